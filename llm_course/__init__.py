@@ -1,0 +1,54 @@
+"""llm-course: large language models, taught by running them.
+
+The face of the package. Names resolve on first use: importing it loads neither PyTorch nor transformers.
+
+>>> import llm_course as lc
+>>> print(lc.translate("Hello, how are you?"))  # doctest: +SKIP
+Bonjour, comment allez-vous ?
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llm_course import attention, errors, lesson
+    from llm_course.attention.capture import attend
+    from llm_course.shelf.catalogue import models
+    from llm_course.shelf.loading import load, use
+    from llm_course.use_cases.generation import generate, next_tokens, perplexity, stream, tokenize
+    from llm_course.use_cases.sentiment import sentiment
+    from llm_course.use_cases.summarization import summarize
+    from llm_course.use_cases.translation import translate
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "use": "shelf.loading", "load": "shelf.loading", "models": "shelf.catalogue",
+    "generate": "use_cases.generation", "stream": "use_cases.generation", "next_tokens": "use_cases.generation",
+    "perplexity": "use_cases.generation", "tokenize": "use_cases.generation",
+    "sentiment": "use_cases.sentiment", "summarize": "use_cases.summarization",
+    "translate": "use_cases.translation", "attend": "attention.capture",
+}  # fmt: skip
+_ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
+
+__all__ = [
+    "attend", "attention", "errors", "generate", "lesson", "load", "models", "next_tokens", "perplexity",
+    "sentiment", "stream", "summarize", "tokenize", "translate", "use",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    elif name in _ROOMS:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"llm_course has no {name!r}. It has: {', '.join(__all__)}.")
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

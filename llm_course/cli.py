@@ -1,0 +1,160 @@
+"""The command ``llm-course``: the use cases, the shelf, the check of the environment, the recipes.
+
+Knows nothing about models: every command calls the function of the same name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from llm_course import __version__
+from llm_course.errors import BadInput, LLMCourseError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llm-course", description="Large language models, taught by running them.",
+        epilog="Text can come from standard input: llm-course summarize < article.txt",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"llm-course {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def use_case(name: str, help: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help)
+        command.add_argument("text", nargs="*", help="the text; without it, standard input is read")
+        command.add_argument("--lines", action="store_true", help="every line of standard input is a text of its own")
+        command.add_argument("--model", help="shelf name, Hub id or folder")
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+        command.add_argument("--json", action="store_true", help="print the whole result as JSON, one object a line")
+        return command
+
+    generate = use_case("generate", "continue a text")
+    generate.add_argument("--max-new-tokens", type=int, default=60)
+    generate.add_argument("--temperature", type=float, default=0.7, help="0 is greedy")
+    generate.add_argument("--top-p", type=float, default=1.0)
+    generate.add_argument("--top-k", type=int, default=0)
+    generate.add_argument("--seed", type=int, default=0)
+    use_case("sentiment", "positive, neutral or negative")
+    summarize = use_case("summarize", "the gist in a few sentences")
+    summarize.add_argument("--max-sentences", type=int, default=2)
+    summarize.add_argument("--method", choices=("extractive", "abstractive"))
+    translate = use_case("translate", "English to French")
+    translate.add_argument("--source", default="en")
+    translate.add_argument("--target", default="fr")
+    translate.add_argument("--num-beams", type=int, default=4)
+
+    commands.add_parser("models", help="the shelf of models")
+    doctor = commands.add_parser("doctor", help="check the environment: OK, or what to do")
+    doctor.add_argument("--online", action="store_true", help="also ask the Hub whether it answers")
+    demo = commands.add_parser("demo", help="all four use cases and one attention figure")
+    demo.add_argument("--figure", type=Path, default=Path("attention.png"), help="where the figure goes")
+
+    train = commands.add_parser("train", help="train a mini again from nothing")
+    train.add_argument(
+        "name", help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini"
+    )
+    evaluate = commands.add_parser("evaluate", help="measure the minis beside their baselines, write the cards")
+    evaluate.add_argument("name", nargs="*", help="which minis; all if none is named")
+    evaluate.add_argument("--limit", type=int, help="use at most so many test rows (a quick look; writes no card)")
+    for command in (train, evaluate):
+        command.add_argument(
+            "--data", type=Path, help="folder with the corpora; without it their public homes are listed"
+        )
+        command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of checkpoints and logs")
+    train.add_argument("--steps", type=int, help="train for so many steps instead of the recipe's")
+    train.add_argument("--install", action="store_true", help="put the trained model into the package")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 after an error that the message explains."""
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        if command in ("generate", "sentiment", "summarize", "translate"):
+            _use_case(command, options)
+        else:
+            globals()[f"_{command}"](**options)
+    except LLMCourseError as error:
+        print(f"llm-course: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing is wrong
+    except KeyboardInterrupt:
+        print("llm-course: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _use_case(command: str, options: dict[str, Any]) -> None:
+    import llm_course
+
+    as_json, lines = options.pop("json"), options.pop("lines")
+    words = options.pop("text")
+    if words:
+        texts = [" ".join(words)]
+    else:
+        raw = sys.stdin.buffer.read()
+        try:
+            read = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BadInput(
+                f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
+            ) from error
+        texts = [line for line in read.splitlines() if line.strip()] if lines else [read]
+    for result in getattr(llm_course, command)(texts, **options):
+        print(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else result)
+
+
+def _models() -> None:
+    from llm_course.shelf.catalogue import models
+
+    print(repr(models()))
+
+
+def _doctor(online: bool) -> None:
+    from llm_course.doctor import doctor
+
+    print(doctor(online=online))
+
+
+def _demo(figure: Path) -> None:
+    import llm_course as lc
+
+    print("Text generation  ", lc.generate("Once upon a time, in a land far away", max_new_tokens=50))
+    print(
+        "\nSentiment        ", *map(repr, lc.sentiment(["I love this product!", "The food was not good."])), sep="\n  "
+    )
+    article = (
+        "The town library opened a new reading room on Monday. It has forty seats, two quiet corners and a "
+        "large window to the park. For years, students had asked for a place to work after school. The room was "
+        "paid for by a gift from a former teacher. It is open until nine in the evening, and entrance is free."
+    )
+    print("\nSummarization    ", repr(lc.summarize(article, max_sentences=1)), sep="\n  ")
+    translation = lc.translate("Hello, how are you?")
+    print("\nTranslation      ", f"Hello, how are you?  ->  {translation}", sep="\n  ")
+    from llm_course.attention.plots import heat_map
+
+    drawn = heat_map(lc.attend("My sister bought a new car.", model="marian-mini"))
+    drawn.savefig(figure, dpi=150)
+    print(f"\nAttention: which English words each French word looked at: {figure}")
+
+
+def _train(name: str, data: Path | None, runs: Path, steps: int | None, install: bool) -> None:
+    from llm_course.training.recipes import train
+
+    train(name, data, runs, steps=steps, install=install)
+
+
+def _evaluate(name: list[str], data: Path | None, runs: Path, limit: int | None) -> None:
+    from llm_course.training.evaluate import evaluate_all
+
+    print(evaluate_all(data, name or None, limit=limit))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

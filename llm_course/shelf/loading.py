@@ -1,0 +1,293 @@
+"""From a name to a model that is ready to run.
+
+Knows nothing about the use cases beyond their names. A name is one of the shelf, a local folder, or a Hub
+id. Minis load by their own class and tokenizer file, which is several times faster than the library's
+``Auto`` classes; everything else goes through those. Weights are safetensors only, and no code from a
+model's repository is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_course import device as devices
+from llm_course.errors import BadOption, LLMCourseError, UnknownModel, WeightsDamaged, WeightsMissing, WrongTask
+from llm_course.shelf import catalogue
+from llm_course.shelf.catalogue import Entry
+
+if TYPE_CHECKING:
+    import torch
+
+# Task -> (the library's Auto class, how it names what fits). The first class that fits is taken.
+AUTO_CLASSES = {
+    "generate": ("AutoModelForCausalLM",),
+    "sentiment": ("AutoModelForSequenceClassification",),
+    "summarize": ("AutoModelForSeq2SeqLM", "AutoModelForTokenClassification"),
+    "translate": ("AutoModelForSeq2SeqLM",),
+    "fill_mask": ("AutoModelForMaskedLM",),
+}
+CACHED = 6  # models kept in memory; the one unused longest goes first
+
+_family = [""]
+_cache: OrderedDict[tuple[str, str, str], LanguageModel] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A model ready to run.
+
+    Attributes:
+        name: how it was asked for.
+        model: the transformers model, in evaluation mode, on its device.
+        tokenizer: its tokenizer.
+        card: model card as plain data; empty for models that are not of the course.
+        device: where it runs.
+        entry: its entry on the shelf, if it has one.
+    """
+
+    name: str
+    model: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    card: dict[str, Any] = field(repr=False)
+    device: torch.device
+    entry: Entry | None = field(default=None, repr=False)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters; shared ones count once."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    @cached_property
+    def frame(self) -> tuple[list[int], list[int]]:
+        """The special tokens that the tokenizer puts before and after a text: ``[CLS]`` and ``[SEP]`` for BERT."""
+        whole = list(self.tokenizer("a")["input_ids"])
+        bare = list(self.tokenizer("a", add_special_tokens=False)["input_ids"])
+        for start in range(len(whole) - len(bare) + 1):
+            if whole[start : start + len(bare)] == bare:
+                return whole[:start], whole[start + len(bare) :]
+        return [], []
+
+    @property
+    def window(self) -> int | None:
+        """Most tokens the model reads at once; ``None`` where positions have no limit (T5, BLOOM)."""
+        config = self.model.config
+        if config.model_type in ("t5", "mt5", "bloom"):
+            return None
+        sizes = [getattr(config, n, None) for n in ("max_position_embeddings", "n_positions", "n_ctx")]
+        size = next((s for s in sizes if isinstance(s, int) and s > 0), None)
+        # RoBERTa counts positions from its padding index on, so two of them are never used.
+        if size and config.model_type in ("roberta", "xlm-roberta", "camembert"):
+            size -= (config.pad_token_id or 0) + 1
+        return size
+
+
+def use(family: str | None = None) -> str:
+    """Choose which models answer when none is named: ``"mini"`` (embedded) or ``"full"`` (from the Hub).
+
+    Without an argument, tell the present choice. The environment variable ``LLM_COURSE_MODELS`` sets the
+    first one. Nothing is downloaded until a full-size model is used.
+
+    Raises:
+        BadOption: the family is neither.
+    """
+    if family is not None:
+        if family not in catalogue.DEFAULTS:
+            raise BadOption(f"use({family!r}): allowed are 'mini' (embedded) and 'full' (full size, from the Hub).")
+        _family[0] = family
+    chosen = _family[0] or os.environ.get("LLM_COURSE_MODELS", "") or "mini"
+    if chosen not in catalogue.DEFAULTS:
+        raise BadOption(f"LLM_COURSE_MODELS={chosen!r} is not allowed: set it to 'mini' or 'full'.")
+    return chosen
+
+
+def load(
+    name: str | Path | LanguageModel | None = None, device: str = "auto", task: str | None = None
+) -> LanguageModel:
+    """Load a model once and keep it.
+
+    Args:
+        name: a name of the shelf, a Hub id, a local folder, a model already loaded, or ``None`` for the
+            default of the task.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        task: what it shall do: ``"generate"``, ``"sentiment"``, ``"summarize"``, ``"translate"`` or
+            ``"fill_mask"``; ``None`` takes the model's own class.
+
+    Raises:
+        UnknownModel: the name is nowhere; the nearest names are offered.
+        WrongTask: the architecture cannot do the task.
+        WeightsMissing, WeightsDamaged: a file is not there, or not what it was.
+        NoNetwork, NotOnHub, AccessDenied: the Hub did not give the model.
+        NoDevice: the machine has no such device.
+    """
+    if isinstance(name, LanguageModel):
+        return name
+    if name is None:
+        if task is None:
+            raise BadOption(f"load() needs a name. On the shelf: {', '.join(catalogue.catalogue())}.")
+        name = catalogue.DEFAULTS[use()][task]
+    if not isinstance(name, (str, Path)) or not str(name).strip():
+        raise UnknownModel(
+            f"model={name!r} is no name: give a name of the shelf, a Hub id, a folder or a loaded model."
+        )
+    target = devices.resolve(device)
+    entry = catalogue.known(str(name))
+    if entry and task and task not in entry.tasks:
+        fit = [e.name for e in catalogue.catalogue().values() if task in e.tasks]
+        raise WrongTask(f"{entry.name!r} ({entry.architecture}) does not do {task!r}. These do: {', '.join(fit)}.")
+    key = (entry.name if entry else str(name), str(target), "" if entry and entry.hub is None else task or "")
+    if key not in _cache:
+        _cache[key] = _load(str(name), entry, target, task)
+        while len(_cache) > CACHED:
+            _cache.popitem(last=False)
+    _cache.move_to_end(key)
+    return _cache[key]
+
+
+def forget() -> None:
+    """Drop every kept model, so that its memory can be used again."""
+    _cache.clear()
+
+
+def _load(name: str, entry: Entry | None, device: torch.device, task: str | None) -> LanguageModel:
+    if entry and entry.folder:
+        verify(entry.folder)
+        model, tokenizer = _mini(entry)
+    elif Path(name).is_dir():
+        model, tokenizer = _auto(Path(name), task)
+    elif entry or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
+        from llm_course.shelf.hub import fetch
+
+        model, tokenizer = _auto(
+            fetch(entry.hub if entry and entry.hub else name, entry.revision if entry else None), task
+        )
+    else:
+        raise catalogue.unknown(name, task)
+    size = sum(p.numel() for p in model.parameters())
+    model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
+    return LanguageModel(entry.name if entry else name, model, tokenizer, entry.card if entry else {}, device, entry)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: Path) -> None:
+    """Check every file of a mini against the checksums that were stored when it was made.
+
+    Raises:
+        WeightsMissing: a file is not there.
+        WeightsDamaged: a file has another SHA-256; the message names it.
+    """
+    listed = json.loads((folder.parent / "checksums.json").read_text(encoding="utf-8")).get(folder.name, {})
+    for file, expected in listed.items():
+        path = folder / file
+        if not path.is_file():
+            raise WeightsMissing(
+                f"{folder.name}: the file {path} is missing. Install the package again, or git restore it."
+            )
+        if checksum(path) != expected:
+            raise WeightsDamaged(
+                f"{folder.name}: the file {path} is damaged (its SHA-256 is not the one stored for it). "
+                "Install the package again, or bring the file back with git restore."
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and no reports while weights load from disk: the errors below say what matters."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _mini(entry: Entry) -> tuple[Any, Any]:
+    import torch
+    import transformers
+
+    assert entry.folder is not None
+    model_class = getattr(transformers, entry.architecture)
+    # Eager attention: at the lengths of the minis it is faster than the fused kernel on a CPU.
+    with _quiet():
+        model = model_class.from_pretrained(entry.folder, dtype=torch.float32, attn_implementation="eager")
+    return model, transformers.PreTrainedTokenizerFast.from_pretrained(entry.folder)
+
+
+def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
+    import transformers
+    from transformers.models.auto import modeling_auto
+
+    if not (folder / "config.json").is_file():
+        raise WeightsMissing(f"{folder} has no config.json: it is no model folder. Save one with save_pretrained().")
+    if not any(folder.glob("*.safetensors")):
+        raise WeightsMissing(
+            f"{folder} has no .safetensors file. The course loads no other format, since pickled weights can run code. "
+            "Convert them: load the model with transformers and call save_pretrained() on it."
+        )
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise WrongTask(f"{folder}: its config.json names no architecture that transformers knows: {error}") from error
+    wanted = AUTO_CLASSES.get(task or "", ())
+    fits = [c for c in wanted if config.model_type in _architectures(modeling_auto, c)]
+    own = (config.architectures or [""])[0]
+    if task is None and hasattr(transformers, own):
+        model_class: Any = getattr(transformers, own)
+    elif fits:
+        # A summarizer may be either kind: its own class decides.
+        by_own = [c for c in fits if own in str(_architectures(modeling_auto, c).get(config.model_type))]
+        model_class = getattr(transformers, (by_own or fits)[0])
+    else:
+        allowed = sorted({a for c in wanted for a in _architectures(modeling_auto, c)})
+        raise WrongTask(
+            f"A model of type {config.model_type!r} cannot do {task!r}. Types that can: {', '.join(allowed)}."
+        )
+    try:
+        with _quiet():
+            model, info = model_class.from_pretrained(
+                folder, dtype="auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except LLMCourseError:
+        raise
+    except Exception as error:  # the library and safetensors raise many kinds here, all about the files
+        raise WeightsDamaged(f"{folder}: the model cannot be loaded, a file is damaged or missing: {error}") from error
+    missing = [
+        k for k in info["missing_keys"] if not k.endswith(("lm_head.weight", "lm_head.bias", "final_logits_bias"))
+    ]
+    if missing:
+        raise WrongTask(
+            f"{folder} lacks weights for {task!r} (first: {missing[0]}); they would be random. "
+            "It was saved by another kind of model: take one that was trained for this task."
+        )
+    return model, tokenizer
+
+
+def _architectures(module: Any, auto_class: str) -> dict[str, Any]:
+    """Model type -> class name(s) that an Auto class of the library accepts."""
+    table = {
+        "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+        "AutoModelForSequenceClassification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+        "AutoModelForSeq2SeqLM": "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+        "AutoModelForTokenClassification": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
+        "AutoModelForMaskedLM": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    }[auto_class]
+    return dict(getattr(module, table))

@@ -1,0 +1,1 @@
+"""The use cases: one file each, readable from top to bottom: tokenize, run, decode."""

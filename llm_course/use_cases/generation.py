@@ -1,0 +1,374 @@
+"""Text generation: continue a text, token by token.
+
+Knows nothing about how models are found. The loop is written out, not hidden in the library: tokenize,
+ask the model for the scores of the next token, choose one, append it, ask again. Beam search, which keeps
+several texts alive at once, is the library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.errors import BadInput, BadOption, InputTooLong
+from llm_course.results import Generation, Perplexity, Tokens
+from llm_course.shelf.loading import LanguageModel, load
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen. Temperature 0 is greedy; ``top_k=0`` and ``top_p=1`` leave nothing out."""
+
+    max_new_tokens: int = 60
+    temperature: float = 0.7
+    top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    num_beams: int = 1
+
+    def __post_init__(self) -> None:
+        number_in("max_new_tokens", self.max_new_tokens, 1, 100_000, int)
+        number_in("temperature", self.temperature, 0, 100)
+        number_in("top_p", self.top_p, 1e-6, 1)
+        number_in("top_k", self.top_k, 0, 10_000_000, int)
+        number_in("repetition_penalty", self.repetition_penalty, 0.01, 100)
+        number_in("num_beams", self.num_beams, 1, 64, int)
+
+
+@overload
+def generate(prompt: str, *, seed: int = ..., model: Any = ..., device: str = ..., progress: bool | None = ...,
+             **options: Any) -> Generation: ...  # fmt: skip
+@overload
+def generate(prompt: Any, *, seed: Any = ..., model: Any = ..., device: str = ..., progress: bool | None = ...,
+             **options: Any) -> Any: ...  # fmt: skip
+def generate(
+    prompt: Any,
+    *,
+    seed: Any = 0,
+    model: Any = None,
+    device: str = "auto",
+    progress: bool | None = None,
+    **options: Any,
+) -> Any:
+    """Continue a text, or each text of a list.
+
+    Args:
+        prompt: one ``str`` or a list of them.
+        seed: a whole number, or a list of them. A number holds for each text as if it were alone, so a text
+            says the same in a list and by itself. With a list of seeds and one prompt there is one
+            continuation per seed.
+        model: a shelf name, Hub id, folder or loaded model; the default of ``lc.use()`` if ``None``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: a bar always, never, or (``None``) when a list is slow.
+        options: ``max_new_tokens=60``, ``temperature=0.7`` (0 is greedy), ``top_p=1.0``, ``top_k=0``,
+            ``repetition_penalty=1.0`` (Keskar and others 2019), ``num_beams=1`` (more: beam search, which
+            takes no temperature).
+
+    Returns:
+        One :class:`~llm_course.results.Generation`, or a list in the order given. Generation ends after
+        ``max_new_tokens`` or when the model ends the text.
+
+    Raises:
+        BadInput, BadOption: the text or an option is not allowed.
+        InputTooLong: prompt and new tokens do not fit the model's window; both lengths are named.
+    """
+    texts, single = texts_of(prompt, "prompt")
+    how = _decoding(options)
+    seeds, single = _seeds(seed, texts, single)
+    if isinstance(seed, (list, tuple)) and len(texts) == 1:
+        texts = texts * len(seeds)
+    lm = load(model, device, task="generate")
+    items = [(text, _encode(lm, text, how.max_new_tokens), one) for text, one in zip(texts, seeds, strict=True)]
+    run = _beams if how.num_beams > 1 else _sample
+
+    def batch(some: list[tuple[str, list[int], int]]) -> list[Generation]:
+        tokens = run(lm, [ids for _, ids, _ in some], [one for _, _, one in some], how)
+        return [_result(lm, text, ids, *new) for (text, ids, _), new in zip(some, tokens, strict=True)]
+
+    results = in_batches(
+        items, lambda item: len(item[1]) + how.max_new_tokens, batch,
+        tokens=32_768 if lm.device.type == "cuda" else 8192, most=128, progress=progress,
+    )  # fmt: skip
+    return results[0] if single else results
+
+
+def stream(prompt: str, *, seed: int = 0, model: Any = None, device: str = "auto", **options: Any) -> Iterator[str]:
+    """Continue one text and hand over each piece of it as soon as it is there.
+
+    Takes what :func:`generate` takes, for one prompt and without beams. The pieces joined are exactly the
+    ``text`` that :func:`generate` gives. A character whose bytes come in several tokens is held back until
+    it is whole. Errors are raised by the call, not at the first piece.
+    """
+    texts, single = texts_of(prompt, "prompt")
+    if not single:
+        raise BadInput("stream() continues one text: give a str, not a list. generate() takes lists.")
+    how = _decoding(options)
+    if how.num_beams > 1:
+        raise BadOption("stream() cannot use beams: a beam may still change its first word. Use generate().")
+    seeds, _ = _seeds(seed, texts, single)
+    lm = load(model, device, task="generate")
+    return _pieces(lm, _encode(lm, texts[0], how.max_new_tokens), seeds, how)
+
+
+def _pieces(lm: LanguageModel, ids: list[int], seeds: list[int], how: Decoding) -> Iterator[str]:
+    new: list[int] = []
+    told = 0
+    for (token,), _ in _steps(lm, [ids], seeds, how):
+        if token in _ends(lm):
+            break
+        new.append(token)
+        text = _continuation(lm, ids, new)
+        if not text.endswith("\ufffd"):
+            yield text[told:]
+            told = len(text)
+    rest = _continuation(lm, ids, new)[told:]
+    if rest:
+        yield rest
+
+
+def next_tokens(
+    prompt: str, k: int = 10, temperature: float = 1.0, *, model: Any = None, device: str = "auto"
+) -> list[tuple[str, float]]:
+    """The ``k`` most probable next tokens after a text, with their probabilities, the most probable first.
+
+    ``temperature`` divides the scores before the softmax, as sampling does; it must be above 0 here.
+    """
+    (text,), _ = _one(prompt, "next_tokens")
+    number_in("temperature", temperature, 0.01, 100)
+    lm = load(model, device, task="generate")
+    number_in("k", k, 1, lm.model.config.vocab_size, int)
+    import torch
+
+    with torch.inference_mode():
+        ids = torch.tensor([_encode(lm, text, 1)], device=lm.device)
+        scores = lm.model(input_ids=ids).logits[0, -1].float() / temperature
+        shares, tokens = scores.softmax(-1).topk(k)
+    return [(lm.tokenizer.decode([t]), p) for t, p in zip(tokens.tolist(), shares.tolist(), strict=True)]
+
+
+def perplexity(text: str, *, model: Any = None, device: str = "auto") -> Perplexity:
+    """How well a raw model predicts a text: loss, perplexity, bits per byte, and each token's log-probability.
+
+    The first token is predicted from the model's start token where it has one, and is left out of the
+    count where it has none. A text longer than the window is read in windows that overlap by half, and each
+    token is counted once, in the window where it has the most context.
+    """
+    (text,), _ = _one(text, "perplexity")
+    lm = load(model, device, task="generate")
+    ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    start = _start(lm)
+    if len(ids) + len(start) < 2:
+        raise BadInput("perplexity() needs at least two tokens: the first has nothing before it.")
+    logprobs = token_logprobs(lm, start + ids)
+    import math
+
+    loss = -sum(logprobs) / len(logprobs)
+    counted = ids[len(ids) - len(logprobs) :]
+    size = len(lm.tokenizer.decode(counted).encode("utf-8"))
+    bits = -sum(logprobs) / math.log(2) / max(1, size)
+    tokens = tuple(lm.tokenizer.decode([i]) for i in counted)
+    return Perplexity(math.exp(min(loss, 700)), loss, bits, tokens, tuple(logprobs), text, lm.name)
+
+
+def token_logprobs(lm: LanguageModel, ids: list[int]) -> list[float]:
+    """Natural log-probability of every token but the first, given all before it (up to the window)."""
+    import torch
+
+    window = lm.window or 2048
+    found: list[float] = []
+    start = 0
+    with torch.inference_mode():
+        while len(found) < len(ids) - 1:
+            end = min(start + window, len(ids))
+            part = torch.tensor([ids[start:end]], device=lm.device)
+            scores = lm.model(input_ids=part).logits[0, :-1].float().log_softmax(-1)
+            own = scores.gather(1, part[0, 1:, None])[:, 0].tolist()
+            found += own[len(found) - start :]
+            start = max(end - window // 2, start + 1)
+    return found
+
+
+def tokenize(text: str, *, model: Any = "gpt-mini") -> Tokens:
+    """Cut a text into the tokens of a model, without the special ones that the model adds itself."""
+    (text,), _ = _one(text, "tokenize")
+    lm = load(model)
+    ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return Tokens(text, tuple(lm.tokenizer.decode([i]) for i in ids), tuple(ids), lm.name)
+
+
+def _one(text: Any, who: str) -> tuple[list[str], bool]:
+    texts, single = texts_of(text)
+    if not single:
+        raise BadInput(f"{who}() takes one text, not a list.")
+    return texts, single
+
+
+def _decoding(options: dict[str, Any]) -> Decoding:
+    allowed = Decoding.__dataclass_fields__
+    for name in options:
+        if name not in allowed:
+            raise BadOption(f"generate() has no option {name!r}. It has: {', '.join(allowed)}, seed, model, device.")
+    return Decoding(**options)
+
+
+def _seeds(seed: Any, texts: list[str], single: bool) -> tuple[list[int], bool]:
+    if isinstance(seed, (list, tuple)):
+        if len(texts) not in (1, len(seed)) or not seed:
+            raise BadOption(f"{len(seed)} seeds for {len(texts)} prompts: give one seed, or as many as prompts.")
+        seeds, single = list(seed), False
+    else:
+        seeds = [seed] * len(texts)
+    return [number_in("seed", s, 0, 2**63 - 1, int) for s in seeds], single
+
+
+def _start(lm: LanguageModel) -> list[int]:
+    """The start token of models that were trained with one before every text."""
+    if lm.card.get("starts_with_bos"):
+        return [lm.tokenizer.bos_token_id]
+    return [i for i in lm.frame[0] if i == lm.tokenizer.bos_token_id]
+
+
+def _ends(lm: LanguageModel) -> set[int]:
+    ends = lm.model.generation_config.eos_token_id
+    ends = lm.model.config.eos_token_id if ends is None else ends
+    found = set(ends if isinstance(ends, (list, tuple)) else [ends]) | {lm.tokenizer.eos_token_id}
+    return {end for end in found if end is not None}
+
+
+def _encode(lm: LanguageModel, text: str, new: int) -> list[int]:
+    ids = _start(lm) + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise BadInput(f"{lm.name}'s tokenizer finds no token in the text. Give it another text.")
+    if lm.window and len(ids) + new > lm.window:
+        raise InputTooLong(
+            f"The prompt has {len(ids)} tokens and {new} new ones were asked for: together {len(ids) + new}, and "
+            f"{lm.name} reads at most {lm.window}. Shorten the prompt, or lower max_new_tokens."
+        )
+    return ids
+
+
+def _continuation(lm: LanguageModel, ids: list[int], new: list[int]) -> str:
+    """The new tokens as text. Decoded after the last prompt token, which decides about a leading space."""
+    before = lm.tokenizer.decode(ids[-1:], clean_up_tokenization_spaces=False)
+    return lm.tokenizer.decode(ids[-1:] + new, clean_up_tokenization_spaces=False)[len(before) :]
+
+
+def _result(lm: LanguageModel, prompt: str, ids: list[int], new: list[int], logprobs: list[float]) -> Generation:
+    ended = bool(new) and new[-1] in _ends(lm)
+    kept = new[:-1] if ended else new
+    tokens = tuple(lm.tokenizer.decode([i]) for i in kept)
+    return Generation(_continuation(lm, ids, kept), prompt, tokens, tuple(logprobs[: len(kept)]), lm.name, ended)
+
+
+def _sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
+    """Draw (or take greedily) tokens for a batch of prompts: new tokens and their log-probabilities."""
+    new: list[list[int]] = [[] for _ in prompts]
+    logprobs: list[list[float]] = [[] for _ in prompts]
+    going = [True] * len(prompts)
+    ends = _ends(lm)
+    for tokens, chances in _steps(lm, prompts, seeds, how):
+        for row, (token, chance) in enumerate(zip(tokens, chances, strict=True)):
+            if going[row]:
+                new[row].append(token)
+                logprobs[row].append(chance)
+                going[row] = token not in ends
+        if not any(going):
+            break
+    return list(zip(new, logprobs, strict=True))
+
+
+def _steps(
+    lm: LanguageModel, prompts: Sequence[list[int]], seeds: Sequence[int], how: Decoding
+) -> Iterator[tuple[list[int], list[float]]]:
+    """Yield, step by step, the next token of each prompt and its log-probability under the model.
+
+    The prompts are padded on the left, so that all ends are in the last column; the keys and values of all
+    tokens seen are kept (the cache), so that each step runs the model on one new token per prompt only.
+    """
+    import inspect
+
+    import torch
+
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=lm.device)
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=lm.device)
+    # Each row draws from its own generator, so that a text does not depend on its neighbours in the batch.
+    random = [torch.Generator().manual_seed(seed) for seed in seeds]
+    takes = inspect.signature(lm.model.forward).parameters
+    seen, cache, read = ids, None, ids
+    for _ in range(how.max_new_tokens):
+        options = (
+            {"position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, -read.shape[1] :]} if "position_ids" in takes else {}
+        )
+        if "logits_to_keep" in takes:
+            options["logits_to_keep"] = 1
+        # Not around the yield: inference mode must not leak into the code that consumes the steps.
+        with torch.inference_mode():
+            out = lm.model(input_ids=read, attention_mask=mask, past_key_values=cache, use_cache=True, **options)
+            scores = out.logits[:, -1].float()
+            chosen = choose(scores, seen, mask, random, how)
+            chances = scores.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
+        yield chosen.tolist(), chances.tolist()
+        cache, read = out.past_key_values, chosen[:, None]
+        seen, mask = torch.cat([seen, read], 1), torch.cat([mask, torch.ones_like(read)], 1)
+
+
+def choose(
+    scores: torch.Tensor, seen: torch.Tensor, mask: torch.Tensor, random: list[torch.Generator], how: Decoding
+) -> torch.Tensor:
+    """Choose one token per row from the scores ``(rows, vocabulary)``; returns ``(rows,)``.
+
+    In this order: repetition penalty, temperature, top-k, top-p (nucleus, Holtzman and others 2020: the
+    smallest set of tokens whose probabilities reach ``top_p``), then one draw.
+    """
+    import torch
+
+    if how.repetition_penalty != 1:
+        # A token that stood already gets a lower score; padding (mask 0) did not stand.
+        stood = torch.zeros_like(scores).scatter_reduce(1, seen, mask.to(scores.dtype), "amax") > 0
+        lower = torch.where(scores > 0, scores / how.repetition_penalty, scores * how.repetition_penalty)
+        scores = torch.where(stood, lower, scores)
+    if how.temperature == 0:
+        return scores.argmax(-1)
+    shares = (scores / how.temperature).softmax(-1)
+    tokens = None
+    if how.top_k or how.top_p < 1:
+        shares, tokens = shares.sort(dim=-1, descending=True, stable=True)
+        if how.top_k:
+            shares[:, how.top_k :] = 0
+        # A token stays if those before it do not reach top_p yet; the first one always stays.
+        shares[shares.cumsum(-1) - shares >= how.top_p * shares.sum(-1, keepdim=True)] = 0
+    total = shares.cumsum(-1)
+    drawn = torch.stack([torch.rand(1, generator=r) for r in random]).to(scores.device) * total[:, -1:]
+    # The first place whose running total passes the draw; rounding must not point past the last one.
+    place = (total <= drawn).sum(-1, keepdim=True).clamp(max=scores.shape[-1] - 1)
+    place = torch.where(shares.gather(1, place) > 0, place, shares.argmax(-1, keepdim=True))
+    return (place if tokens is None else tokens.gather(1, place))[:, 0]
+
+
+def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
+    """Beam search by the library; log-probabilities are read off the finished texts."""
+    import torch
+
+    longest = max(map(len, prompts))
+    ends = sorted(_ends(lm))
+    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends or [0])[0]
+    ids = torch.tensor([[fill] * (longest - len(p)) + p for p in prompts], device=lm.device)
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=lm.device)
+    with torch.inference_mode():
+        found = lm.model.generate(
+            input_ids=ids, attention_mask=mask, num_beams=how.num_beams, do_sample=False, pad_token_id=fill,
+            eos_token_id=ends or None, max_new_tokens=how.max_new_tokens, repetition_penalty=how.repetition_penalty,
+            min_new_tokens=None, temperature=None, top_k=None, top_p=None,
+        )  # fmt: skip
+    results = []
+    for prompt, row in zip(prompts, found[:, longest:].tolist(), strict=True):
+        stop = next((i + 1 for i, token in enumerate(row) if token in ends), len(row))
+        new = row[:stop]
+        results.append((new, token_logprobs(lm, prompt + new)[len(prompt) - 1 :]))
+    return results

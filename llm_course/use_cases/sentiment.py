@@ -1,0 +1,95 @@
+"""Sentiment analysis: is a text positive, neutral or negative?
+
+Knows nothing about how models are found. Tokenize, run the classifier, turn scores into probabilities. A
+text longer than the model's window is read in overlapping windows, and their probabilities are averaged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_course.batching import in_batches, texts_of, windows
+from llm_course.errors import WrongTask
+from llm_course.results import Sentiment
+from llm_course.shelf.loading import LanguageModel, load
+
+LABELS = ("positive", "neutral", "negative")
+# How models name the classes, in small letters. LABEL_0.. is what a model says that was given no names.
+_NAMES = {
+    "positive": "positive", "pos": "positive", "neutral": "neutral", "neu": "neutral", "negative": "negative",
+    "neg": "negative",
+}  # fmt: skip
+
+
+def sentiment(text: Any, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
+    """Classify one text or each text of a list.
+
+    Args:
+        text: one ``str`` or a list of them.
+        model: a shelf name, Hub id, folder or loaded model; the default of ``lc.use()`` if ``None``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: a bar always, never, or (``None``) when a list is slow.
+
+    Returns:
+        One :class:`~llm_course.results.Sentiment` or a list in the order given: the label, its probability,
+        and the probability of each class the model knows (they sum to 1).
+
+    Raises:
+        BadInput: the text is not allowed.
+        WrongTask: the model's classes are not positive, negative (and neutral).
+    """
+    texts, single = texts_of(text)
+    lm = load(model, device, task="sentiment")
+    labels = class_labels(lm)
+    pieces = [(number, part) for number, one in enumerate(texts) for part in _windows(lm, one)]
+    shares = in_batches(
+        pieces,
+        lambda piece: len(piece[1]),
+        lambda some: class_shares(lm, [part for _, part in some]),
+        progress=progress,
+    )
+    results = []
+    for number, one in enumerate(texts):
+        own = [(len(part), share) for (n, part), share in zip(pieces, shares, strict=True) if n == number]
+        total = sum(size for size, _ in own)
+        mean = [sum(size * share[c] for size, share in own) / total for c in range(len(labels))]
+        scores = {name: mean[labels.index(name)] for name in LABELS if name in labels}
+        label = max(scores, key=lambda name: scores[name])
+        results.append(Sentiment(label, scores[label], scores, one, lm.name))
+    return results[0] if single else results
+
+
+def class_labels(lm: LanguageModel) -> list[str]:
+    """The model's classes in the order of its scores, by their names here.
+
+    Raises:
+        WrongTask: a class has another meaning.
+    """
+    named = [str(lm.model.config.id2label[i]) for i in range(lm.model.config.num_labels)]
+    labels = [_NAMES.get(name.lower(), "") for name in named]
+    if "" in labels or len(set(labels)) != len(labels) or not {"positive", "negative"} <= set(labels):
+        raise WrongTask(
+            f"{lm.name} has the classes {', '.join(named)}; sentiment() needs positive, negative and perhaps neutral. "
+            "Set id2label in its config.json, or take bert-mini-sentiment or roberta-sentiment."
+        )
+    return labels
+
+
+def _windows(lm: LanguageModel, text: str) -> list[list[int]]:
+    """The text as token ids, with the model's special tokens, in as many windows as it needs."""
+    ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    before, after = lm.frame
+    room = (lm.window or 512) - len(before) - len(after)
+    return [[*before, *ids[start:end], *after] for start, end in windows(len(ids), room, room // 4)]
+
+
+def class_shares(lm: LanguageModel, batch: list[list[int]]) -> list[list[float]]:
+    """Probabilities of the classes for a batch of token ids: ``(texts, classes)``."""
+    import torch
+
+    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else 0
+    longest = max(map(len, batch))
+    ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
+    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
+    with torch.inference_mode():
+        return lm.model(input_ids=ids, attention_mask=mask).logits.float().softmax(-1).tolist()

@@ -1,0 +1,185 @@
+"""Summarization: the gist of a text in a few sentences.
+
+Knows nothing about how models are found. Two methods, and a summary says which one made it:
+
+- extractive: an encoder reads the text with a mark before each sentence, scores the sentences, and the best
+  ones are given back unchanged, in their order (Liu and Lapata 2019, arXiv 1908.08345). It invents nothing.
+- abstractive: an encoder reads the text and a decoder writes new sentences, which may be wrong.
+
+A text longer than the window is read in parts: sentence scores come from all parts; the abstractive
+summaries of the parts are joined, and summarized again where they are too many.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_course.batching import in_batches, number_in, split_sentences, texts_of, windows
+from llm_course.errors import BadOption
+from llm_course.results import Summary
+from llm_course.shelf import catalogue
+from llm_course.shelf.loading import LanguageModel, load, use
+
+METHODS = ("extractive", "abstractive")
+
+
+def summarize(
+    text: Any,
+    max_sentences: int = 2,
+    *,
+    method: str | None = None,
+    model: Any = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
+    """Summarize one text or each text of a list.
+
+    Args:
+        text: one ``str`` or a list of them.
+        max_sentences: most sentences of the summary.
+        method: ``"extractive"``, ``"abstractive"``, or ``None`` for what the model does.
+        model: a shelf name, Hub id, folder or loaded model; the default of ``lc.use()`` if ``None``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: a bar always, never, or (``None``) when a list is slow.
+
+    Returns:
+        One :class:`~llm_course.results.Summary` or a list in the order given.
+
+    Raises:
+        BadInput, BadOption: the text or an option is not allowed, or the model does the other method.
+    """
+    texts, single = texts_of(text)
+    number_in("max_sentences", max_sentences, 1, 1000, int)
+    if method is not None and method not in METHODS:
+        raise BadOption(f"method={method!r} is not allowed: it is 'extractive' or 'abstractive' (or None).")
+    if model is None and method is not None:
+        model = _default(method)
+    lm = load(model, device, task="summarize")
+    does = "abstractive" if lm.model.config.is_encoder_decoder else "extractive"
+    if method not in (None, does):
+        raise BadOption(f"{lm.name} is {does}; for method={method!r} leave model out, or name another one.")
+    run = _extract if does == "extractive" else _abstract
+    results = run(lm, texts, max_sentences, progress)
+    return results[0] if single else results
+
+
+def _default(method: str) -> str:
+    """The shelf's model of that method, of the family in use if it has one."""
+    kind = "encoder-decoder" if method == "abstractive" else "representation, fine-tuned"
+    fit = [e for e in catalogue.catalogue().values() if "summarize" in e.tasks and e.kind == kind]
+    fit.sort(key=lambda e: e.family != use())
+    if not fit:
+        raise BadOption(f"No model on the shelf does method={method!r}; name one with model=.")
+    return fit[0].name
+
+
+# --- extractive ---------------------------------------------------------------------------------------------
+
+
+def parts_of(lm: LanguageModel, sentences: list[str]) -> list[tuple[int, list[int], list[int]]]:
+    """The sentences as the model reads them: ``[CLS] sentence [SEP] [CLS] sentence [SEP] ...``.
+
+    Returns parts that fit the window: number of the first sentence, token ids, and the places of the
+    ``[CLS]`` marks, one per sentence. A sentence longer than a whole window is read in windows itself, and
+    then has several marks; :func:`sentence_scores` takes the best of them.
+    """
+    tokenizer = lm.tokenizer
+    first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+    window = lm.window or 512
+    parts: list[tuple[int, list[int], list[int]]] = []
+    ids: list[int] = []
+    marks: list[int] = []
+    start = 0
+    for number, sentence in enumerate(sentences):
+        own = tokenizer(sentence, add_special_tokens=False)["input_ids"]
+        for piece, (low, high) in enumerate(windows(len(own), window - 2, 0)):
+            if ids and (len(ids) + high - low + 2 > window or piece):
+                parts.append((start, ids, marks))
+                ids, marks = [], []
+            if not ids:
+                start = number
+            marks.append(len(ids))
+            ids = [*ids, first, *own[low:high], last]
+    return [*parts, (start, ids, marks)]
+
+
+def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | None = None) -> list[list[float]]:
+    """Score every sentence of every text: higher means more worth keeping."""
+    import torch
+
+    parts = [(number, *part) for number, sentences in enumerate(texts) for part in parts_of(lm, sentences)]
+
+    def run(batch: list[Any]) -> list[list[float]]:
+        longest = max(len(ids) for _, _, ids, _ in batch)
+        fill = lm.tokenizer.pad_token_id or 0
+        ids = torch.tensor([i + [fill] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
+        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
+        with torch.inference_mode():
+            scores = lm.model(input_ids=ids, attention_mask=mask).logits[:, :, 0].float()
+        return [scores[row, marks].tolist() for row, (_, _, _, marks) in enumerate(batch)]
+
+    found = in_batches(parts, lambda part: len(part[2]), run, progress=progress, what="parts")
+    scores = [[float("-inf")] * len(sentences) for sentences in texts]
+    for (number, start, _, _), part in zip(parts, found, strict=True):
+        for offset, score in enumerate(part):
+            scores[number][start + offset] = max(score, scores[number][start + offset])
+    return scores
+
+
+def _extract(lm: LanguageModel, texts: list[str], most: int, progress: bool | None) -> list[Summary]:
+    sentences = [split_sentences(text) for text in texts]
+    results = []
+    for text, own, scores in zip(texts, sentences, sentence_scores(lm, sentences, progress), strict=True):
+        best = sorted(sorted(range(len(own)), key=lambda i: -scores[i])[:most])
+        kept = tuple(own[i] for i in best)
+        results.append(Summary(" ".join(kept), "extractive", kept, text, lm.name, tuple(best)))
+    return results
+
+
+# --- abstractive --------------------------------------------------------------------------------------------
+
+
+def _abstract(lm: LanguageModel, texts: list[str], most: int, progress: bool | None) -> list[Summary]:
+    results = []
+    for text, written in zip(texts, write(lm, texts, progress), strict=True):
+        sentences = split_sentences(written)
+        # More sentences than asked for: the summary is summarized, never cut, unless that changes nothing.
+        while len(sentences) > most:
+            again = split_sentences(write(lm, [" ".join(sentences)], False)[0])
+            sentences = again if 0 < len(again) < len(sentences) else sentences[:most]
+        results.append(Summary(" ".join(sentences), "abstractive", tuple(sentences), text, lm.name))
+    return results
+
+
+def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> list[str]:
+    """Write a summary of each text with an encoder-decoder; long texts part by part."""
+    import torch
+
+    prefix = "summarize: " if lm.model.config.model_type in ("t5", "mt5") else ""
+    window = lm.window or 512
+    parts: list[tuple[int, list[int]]] = []
+    for number, text in enumerate(texts):
+        ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+        lead = lm.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else []
+        before, after = [*lm.frame[0], *lead], lm.frame[1]
+        room = window - len(before) - len(after)
+        for low, high in windows(len(ids), room, 0):
+            parts.append((number, [*before, *ids[low:high], *after]))
+    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else 0
+
+    def run(batch: list[tuple[int, list[int]]]) -> list[str]:
+        longest = max(len(ids) for _, ids in batch)
+        ids = torch.tensor([i + [fill] * (longest - len(i)) for _, i in batch], device=lm.device)
+        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, i in batch], device=lm.device)
+        with torch.inference_mode():
+            out = lm.model.generate(
+                input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,
+                max_new_tokens=min(128, window - 1), no_repeat_ngram_size=3, early_stopping=True,
+            )  # fmt: skip
+        return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
+
+    found = in_batches(parts, lambda part: len(part[1]), run, tokens=2048, most=16, progress=progress, what="parts")
+    joined: list[list[str]] = [[] for _ in texts]
+    for (number, _), summary in zip(parts, found, strict=True):
+        joined[number].append(summary)
+    return [" ".join(part for part in own if part) for own in joined]

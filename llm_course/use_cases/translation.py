@@ -1,0 +1,130 @@
+"""Translation: from one language to another, sentence by sentence.
+
+Knows nothing about how models are found. Cut the text into sentences, tokenize, let the encoder read and
+the decoder write (beam search), decode, and put the lines together again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_course.batching import in_batches, number_in, split_sentences, texts_of
+from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
+from llm_course.results import Translation
+from llm_course.shelf import catalogue
+from llm_course.shelf.loading import LanguageModel, load
+
+# T5 was trained on translation as a text task: the prompt names the languages (Raffel and others 2020).
+_T5_NAMES = {"en": "English", "fr": "French", "de": "German", "ro": "Romanian"}
+
+
+def translate(
+    text: Any,
+    source: str = "en",
+    target: str = "fr",
+    *,
+    num_beams: int = 4,
+    model: Any = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
+    """Translate one text or each text of a list.
+
+    Args:
+        text: one ``str`` or a list of them. Longer texts go sentence by sentence; line breaks stay.
+        source, target: ISO 639-1 codes.
+        num_beams: translations kept alive while decoding; 1 is greedy.
+        model: a shelf name, Hub id, folder or loaded model; the default of ``lc.use()`` if ``None``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: a bar always, never, or (``None``) when a list is slow.
+
+    Returns:
+        One :class:`~llm_course.results.Translation` or a list in the order given.
+
+    Raises:
+        BadInput, BadOption: the text or an option is not allowed.
+        UnknownLanguage: the model has no such pair of languages.
+        InputTooLong: one sentence alone is longer than the model's window; both lengths are named.
+    """
+    texts, single = texts_of(text)
+    number_in("num_beams", num_beams, 1, 64, int)
+    for code in (source, target):
+        if not isinstance(code, str):
+            raise BadOption(f"A language is a code such as 'en', not {code!r}.")
+    if model is None:
+        _check_shelf(source, target)
+    lm = load(model, device, task="translate")
+    prefix = _prefix(lm, source, target)
+    # text -> lines -> sentences; all sentences of all texts go into the same batches
+    lines = [[split_sentences(line) for line in one.split("\n")] for one in texts]
+    flat = [sentence for text_lines in lines for line in text_lines for sentence in line]
+    done = iter(translate_sentences(lm, flat, num_beams, prefix, target, progress))
+    results = []
+    for one, text_lines in zip(texts, lines, strict=True):
+        translated = "\n".join(" ".join(next(done) for _ in line) for line in text_lines)
+        results.append(Translation(translated, source, target, one, lm.name))
+    return results[0] if single else results
+
+
+def _check_shelf(source: str, target: str) -> None:
+    pairs = [e.languages for e in catalogue.catalogue().values() if e.languages]
+    if (source, target) not in pairs:
+        known = ", ".join(sorted({f"{s} to {t}" for s, t in pairs}))
+        raise UnknownLanguage(
+            f"The shelf has no model from {source!r} to {target!r}. It has: {known}. "
+            "For other languages name a model, such as model='Helsinki-NLP/opus-mt-en-de'."
+        )
+
+
+def _prefix(lm: LanguageModel, source: str, target: str) -> str:
+    """What has to stand before every sentence; checks the languages where the model names them."""
+    pair = lm.entry.languages if lm.entry else None
+    if pair and pair != (source, target):
+        raise UnknownLanguage(f"{lm.name} translates {pair[0]} to {pair[1]}, not {source} to {target}.")
+    if lm.model.config.model_type in ("t5", "mt5"):
+        for code in (source, target):
+            if code not in _T5_NAMES:
+                raise UnknownLanguage(f"{lm.name} knows {', '.join(_T5_NAMES)}; {code!r} is not among them.")
+        return f"translate {_T5_NAMES[source]} to {_T5_NAMES[target]}: "
+    return ""
+
+
+def translate_sentences(
+    lm: LanguageModel, sentences: list[str], num_beams: int, prefix: str, target: str, progress: bool | None
+) -> list[str]:
+    """Translate sentences that fit the window, in batches by length."""
+    import torch
+
+    encoded = []
+    for sentence in sentences:
+        ids = lm.tokenizer(prefix + sentence)["input_ids"]
+        if lm.window and len(ids) > lm.window:
+            raise InputTooLong(
+                f"One sentence has {len(ids)} tokens and {lm.name} reads at most {lm.window}: "
+                f"{sentence[:60]!r}… Split it by a full stop or a line break."
+            )
+        encoded.append(ids)
+    config = lm.model.config
+    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else 0
+    # mBART is told the target language by the first token it must write.
+    codes = getattr(lm.tokenizer, "lang_code_to_id", None) or {}
+    forced = next((i for code, i in codes.items() if code.startswith(target + "_")), None)
+    if codes and forced is None:
+        raise UnknownLanguage(f"{lm.name} has no language {target!r}. It has: {', '.join(sorted(codes))}.")
+
+    def run(batch: list[list[int]]) -> list[str]:
+        longest = max(map(len, batch))
+        ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
+        # A translation is rarely twice as long as its source; the bound stops a model that repeats itself.
+        room = min(2 * longest + 20, (lm.window or 4096) - 1)
+        options = {} if forced is None else {"forced_bos_token_id": forced}
+        with torch.inference_mode():
+            out = lm.model.generate(
+                input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=room,
+                max_length=None, early_stopping=num_beams > 1,
+                decoder_start_token_id=config.decoder_start_token_id, **options,
+            )  # fmt: skip
+        return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
+
+    return in_batches(encoded, len, run, tokens=3000 // num_beams, progress=progress, what="sentences")
