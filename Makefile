@@ -1,0 +1,72 @@
+# The commands of the course. Each does all of its own set-up; a second call starts at once.
+# Needs make, pip and Python 3.11 or later. `make` alone lists the commands.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup lab test demo notebooks lint bench train evaluate browser constraints clean
+
+# the first Python that is new enough; `make PYTHON=/path/to/python lab` chooses another
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+BIN := .venv/bin
+READY := .venv/.ready
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); if [ "$$n" -ge 2 ]; then echo 2; else echo 0; fi)
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+# An environment that fails half-way leaves no stamp, so the next call tries again.
+# Some systems split ensurepip off their Python: then the pip that is there fills the environment.
+$(READY): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11 or later found. Install one, or: make PYTHON=/path/to/python ..."; exit 1; fi
+	@echo "Setting up .venv (once; a few minutes, most of it PyTorch)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
+		|| $(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
+		|| { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip -q --python $(BIN)/python install pip; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab,dev,train]'
+	@touch $@
+
+setup: $(READY) ## the environment only
+
+lab: $(READY) ## open the course in JupyterLab
+	@$(BIN)/python tools/lab.py $(LAB)
+
+demo: $(READY) ## the four use cases and one attention figure, in the terminal
+	@$(BIN)/llm-course demo
+
+test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python tools/notebooks.py lint
+	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
+		--nbval-sanitize-with=tests/notebooks/sanitize.cfg \
+		--nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 tests notebooks $(TEST)
+
+notebooks: $(READY) ## rebuild changed lessons; LESSON=07_text_generation for one, ALL=1 for all
+	@$(BIN)/python tools/notebooks.py build $(LESSON) $(if $(ALL),--all)
+
+lint: $(READY) ## the rules for lessons, and sources against notebooks
+	@$(BIN)/python tools/notebooks.py lint
+	@$(BIN)/python tools/notebooks.py check
+
+bench: $(READY) ## every claim of speed or size, measured here
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+train: $(READY) ## train a mini again: make train MODEL=gpt-mini DATA=folder
+	@$(BIN)/llm-course train $(or $(MODEL),$(error say which: make train MODEL=gpt-mini DATA=folder)) $(if $(DATA),--data $(DATA))
+
+evaluate: $(READY) ## measure the minis beside their baselines: make evaluate DATA=folder
+	@$(BIN)/llm-course evaluate $(MODEL) $(if $(DATA),--data $(DATA))
+
+browser: ## install Chromium for the browser test, where apt can
+	@sh tools/install_chromium.sh
+
+constraints: $(READY) ## write constraints.txt from what is installed
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[lab,train,grade,cluster,dev]'
+	@$(BIN)/python tools/freeze.py
+	@touch $(READY)
+
+clean: ## remove the environment and caches
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist *.egg-info
