@@ -226,9 +226,23 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     assert entry.folder is not None
     model_class = getattr(transformers, entry.architecture)
     # Eager attention: at the lengths of the minis it is faster than the fused kernel on a CPU.
+    config = model_class.config_class.from_pretrained(entry.folder, attn_implementation="eager")
     with _quiet():
-        model = model_class.from_pretrained(entry.folder, dtype=torch.float32, attn_implementation="eager")
+        model = model_class.from_pretrained(None, config=config, state_dict=mini_weights(entry.folder), dtype=torch.float32)
     return model, transformers.PreTrainedTokenizerFast.from_pretrained(entry.folder)
+
+
+def mini_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a mini by name. A fine-tuned mini stores only what differs from the mini it came from."""
+    from safetensors.torch import load_file
+
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    own = load_file(folder / "model.safetensors")
+    if card.get("base"):
+        verify(folder.parent / card["base"])
+        base = load_file(folder.parent / card["base"] / "model.safetensors")
+        own = {name: base[name] for name in card["shared"]} | own
+    return own
 
 
 def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:

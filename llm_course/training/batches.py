@@ -62,3 +62,33 @@ def pad(sequences: Sequence[Sequence[int]], fill: int) -> np.ndarray:
     for row, sequence in zip(out, sequences, strict=True):
         row[: len(sequence)] = sequence
     return out
+
+
+class Chunks:
+    """Endless batches of equally long chunks of one long row of tokens, for raw language models.
+
+    Args:
+        streams: one integer array per corpus: its texts, joined.
+        shares: the share of each corpus in the mixture; they are scaled to sum to 1.
+        length: tokens in a chunk.
+        batch: chunks in a batch.
+        seed: decides every draw.
+
+    ``chunks[step]`` is an int64 array ``(batch, length + 1)``: the input and, one place on, what is to be
+    predicted. The corpus and the place of each chunk are drawn anew, so no two epochs cut alike.
+    """
+
+    def __init__(
+        self, streams: Sequence[np.ndarray], shares: Sequence[float], length: int, batch: int, seed: int = 0
+    ) -> None:
+        self.streams, self.length, self.batch, self.seed = streams, length, batch, seed
+        self.shares = np.asarray(shares) / np.sum(shares)
+
+    def __getitem__(self, step: int) -> np.ndarray:
+        random = np.random.default_rng([self.seed, step])
+        out = np.empty((self.batch, self.length + 1), dtype=np.int64)
+        for row in out:
+            stream = self.streams[random.choice(len(self.streams), p=self.shares)]
+            start = random.integers(0, len(stream) - self.length)
+            row[:] = stream[start : start + self.length + 1]
+        return out

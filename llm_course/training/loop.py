@@ -28,7 +28,9 @@ from tqdm.auto import tqdm
 class Plan:
     """How long and how fast to train. ``lr`` rises over ``warmup`` steps, then falls to zero.
 
-    Decay is ``"linear"`` or ``"cosine"``. ``save_every`` is in seconds.
+    Decay is ``"linear"`` or ``"cosine"``. ``save_every`` is in seconds. ``muon`` is the learning rate of the
+    hidden matrices under Muon (Jordan and others 2024; scaled as in arXiv 2502.16982, so that rates are
+    comparable with AdamW's); at 0 everything goes to AdamW.
     """
 
     steps: int
@@ -38,15 +40,16 @@ class Plan:
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
     clip: float = 1.0
+    muon: float = 0.0
     seed: int = 0
     save_every: float = 180.0
 
-    def rate(self, step: int) -> float:
-        """The learning rate at a step (counted from 0)."""
+    def share(self, step: int) -> float:
+        """The share of the full learning rate at a step (counted from 0)."""
         if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
+            return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.lr * (1 - done if self.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done)))
+        return 1 - done if self.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
 def keep_memory() -> None:
@@ -63,6 +66,32 @@ def keep_memory() -> None:
     mallopt(mmap_max, 0)
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(top_pad, 64 * 2**20)
+
+
+def optimizers_for(model: torch.nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+    """AdamW for all parameters, or Muon for the hidden matrices and AdamW for the rest.
+
+    Embeddings and the vectors (biases, normalization) always belong to AdamW; vectors do not decay.
+    """
+    names = {id(p): n for n, p in model.named_parameters() if p.requires_grad}
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    hidden = [p for p in parameters if p.ndim == 2 and id(p) not in tables and "head" not in names[id(p)]]
+    taken = {id(p) for p in hidden} if plan.muon else set()
+    matrices = [p for p in parameters if p.ndim >= 2 and id(p) not in taken]
+    vectors = [p for p in parameters if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas, fused=True)
+    ]
+    if plan.muon:
+        optimizers.append(
+            torch.optim.Muon(hidden, lr=plan.muon, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw")
+        )
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["full_lr"] = group["lr"]
+    return optimizers
 
 
 def fit(
@@ -94,19 +123,16 @@ def fit(
     keep_memory()
     accelerator = Accelerator()
     torch.manual_seed(plan.seed + accelerator.process_index)
-    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas, fused=True)
     model.train()
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    wrapped, *optimizers = accelerator.prepare(model, *optimizers_for(model, plan))
 
     step, seconds, losses = 0, 0.0, []
     checkpoint = folder / "checkpoint.pt" if folder else None
     if checkpoint and checkpoint.is_file():
         state = torch.load(checkpoint, map_location=accelerator.device, weights_only=True)
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved_state)
         torch.set_rng_state(state["random"].cpu())
         step, seconds, losses = state["step"], state["seconds"], state["losses"]
     if folder and accelerator.is_main_process:
@@ -116,7 +142,7 @@ def fit(
         if checkpoint is None or not accelerator.is_main_process:
             return
         state = {
-            "model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step,
+            "model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step,
             "seconds": seconds + now - began, "losses": losses[-100:], "random": torch.get_rng_state(),
         }  # fmt: skip
         torch.save(state, checkpoint.with_suffix(".new"))
@@ -125,15 +151,17 @@ def fit(
     began = saved = time.monotonic()
     bar = tqdm(total=plan.steps, initial=step, disable=not (progress and accelerator.is_main_process), unit="step")
     while step < plan.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate(step)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["full_lr"] * plan.share(step)
         batch = step * accelerator.num_processes + accelerator.process_index
         with torch.autocast(accelerator.device.type, torch.bfloat16):
             loss = loss_of(wrapped, batch)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(wrapped.parameters(), plan.clip)
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"The loss became {losses[-1]} at step {step}: lower the learning rate.")

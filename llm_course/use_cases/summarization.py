@@ -76,16 +76,14 @@ def _default(method: str) -> str:
 # --- extractive ---------------------------------------------------------------------------------------------
 
 
-def parts_of(lm: LanguageModel, sentences: list[str]) -> list[tuple[int, list[int], list[int]]]:
+def parts_of(tokenizer: Any, window: int, sentences: list[str]) -> list[tuple[int, list[int], list[int]]]:
     """The sentences as the model reads them: ``[CLS] sentence [SEP] [CLS] sentence [SEP] ...``.
 
     Returns parts that fit the window: number of the first sentence, token ids, and the places of the
     ``[CLS]`` marks, one per sentence. A sentence longer than a whole window is read in windows itself, and
     then has several marks; :func:`sentence_scores` takes the best of them.
     """
-    tokenizer = lm.tokenizer
     first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
-    window = lm.window or 512
     parts: list[tuple[int, list[int], list[int]]] = []
     ids: list[int] = []
     marks: list[int] = []
@@ -107,7 +105,7 @@ def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | 
     """Score every sentence of every text: higher means more worth keeping."""
     import torch
 
-    parts = [(number, *part) for number, sentences in enumerate(texts) for part in parts_of(lm, sentences)]
+    parts = [(number, *part) for number, sentences in enumerate(texts) for part in parts_of(lm.tokenizer, lm.window or 512, sentences)]
 
     def run(batch: list[Any]) -> list[list[float]]:
         longest = max(len(ids) for _, _, ids, _ in batch)

@@ -1,0 +1,123 @@
+"""The recipes: one file per mini, each with its corpora, tokenizer, architecture, plan and loss.
+
+Every recipe module has ``CORPORA``, ``PLAN``, ``make_tokenizer(data)``, ``make_model(tokenizer)`` and
+``Task(data, tokenizer)`` with ``loss(model, number)``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from llm_course.errors import BadOption, DataMissing
+from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.shelf.loading import checksum
+from llm_course.training.corpora import CORPORA
+
+NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
+
+
+def recipe(name: str) -> Any:
+    """The recipe module of a mini.
+
+    Raises:
+        BadOption: there is no such recipe.
+    """
+    if name not in NAMES:
+        raise BadOption(f"There is no recipe for {name!r}. There are: {', '.join(NAMES)}.")
+    return import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def where_to_get(names: list[str]) -> str:
+    """The public homes of corpora, a line each, for people who have the network."""
+    lines = [f"  {CORPORA[n].file}\n    {CORPORA[n].attribution}\n    {CORPORA[n].home} ({CORPORA[n].licence})" for n in names]
+    return "\n".join(lines)
+
+
+def train(name: str, data: Path | None, runs: Path, *, steps: int | None = None, install: bool = False) -> dict[str, Any]:
+    """Train one mini by its recipe; go on from its last checkpoint if there is one.
+
+    Args:
+        name: which mini.
+        data: the data folder; without it the error lists the public datasets.
+        runs: where ``NAME/`` with tokenizer, checkpoint, log and the finished model goes.
+        steps: train for so many steps instead of the recipe's.
+        install: copy the finished model into the package, as float16 with its checksum.
+
+    Returns:
+        The record of the run, also written to ``run.json``.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    from llm_course.training.loop import fit
+
+    own = recipe(name)
+    if data is None:
+        raise DataMissing(f"{name} is trained on files of a folder that --data names. Its corpora are public:\n{where_to_get(own.CORPORA)}")
+    for corpus in own.CORPORA:
+        if not (data / CORPORA[corpus].file).is_file():
+            raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
+    folder = runs / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "tokenizer.json").is_file():
+        own.make_tokenizer(data).save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = own.make_model(tokenizer)
+    task = own.Task(data, tokenizer)
+    plan = own.PLAN if steps is None else replace(own.PLAN, steps=steps)
+    record = fit(model, task.loss, plan, folder, watch=getattr(task, "watch", None))
+    record |= {"corpora": list(own.CORPORA), "date": time.strftime("%Y-%m-%d")}
+    (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    model.save_pretrained(folder / "final")
+    tokenizer.save_pretrained(folder / "final")
+    if install:
+        put_on_shelf(name, model, tokenizer, record)
+    return record
+
+
+def put_on_shelf(name: str, model: Any, tokenizer: Any, record: dict[str, Any]) -> Path:
+    """Write a trained model into the package: float16 safetensors, tokenizer, record of the run, checksums."""
+    import torch
+
+    folder = WEIGHTS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model = model.to("cpu", torch.float16).eval()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    card_file = folder / "card.json"
+    card = json.loads(card_file.read_text(encoding="utf-8")) if card_file.is_file() else {}
+    card |= {"name": name, "parameters": sum(p.numel() for p in model.parameters())}
+    if record:
+        card["training"] = record
+    card |= getattr(recipe(name), "CARD", {})
+    if "base" in card:
+        card["shared"] = share(folder / "model.safetensors", WEIGHTS / card["base"] / "model.safetensors")
+    card_file.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    seal(name)
+    return folder
+
+
+def share(own: Path, base: Path) -> list[str]:
+    """Take out of a weights file what is bit for bit in its base's; return the names of those tensors."""
+    from safetensors.torch import load_file, save_file
+
+    tensors, theirs = load_file(own), load_file(base)
+    same = [n for n, t in tensors.items() if n in theirs and t.shape == theirs[n].shape and t.equal(theirs[n])]
+    save_file({n: t for n, t in tensors.items() if n not in same}, own, metadata={"format": "pt"})
+    return sorted(same)
+
+
+def seal(name: str) -> None:
+    """Store the SHA-256 of every file of a mini that loading depends on."""
+    path = WEIGHTS / "checksums.json"
+    listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    files = sorted(f for f in (WEIGHTS / name).iterdir() if f.name in (
+        "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"))  # fmt: skip
+    listed[name] = {file.name: checksum(file) for file in files}
+    for file in files:
+        file.chmod(0o644)
+    path.write_text(json.dumps(dict(sorted(listed.items())), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,101 @@
+"""bert-mini: BERT's masked language model, trained from nothing on stories, reviews and everyday sentences.
+
+An encoder that reads both sides of a gap. 15% of the tokens are chosen; of these 80% become ``[MASK]``, 10%
+another token, 10% stay (Devlin and others 2019, section 3.1). There is no next-sentence task, which was
+found to bring nothing (Liu and others 2019, arXiv 1907.11692, section 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+from llm_course.training.batches import Chunks
+from llm_course.training.corpora import rows
+from llm_course.training.loop import Plan
+from llm_course.training.recipes.gpt_mini import texts as story_texts
+from llm_course.training.vocabulary import wordpiece
+
+SENTIMENT = ("vader", "goemotions", "product-reviews-1", "product-reviews-2", "pros-cons", "poem-sentiment", "uci")
+# Corpus -> its share of the training tokens.
+MIXTURE = {
+    "vader": 0.14, "goemotions": 0.20, "product-reviews-1": 0.02, "product-reviews-2": 0.06, "pros-cons": 0.04,
+    "poem-sentiment": 0.01, "uci": 0.03, "tatoeba-en-fr": 0.20, "tinystories": 0.12, "fables": 0.04, "scitldr": 0.10,
+    "legal": 0.04,
+}  # fmt: skip
+CORPORA = list(MIXTURE)
+VOCABULARY, LENGTH, BATCH, MASKED = 8000, 128, 32, 0.15
+PLAN = Plan(steps=3000, lr=1.5e-3, muon=3e-3, warmup=200, weight_decay=0.05)
+
+
+def texts(data: Path, name: str, split: str = "train") -> Iterator[str]:
+    """The English texts of one corpus."""
+    if name == "tatoeba-en-fr":
+        yield from dict.fromkeys(row["en"] for row in rows(data, name, split))  # several translations: one text
+    elif name in ("tinystories", "fables"):
+        yield from story_texts(data, name, split)
+    else:
+        yield from (row["text"] for row in rows(data, name, split))
+
+
+def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
+    """A lower-case WordPiece of 8,000 pieces; stories are left out, their words are in the other texts."""
+    some = (text for name in MIXTURE if name != "tinystories" for text in texts(data, name))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=wordpiece(some, VOCABULARY), pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]", mask_token="[MASK]", model_max_length=512, model_input_names=["input_ids", "attention_mask"],
+    )  # fmt: skip
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForMaskedLM:
+    """4 layers, width 192, 4 heads: 3.5 million parameters, randomly initialized."""
+    torch.manual_seed(PLAN.seed)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=192, num_hidden_layers=4, num_attention_heads=4, intermediate_size=768,
+        max_position_embeddings=512, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        pad_token_id=tokenizer.pad_token_id, hidden_act="gelu",
+    )  # fmt: skip
+    config._attn_implementation = "eager"
+    return BertForMaskedLM(config)
+
+
+class Task:
+    """The mixture as chunks of token ids with gaps, and the loss of any batch of them."""
+
+    def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+        streams = []
+        for name in MIXTURE:
+            ids: list[int] = []
+            encode = tokenizer.backend_tokenizer.encode_batch
+            for encoding in encode(list(texts(data, name)), add_special_tokens=False):
+                ids += [*encoding.ids, tokenizer.sep_token_id]
+            streams.append(np.array(ids, dtype=np.int32))
+        # Chunks of LENGTH - 1, since Chunks adds one for a shifted target; [CLS] takes the first place.
+        self.batches = Chunks(streams, list(MIXTURE.values()), LENGTH - 1, BATCH, PLAN.seed)
+        self.tokenizer = tokenizer
+
+    def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
+        """Cross-entropy of the chosen tokens, in nats."""
+        ids = self.batches[number]
+        ids[:, 0] = self.tokenizer.cls_token_id
+        seen, chosen = mask(ids, self.tokenizer, np.random.default_rng([PLAN.seed + 1, number]))
+        device = next(model.parameters()).device
+        logits = model(input_ids=torch.from_numpy(seen).to(device)).logits
+        places = torch.from_numpy(chosen).to(device)
+        return torch.nn.functional.cross_entropy(logits[places].float(), torch.from_numpy(ids).to(device)[places])
+
+
+def mask(ids: np.ndarray, tokenizer: PreTrainedTokenizerFast, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Hide tokens: what the model sees ``(rows, length)``, and a mask of the places it has to predict."""
+    special = np.isin(ids, tokenizer.all_special_ids)
+    chosen = (random.random(ids.shape) < MASKED) & ~special
+    kind = random.random(ids.shape)
+    seen = ids.copy()
+    seen[chosen & (kind < 0.8)] = tokenizer.mask_token_id
+    other = chosen & (kind >= 0.9)
+    seen[other] = random.integers(len(tokenizer.all_special_ids), len(tokenizer), other.sum())
+    return seen, chosen

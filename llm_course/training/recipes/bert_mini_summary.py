@@ -1,0 +1,95 @@
+"""bert-mini-summary: the lower half of bert-mini, fine-tuned to score the sentences of a text.
+
+After BERTSUM (Liu and Lapata 2019, arXiv 1908.08345): a ``[CLS]`` stands before every sentence, and the
+output there becomes the sentence's score. A sentence is worth as much as its ROUGE overlap with the
+reference summary; the scores learn that order. Two of bert-mini's four layers are enough for this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from rouge_score.rouge_scorer import RougeScorer
+from transformers import BertForTokenClassification, PreTrainedTokenizerFast
+
+from llm_course.batching import split_sentences
+from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.training.batches import LengthBatches, pad
+from llm_course.training.corpora import rows
+from llm_course.training.loop import Plan
+from llm_course.use_cases.summarization import parts_of
+
+BASE = "bert-mini"
+CORPORA = ["scitldr", "legal", "story-summaries"]
+BATCH_TOKENS, SHARPNESS = 4096, 12.0
+PLAN = Plan(steps=700, lr=4e-4, warmup=60, weight_decay=0.05, betas=(0.9, 0.98))
+CARD = {"base": BASE}
+
+
+def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
+    """bert-mini's."""
+    return PreTrainedTokenizerFast.from_pretrained(WEIGHTS / BASE)
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForTokenClassification:
+    """Two layers of bert-mini with a new, random score on top; its embedding table is frozen."""
+    torch.manual_seed(PLAN.seed)
+    model = BertForTokenClassification.from_pretrained(
+        WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=1, num_hidden_layers=2,
+        hidden_dropout_prob=0.1, classifier_dropout=0.1,
+    )  # fmt: skip
+    model.bert.embeddings.word_embeddings.requires_grad_(False)
+    return model
+
+
+def pairs(data: Path, name: str, split: str) -> Iterator[tuple[str, list[str]]]:
+    """Texts with their reference summaries (one or several)."""
+    for row in rows(data, name, split):
+        if name == "story-summaries" and row["task"] != "story->moral":
+            continue
+        yield row["text"], row.get("all_summaries") or [row["summary"]]
+
+
+def worth(sentences: list[str], summaries: list[str], scorer: RougeScorer) -> np.ndarray:
+    """What each sentence is worth: mean of ROUGE-1 and ROUGE-2 (F1) with the reference it fits best."""
+    return np.array([
+        max((scorer.score(s, sentence)["rouge1"].fmeasure + scorer.score(s, sentence)["rouge2"].fmeasure) / 2 for s in summaries)
+        for sentence in sentences
+    ])  # fmt: skip
+
+
+class Task:
+    """Texts as the model reads them, with the worth of their sentences, and the loss of any batch."""
+
+    def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast, split: str = "train") -> None:
+        scorer = RougeScorer(["rouge1", "rouge2"], use_stemmer=True)
+        self.ids: list[list[int]] = []
+        self.marks: list[list[int]] = []
+        self.worth: list[np.ndarray] = []
+        for name in CORPORA:
+            for text, summaries in pairs(data, name, split):
+                sentences = split_sentences(text)
+                value = worth(sentences, summaries, scorer)
+                for start, ids, marks in parts_of(tokenizer, 512, sentences):
+                    if len(marks) > 1 and value[start : start + len(marks)].max() > 0:
+                        self.ids.append(ids)
+                        self.marks.append(marks)
+                        self.worth.append(value[start : start + len(marks)])
+        self.batches = LengthBatches([[len(i)] for i in self.ids], BATCH_TOKENS, PLAN.seed)
+        self.pad = tokenizer.pad_token_id
+
+    def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
+        """Cross-entropy, in nats, between the scores and the sentences' worth, both as shares of a text."""
+        batch = self.batches[number]
+        device = next(model.parameters()).device
+        ids = torch.from_numpy(pad([self.ids[i] for i in batch], self.pad)).to(device)
+        scores = model(input_ids=ids, attention_mask=(ids != self.pad).long()).logits[:, :, 0].float()
+        losses = []
+        for row, i in enumerate(batch):
+            target = torch.from_numpy(self.worth[i]).float().to(device) * SHARPNESS
+            own = scores[row, self.marks[i][: len(target)]]
+            losses.append(-(target.softmax(0) * own.log_softmax(0)).sum())
+        return torch.stack(losses).mean()
