@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,22 +56,19 @@ def cpu_seconds(pid: int) -> float | None:
     return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
-@contextmanager
-def isolated() -> Iterator[dict[str, str]]:
-    """Environment variables of a kernel that shares nothing with the user's own; its folders go at the end."""
-    with tempfile.TemporaryDirectory(prefix="lesson-") as folder:
-        env = {
-            "LLM_COURSE_HOME": f"{folder}/course",
-            "IPYTHONDIR": f"{folder}/ipython",
-            "JUPYTER_CONFIG_DIR": f"{folder}/jupyter",
-            "JUPYTER_DATA_DIR": f"{folder}/jupyter-data",
-            "MPLCONFIGDIR": f"{folder}/matplotlib",
-            "HF_HUB_OFFLINE": "1",
-            "HF_HOME": f"{folder}/huggingface",
-            "CUDA_VISIBLE_DEVICES": "",  # stored outputs are those of a CPU, on every machine
-            "LLM_COURSE_MODELS": "mini",
-        }
-        yield env
+def isolation(folder: Path) -> dict[str, str]:
+    """Environment variables of a kernel that shares nothing with the user's own; what it writes goes to ``folder``."""
+    return {
+        "LLM_COURSE_HOME": f"{folder}/course",
+        "LLM_COURSE_MODELS": "mini",
+        "IPYTHONDIR": f"{folder}/ipython",
+        "JUPYTER_CONFIG_DIR": f"{folder}/jupyter",
+        "JUPYTER_DATA_DIR": f"{folder}/jupyter-data",
+        "MPLCONFIGDIR": f"{folder}/matplotlib",
+        "HF_HOME": f"{folder}/huggingface",
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",  # stored outputs are those of a CPU, on every machine
+    }
 
 
 def execute(notebook: NotebookNode, folder: Path) -> Cost:
@@ -81,7 +76,7 @@ def execute(notebook: NotebookNode, folder: Path) -> Cost:
 
     Raises ``nbclient.exceptions.CellExecutionError`` at the first cell that fails.
     """
-    with isolated() as env:
+    with tempfile.TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True) as home:
         manager = AsyncKernelManager(kernel_spec_manager=_ThisPython())
         client = NotebookClient(
             notebook,
@@ -94,7 +89,7 @@ def execute(notebook: NotebookNode, folder: Path) -> Cost:
             resources={"metadata": {"path": str(folder)}},
         )
         start = time.perf_counter()
-        with client.setup_kernel(env={**os.environ, **env}):
+        with client.setup_kernel(env={**os.environ, **isolation(Path(home))}):
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
             pid = manager.provisioner.pid
