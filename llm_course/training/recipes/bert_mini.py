@@ -29,7 +29,7 @@ MIXTURE = {
 }  # fmt: skip
 CORPORA = list(MIXTURE)
 VOCABULARY, LENGTH, BATCH, MASKED = 8000, 128, 32, 0.15
-PLAN = Plan(steps=3000, lr=1.5e-3, muon=3e-3, warmup=200, weight_decay=0.05)
+PLAN = Plan(steps=2200, lr=1.5e-3, muon=3e-3, warmup=200, weight_decay=0.05)
 
 
 def texts(data: Path, name: str, split: str = "train") -> Iterator[str]:

@@ -1,0 +1,171 @@
+"""Every recipe from corpus to shelf, on a made-up corpus of a few dozen lines and a few steps."""
+
+import json
+import random
+
+import pytest
+import torch
+
+from llm_course.errors import DataMissing, WeightsDamaged
+from llm_course.shelf import catalogue, loading
+from llm_course.training import recipes
+from llm_course.training.corpora import CORPORA, rows
+
+WORDS = "the a cat dog sun tree red big small ran sat saw loved found house girl boy happy bad good great awful".split()
+
+
+def sentence(chance):
+    return " ".join(chance.choices(WORDS, k=chance.randint(4, 9))).capitalize() + "."
+
+
+def paragraph(chance, count=8):
+    return " ".join(sentence(chance) for _ in range(count))
+
+
+def row(name, chance):
+    text = paragraph(chance)
+    special = {
+        "storybooks": {"lang": "en", "pages": [text]},
+        "childrens-books": {"text": paragraph(chance, 60), "mean_sentence_words": 7.0},
+        "tatoeba-en-fr": {"en": sentence(chance), "fr": sentence(chance).replace("the", "le")},
+        "scitldr": {"text": text, "summary": text.split(".")[0] + ".", "all_summaries": [text.split(".")[1] + "."]},
+        "legal": {"text": text, "summary": sentence(chance)},
+        "story-summaries": {"text": text, "summary": sentence(chance), "task": "story->moral"},
+    }
+    sentiment = {"text": sentence(chance), "label": chance.choice(["positive", "neutral", "negative"])}
+    stories = {"tinystories": {"text": text}, "tinystories-validation": {"text": text}, "fables": {"text": text}}
+    return special.get(name) or stories.get(name) or sentiment
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    chance = random.Random(0)
+    for name, corpus in CORPORA.items():
+        path = folder / corpus.file
+        path.parent.mkdir(exist_ok=True)
+        lines = [json.dumps({**row(name, chance), "split": "test" if i % 10 == 0 else "train"}) for i in range(80)]
+        data = ("\n".join(lines) + "\n").encode()
+        if path.suffix == ".xz":
+            import lzma
+
+            data = lzma.compress(data)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shelf(corpora, tmp_path_factory):
+    """A shelf of its own with all minis after three steps each; bert-mini comes before those made of it."""
+    patch = pytest.MonkeyPatch()
+    weights = tmp_path_factory.mktemp("weights")
+    runs = tmp_path_factory.mktemp("runs")
+    for module in (catalogue, recipes):
+        patch.setattr(module, "WEIGHTS", weights)
+    for name in recipes.NAMES:
+        module = recipes.recipe(name)
+        if hasattr(module, "WEIGHTS"):
+            patch.setattr(module, "WEIGHTS", weights)
+    patch.setattr(recipes.recipe("bert-mini"), "BATCH", 4)
+    patch.setattr(recipes.recipe("gpt-mini"), "BATCH", 2)
+    catalogue.catalogue.cache_clear()
+    loading.forget()
+    for name in recipes.NAMES:
+        recipes.train(name, corpora, runs, steps=3, install=True)
+    catalogue.catalogue.cache_clear()
+    yield weights, runs
+    patch.undo()
+    catalogue.catalogue.cache_clear()
+    loading.forget()
+
+
+def test_every_mini_is_made_and_answers(shelf):
+    import llm_course as lc
+
+    assert {e.name for e in lc.models("mini")} == set(recipes.NAMES)
+    assert lc.generate("the cat", max_new_tokens=5).tokens
+    assert sum(lc.sentiment("a good cat").scores.values()) == pytest.approx(1)
+    assert lc.summarize("The cat sat. The dog ran. A sun.", 1).text in {"The cat sat.", "The dog ran.", "A sun."}
+    assert lc.summarize("The cat sat. The dog ran.", method="abstractive").method == "abstractive"
+    assert isinstance(lc.translate("the cat").text, str)
+
+
+def test_what_is_stored_is_what_was_trained(shelf):
+    from safetensors.torch import load_file
+
+    weights, runs = shelf
+    for name in recipes.NAMES:
+        trained = load_file(runs / name / "final" / "model.safetensors")
+        stored = loading.mini_weights(weights / name)
+        assert set(stored) == set(trained), name
+        for key, tensor in trained.items():
+            assert stored[key].dtype == torch.float16
+            assert torch.equal(stored[key], tensor.half()), (name, key)
+
+
+def test_fine_tuned_minis_store_no_embedding_table(shelf):
+    from safetensors.torch import load_file
+
+    weights, _ = shelf
+    card = json.loads((weights / "bert-mini-sentiment" / "card.json").read_text())
+    assert "bert.embeddings.word_embeddings.weight" in card["shared"]
+    own = load_file(weights / "bert-mini-sentiment" / "model.safetensors")
+    assert own and not set(own) & set(card["shared"])
+    assert "bert.embeddings.word_embeddings.weight" not in own
+
+
+def test_a_damaged_base_is_named(shelf):
+    weights, _ = shelf
+    path = weights / "bert-mini" / "model.safetensors"
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    try:
+        with pytest.raises(WeightsDamaged, match="bert-mini.*model.safetensors"):
+            loading.mini_weights(weights / "bert-mini-summary")
+    finally:
+        path.write_bytes(sound)
+
+
+def test_without_data_the_public_homes_are_named(corpora, tmp_path):
+    with pytest.raises(DataMissing, match="manythings.org"):
+        recipes.train("marian-mini", None, tmp_path)
+    with pytest.raises(DataMissing, match="tatoeba-en-fr.jsonl.xz"):
+        recipes.train("marian-mini", tmp_path, tmp_path)
+
+
+def test_no_test_row_is_ever_read(corpora):
+    test = {r["en"] for r in rows(corpora, "tatoeba-en-fr", "test")}
+    train = {r["en"] for r in rows(corpora, "tatoeba-en-fr")}
+    assert len(test) == 8 and len(train) == 72 and not test & train
+
+
+def test_masking_follows_the_paper():
+    import numpy as np
+
+    from llm_course.training.recipes import bert_mini
+
+    class Tokenizer:
+        all_special_ids = (0, 1, 2, 3, 4)
+        mask_token_id = 4
+
+        def __len__(self):
+            return 1000
+
+    ids = np.random.default_rng(0).integers(5, 1000, size=(200, 128))
+    ids[:, 0] = 2
+    seen, chosen = bert_mini.mask(ids, Tokenizer(), np.random.default_rng(1))
+    assert not chosen[:, 0].any()
+    assert chosen.mean() == pytest.approx(0.15, abs=0.01)
+    assert (seen[chosen] == 4).mean() == pytest.approx(0.8, abs=0.02)
+    assert (seen[chosen] == ids[chosen]).mean() == pytest.approx(0.1, abs=0.02)
+    assert np.array_equal(seen[~chosen], ids[~chosen])
+
+
+def test_gap_sentences_keep_the_rest():
+    from llm_course.training.recipes.bart_mini import gap_pair
+
+    text = "A king lived here. The king had a golden crown and a castle. A thief took the golden crown. It rained. The end."
+    source, target = gap_pair(text)
+    assert target == "The king had a golden crown and a castle."
+    assert source == text.replace(target, "<gap>")
+    assert gap_pair("Too short. Really.") is None
