@@ -64,8 +64,13 @@ def number_in(name: str, value: Any, low: float, high: float, kind: type = float
     fits = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
     if not fits or not low <= value <= high:  # a NaN fails both comparisons
         sort = "a whole number" if kind is int else "a number"
-        raise BadOption(f"{name}={_short(value)} is not allowed: it must be {sort} from {low:g} to {high:g}.")
+        ends = f"{_plain(low)} to {_plain(high)}"
+        raise BadOption(f"{name}={_short(value)} is not allowed: it must be {sort} from {ends}.")
     return value
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 ABBREVIATIONS = frozenset(
@@ -83,13 +88,13 @@ def split_sentences(text: str) -> list[str]:
     sentences, start = [], 0
     for match in _END.finditer(text):
         end = match.end(1) if match.group(1) else match.start()
-        before = text[start:end].strip()
         after = text[match.end() : match.end() + 1]
         if match.group(1) and match.group(1).startswith(".") and after:
-            word = re.split(r"[\s(\[\"']", before)[-1].rstrip("\"'”’)].").lower()
+            # Only the last few characters: a text without a sentence's end would else be copied at every full stop.
+            word = re.split(r"[\s(\[\"']", text[max(start, end - 40) : end])[-1].rstrip("\"'”’)].").lower()
             if after.islower() or word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
                 continue
-        if before:
+        if before := text[start:end].strip():
             sentences.append(before)
             start = match.end()
     rest = text[start:].strip()
@@ -144,6 +149,7 @@ def in_batches(
     bar, began = None, time.monotonic()
     while queue:
         batch = queue.pop(0)
+        done = None
         try:
             done = run([items[i] for i in batch])
         except (RuntimeError, MemoryError) as error:
@@ -155,9 +161,11 @@ def in_batches(
                     f"One text of {size} tokens does not fit into the device's memory. "
                     "Shorten it, take a smaller model, or device='cpu'."
                 ) from error
+        if done is None:
+            # Outside of the except block: inside, the error's traceback still holds the tensors that did not fit.
             _free_memory()
-            half = len(batch) // 2
-            queue[:0] = [batch[:half], batch[half:]]
+            # The other batches are about as large, so they are halved, too.
+            queue = [part for whole in [batch, *queue] for part in _halves(whole)]
             continue
         results.update(zip(batch, done, strict=True))
         slow = time.monotonic() - began > SLOW and queue
@@ -172,8 +180,18 @@ def in_batches(
     return [results[i] for i in range(len(items))]
 
 
+def _halves(batch: list[int]) -> list[list[int]]:
+    half = len(batch) // 2
+    return [batch[:half], batch[half:]] if half else [batch]
+
+
+# How PyTorch words it: CUDA and MPS, the CPU on Linux and on Windows, cuBLAS.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
 def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return bool({"MemoryError", "OutOfMemoryError"} & set(kinds)) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def _free_memory() -> None:
