@@ -30,7 +30,8 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data: strings, numbers, lists and dicts."""
-        return asdict(self)  # type: ignore[call-overload]
+        found = asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
     def __str__(self) -> str:
         return self.text
