@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
+
 from nb_kernel import WIDGET_VIEW
 from nb_lint import last_name, parse_code
 from nb_source import ROOT, Lesson, differences, parse, read
-from nbformat import NotebookNode
 
 NOTEBOOK_BYTES = 1_500_000
 TREE_BYTES, FILE_BYTES = 58 * 2**20, 20 * 2**20

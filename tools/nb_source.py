@@ -92,6 +92,6 @@ def differences(source: NotebookNode, stored: NotebookNode) -> list[str]:
             ("id", wanted.id, found.get("id")),
         ]:
             if one != other:
-                problems.append(f"cell {number}: its {what} differs from the source")
+                problems.append(f"cell {number}: not the source's {what}")
                 break
     return problems

@@ -13,11 +13,12 @@ import argparse
 import sys
 
 import nbformat
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
 from nb_check import check, orphans, tree
 from nb_kernel import execute
 from nb_lint import Page, lint
 from nb_source import ROOT, Lesson, differences, lessons, parse, read
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 
 def is_current(lesson: Lesson) -> bool:
