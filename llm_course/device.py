@@ -34,8 +34,8 @@ def resolve(device: str | torch.device = "auto") -> torch.device:
     import torch
 
     name = str(device)
-    kind, _, number = name.partition(":")
-    if kind not in NAMES or (number and not (kind == "cuda" and number.isdigit())):
+    kind, colon, number = name.partition(":")
+    if kind not in NAMES or (colon and not (kind == "cuda" and number.isascii() and number.isdigit())):
         raise NoDevice(f"device={name!r} is no device. Allowed: {', '.join(map(repr, NAMES))} (or 'cuda:1').")
     found = available()
     if kind == "auto":

@@ -35,10 +35,13 @@ AUTO_CLASSES = {
     "translate": ("AutoModelForSeq2SeqLM",),
     "fill_mask": ("AutoModelForMaskedLM",),
 }
+# Positions without a limit: the tokens these read at once in training. Longer texts would also fill the memory.
+TRAINED_ON = {"t5": 512, "mt5": 1024, "bloom": 2048}
+VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm")  # files that tokenizers are saved in
 CACHED = 6  # models kept in memory; the one unused longest goes first
 
 _family = [""]
-_cache: OrderedDict[tuple[str, str, str], LanguageModel] = OrderedDict()
+_cache: OrderedDict[tuple[str, ...], LanguageModel] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,13 @@ class LanguageModel:
 
     @property
     def window(self) -> int | None:
-        """Most tokens the model reads at once; ``None`` where positions have no limit (T5, BLOOM)."""
+        """Most tokens the model reads at once; ``None`` if it does not say.
+
+        Where positions have no limit (T5, BLOOM), what it read in training.
+        """
         config = self.model.config
-        if config.model_type in ("t5", "mt5", "bloom"):
-            return None
+        if config.model_type in TRAINED_ON:
+            return TRAINED_ON[config.model_type]
         sizes = [getattr(config, n, None) for n in ("max_position_embeddings", "n_positions", "n_ctx")]
         size = next((s for s in sizes if isinstance(s, int) and s > 0), None)
         # RoBERTa counts positions from its padding index on, so two of them are never used.
@@ -100,7 +106,7 @@ def use(family: str | None = None) -> str:
         BadOption: the family is neither.
     """
     if family is not None:
-        if family not in catalogue.DEFAULTS:
+        if not isinstance(family, str) or family not in catalogue.DEFAULTS:
             raise BadOption(f"use({family!r}): allowed are 'mini' (embedded) and 'full' (full size, from the Hub).")
         _family[0] = family
     chosen = _family[0] or os.environ.get("LLM_COURSE_MODELS", "") or "mini"
@@ -128,7 +134,11 @@ def load(
         NoNetwork, NotOnHub, AccessDenied: the Hub did not give the model.
         NoDevice: the machine has no such device.
     """
+    if task is not None and task not in tuple(AUTO_CLASSES):
+        raise BadOption(f"task={task!r} is not allowed: it is one of {', '.join(AUTO_CLASSES)}.")
     if isinstance(name, LanguageModel):
+        if task and not _does(type(name.model).__name__, name.model.config, task):
+            raise _wrong(f"{name.name} ({type(name.model).__name__})", task)
         return name
     if name is None:
         if task is None:
@@ -139,17 +149,39 @@ def load(
             f"model={name!r} is no name: give a name of the shelf, a Hub id, a folder or a loaded model."
         )
     target = devices.resolve(device)
-    entry = catalogue.known(str(name))
+    entry = catalogue.known(name) if isinstance(name, str) else None
     if entry and task and task not in entry.tasks:
-        fit = [e.name for e in catalogue.catalogue().values() if task in e.tasks]
-        raise WrongTask(f"{entry.name!r} ({entry.architecture}) does not do {task!r}. These do: {', '.join(fit)}.")
-    key = (entry.name if entry else str(name), str(target), "" if entry and entry.hub is None else task or "")
+        raise _wrong(f"{entry.name!r} ({entry.architecture})", task)
+    folder = None if entry else _folder(name)
+    if isinstance(name, Path) and not folder:
+        raise UnknownModel(f"There is no folder {str(name)!r}. For a model of the shelf or the Hub give a str.")
+    key: tuple[str, ...] = (
+        entry.name if entry else str(folder or name),
+        str(target),
+        "" if entry and entry.folder else task or "",
+    )
+    if folder:
+        # A folder may be trained on and saved again: then it is another model.
+        key += tuple(f"{file.name} {file.stat().st_mtime_ns}" for file in sorted(folder.iterdir()) if file.is_file())
     if key not in _cache:
-        _cache[key] = _load(str(name), entry, target, task)
+        _cache[key] = _load(str(name), entry, folder, target, task)
         while len(_cache) > CACHED:
             _cache.popitem(last=False)
     _cache.move_to_end(key)
     return _cache[key]
+
+
+def _folder(name: str | Path) -> Path | None:
+    """The local folder of that name, if there is one; a name may also be none that the system allows."""
+    try:
+        return Path(name).resolve() if Path(name).is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _wrong(what: str, task: str) -> WrongTask:
+    fit = [e.name for e in catalogue.catalogue().values() if task in e.tasks]
+    return WrongTask(f"{what} does not do {task!r}. These do: {', '.join(fit)}.")
 
 
 def forget() -> None:
@@ -157,12 +189,12 @@ def forget() -> None:
     _cache.clear()
 
 
-def _load(name: str, entry: Entry | None, device: torch.device, task: str | None) -> LanguageModel:
+def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.device, task: str | None) -> LanguageModel:
     if entry and entry.folder:
         verify(entry.folder)
         model, tokenizer = _mini(entry)
-    elif Path(name).is_dir():
-        model, tokenizer = _auto(Path(name), task)
+    elif folder:
+        model, tokenizer = _auto(folder, task)
     elif entry or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
         from llm_course.shelf.hub import fetch
 
@@ -189,7 +221,15 @@ def verify(folder: Path) -> None:
         WeightsMissing: a file is not there.
         WeightsDamaged: a file has another SHA-256; the message names it.
     """
-    listed = json.loads((folder.parent / "checksums.json").read_text(encoding="utf-8")).get(folder.name, {})
+    sums = folder.parent / "checksums.json"
+    try:
+        listed = json.loads(sums.read_text(encoding="utf-8"))[folder.name]
+    except FileNotFoundError as error:
+        raise WeightsMissing(f"{folder.name}: the file {sums} is missing. Install the package again.") from error
+    except (ValueError, KeyError) as error:
+        raise WeightsDamaged(
+            f"{folder.name}: {sums} is damaged, or has no checksums of this model. Install the package again."
+        ) from error
     for file, expected in listed.items():
         path = folder / file
         if not path.is_file():
@@ -228,7 +268,9 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     # Eager attention: at the lengths of the minis it is faster than the fused kernel on a CPU.
     config = model_class.config_class.from_pretrained(entry.folder, attn_implementation="eager")
     with _quiet():
-        model = model_class.from_pretrained(None, config=config, state_dict=mini_weights(entry.folder), dtype=torch.float32)
+        model = model_class.from_pretrained(
+            None, config=config, state_dict=mini_weights(entry.folder), dtype=torch.float32
+        )
     return model, transformers.PreTrainedTokenizerFast.from_pretrained(entry.folder)
 
 
@@ -247,7 +289,6 @@ def mini_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
     import transformers
-    from transformers.models.auto import modeling_auto
 
     if not (folder / "config.json").is_file():
         raise WeightsMissing(f"{folder} has no config.json: it is no model folder. Save one with save_pretrained().")
@@ -256,24 +297,31 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
             f"{folder} has no .safetensors file. The course loads no other format, since pickled weights can run code. "
             "Convert them: load the model with transformers and call save_pretrained() on it."
         )
+    if not any(list(folder.glob(pattern)) for pattern in VOCABULARIES):
+        # The library would make an empty tokenizer without a word.
+        raise WeightsMissing(f"{folder} has no tokenizer. Save it beside the model: tokenizer.save_pretrained(folder).")
+    try:
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WeightsDamaged(f"{folder / 'config.json'} is damaged: it is not JSON ({error}).") from error
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # whatever a strange config.json makes the library raise
         raise WrongTask(f"{folder}: its config.json names no architecture that transformers knows: {error}") from error
-    wanted = AUTO_CLASSES.get(task or "", ())
-    fits = [c for c in wanted if config.model_type in _architectures(modeling_auto, c)]
-    own = (config.architectures or [""])[0]
-    if task is None and hasattr(transformers, own):
-        model_class: Any = getattr(transformers, own)
-    elif fits:
-        # A summarizer may be either kind: its own class decides.
-        by_own = [c for c in fits if own in str(_architectures(modeling_auto, c).get(config.model_type))]
-        model_class = getattr(transformers, (by_own or fits)[0])
+    own = str((config.architectures or [""])[0])
+    if task is None:
+        model_class: Any = getattr(transformers, own or "AutoModel", None)
+        if not hasattr(model_class, "from_pretrained"):
+            raise WrongTask(f"{folder}: its config.json names the class {own!r}, which transformers does not have.")
     else:
-        allowed = sorted({a for c in wanted for a in _architectures(modeling_auto, c)})
-        raise WrongTask(
-            f"A model of type {config.model_type!r} cannot do {task!r}. Types that can: {', '.join(allowed)}."
-        )
+        if not _does(own, config, task):
+            allowed = sorted({kind for c in AUTO_CLASSES[task] for kind in _architectures(c)})
+            raise WrongTask(
+                f"{folder} holds a {own or 'model'} of type {config.model_type!r}, which does not do {task!r}. "
+                f"Types that can, saved with the right head: {', '.join(allowed)}."
+            )
+        fits = next(c for c in AUTO_CLASSES[task] if _does(own, config, task, c))
+        model_class = getattr(transformers, fits)
     try:
         with _quiet():
             model, info = model_class.from_pretrained(
@@ -284,19 +332,37 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
         raise
     except Exception as error:  # the library and safetensors raise many kinds here, all about the files
         raise WeightsDamaged(f"{folder}: the model cannot be loaded, a file is damaged or missing: {error}") from error
-    missing = [
-        k for k in info["missing_keys"] if not k.endswith(("lm_head.weight", "lm_head.bias", "final_logits_bias"))
-    ]
+    missing = sorted(k for k in info["missing_keys"] if not k.endswith("final_logits_bias"))  # a buffer of zeros
     if missing:
         raise WrongTask(
             f"{folder} lacks weights for {task!r} (first: {missing[0]}); they would be random. "
             "It was saved by another kind of model: take one that was trained for this task."
         )
+    # The use cases read long texts in windows; the tokenizer's own warning about length would mislead.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return model, tokenizer
 
 
-def _architectures(module: Any, auto_class: str) -> dict[str, Any]:
-    """Model type -> class name(s) that an Auto class of the library accepts."""
+def _does(own: str, config: Any, task: str, auto_class: str | None = None) -> bool:
+    """Whether a model saved as class ``own`` can do a task (with that Auto class, or any of the task's).
+
+    The type alone does not say: the library would also make a BERT, or the decoder of a BART, generate.
+    """
+    if task == "generate" and config.is_encoder_decoder:
+        return False
+    for name in [auto_class] if auto_class else AUTO_CLASSES[task]:
+        classes = _architectures(name).get(config.model_type, ())
+        # A model saved without a head ("GPT2Model"), or that names no class: its weights will tell.
+        bare = not own or (own.endswith("Model") and not own.endswith(("MTModel", "HeadModel")))
+        if classes and (bare or own in classes):
+            return True
+    return False
+
+
+def _architectures(auto_class: str) -> dict[str, tuple[str, ...]]:
+    """Model type -> class names that an Auto class of the library accepts."""
+    from transformers.models.auto import modeling_auto
+
     table = {
         "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
         "AutoModelForSequenceClassification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
@@ -304,4 +370,5 @@ def _architectures(module: Any, auto_class: str) -> dict[str, Any]:
         "AutoModelForTokenClassification": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
         "AutoModelForMaskedLM": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
     }[auto_class]
-    return dict(getattr(module, table))
+    names = getattr(modeling_auto, table)
+    return {kind: (own,) if isinstance(own, str) else tuple(own) for kind, own in names.items()}
