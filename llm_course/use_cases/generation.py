@@ -123,7 +123,7 @@ def _pieces(lm: LanguageModel, ids: list[int], seeds: list[int], how: Decoding) 
             break
         new.append(token)
         text = _continuation(lm, ids, new)
-        if not text.endswith("\ufffd"):
+        if len(text) > told and not text.endswith("\ufffd") and not _is_byte(lm, token):
             yield text[told:]
             told = len(text)
     rest = _continuation(lm, ids, new)[told:]
@@ -252,10 +252,18 @@ def _encode(lm: LanguageModel, text: str, new: int) -> list[int]:
     return ids
 
 
+def _is_byte(lm: LanguageModel, token: int) -> bool:
+    """Whether a token is one byte (``<0xE7>``): the bytes after it decide how it reads."""
+    return str(lm.tokenizer.convert_ids_to_tokens(token)).startswith("<0x")
+
+
 def _continuation(lm: LanguageModel, ids: list[int], new: list[int]) -> str:
     """The new tokens as text. Decoded after the last prompt token, which decides about a leading space."""
-    before = lm.tokenizer.decode(ids[-1:], clean_up_tokenization_spaces=False)
-    return lm.tokenizer.decode(ids[-1:] + new, clean_up_tokenization_spaces=False)[len(before) :]
+    start = len(ids) - 1
+    while start and _is_byte(lm, ids[start]):  # the prompt ends in a character made of bytes: take it whole
+        start -= 1
+    before = lm.tokenizer.decode(ids[start:], clean_up_tokenization_spaces=False)
+    return lm.tokenizer.decode(ids[start:] + new, clean_up_tokenization_spaces=False)[len(before) :]
 
 
 def _result(lm: LanguageModel, prompt: str, ids: list[int], new: list[int], logprobs: list[float]) -> Generation:
@@ -302,9 +310,9 @@ def _steps(
     takes = inspect.signature(lm.model.forward).parameters
     seen, cache, read = ids, None, ids
     for _ in range(how.max_new_tokens):
-        options = (
-            {"position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, -read.shape[1] :]} if "position_ids" in takes else {}
-        )
+        options: dict[str, Any] = {}
+        if "position_ids" in takes:
+            options["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -read.shape[1] :]
         if "logits_to_keep" in takes:
             options["logits_to_keep"] = 1
         # Not around the yield: inference mode must not leak into the code that consumes the steps.
@@ -335,7 +343,8 @@ def choose(
         scores = torch.where(stood, lower, scores)
     if how.temperature == 0:
         return scores.argmax(-1)
-    shares = (scores / how.temperature).softmax(-1)
+    # The largest score becomes 0 and the temperature at least 1e-30: the division cannot overflow to 0 / 0.
+    shares = ((scores - scores.amax(-1, keepdim=True)) / max(how.temperature, 1e-30)).softmax(-1)
     tokens = None
     if how.top_k or how.top_p < 1:
         shares, tokens = shares.sort(dim=-1, descending=True, stable=True)
