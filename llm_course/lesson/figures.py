@@ -1,0 +1,51 @@
+"""Show a matplotlib figure with words for those who do not see it.
+
+Knows nothing about what the figure shows. The words go to two places, since no single one reaches everybody: into
+the metadata of the image, which nbconvert writes as its ``alt`` attribute, and into a folded description below it,
+since JupyterLab (4.6) gives an image output no ``alt`` attribute at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from llm_course.errors import BadOption
+from llm_course.lesson.output import emit, inline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 110
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display a figure and close it.
+
+    Args:
+        figure: a matplotlib figure.
+        alt: what the figure shows, in a sentence or two of plain text.
+
+    Raises:
+        BadOption: ``alt`` is blank, or ``figure`` is no figure.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise BadOption("show() needs alt=: a sentence that says what the figure shows.")
+    if not hasattr(figure, "savefig"):
+        raise BadOption(f"show() takes a matplotlib figure, not {type(figure).__name__}. From axes: axes.figure.")
+    words = " ".join(alt.split())
+    # The image and its description are two outputs: a front end shows only one form of each.
+    emit(html="", plain=f"Figure: {words}", image_png=png(figure), metadata={"image/png": {"alt": words}})
+    emit(html=f"<details><summary>The figure in words</summary><p>{inline(words)}</p></details>",
+         plain="The figure in words, folded.", full="")  # fmt: skip
+    from matplotlib import pyplot
+
+    pyplot.close(figure)
+
+
+def png(figure: Figure) -> str:
+    """The figure as PNG, base64; without the date and program name that matplotlib adds."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,107 @@
+"""What the playgrounds show, as HTML that is safe to display.
+
+Knows nothing about widgets. Each function calls one use case of ``course`` (the package, or a stand-in with the same
+functions) with the values of the controls. Figures have two decimals, so that the same model shows the same text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_course.errors import BadOption
+from llm_course.lesson.output import bar_table, literal
+
+BARS = 10
+NEW_TOKENS = 30
+Values = dict[str, Any]
+
+
+def decoding(course: Any, prompt: str, values: Values, model: Any = None) -> str:
+    """Bars of the ten most probable next tokens after temperature, top-k and top-p, and one text drawn so."""
+    temperature, top_k, top_p = values["temperature"], values["top_k"], values["top_p"]
+    ranked = _ranked(course, prompt, temperature or 1.0, model)
+    shares, kept = after_cuts([share for _, share in ranked], temperature, top_k, top_p)
+    rows = [
+        (_visible(token), share, f"{share:.2f}" if number < kept else "cut")
+        for number, ((token, _), share) in enumerate(zip(ranked[:BARS], shares, strict=False))
+    ]
+    everything = top_k == 0 and top_p == 1 and temperature > 0
+    some = "every token can be drawn" if everything else f"{kept} {'token' if kept == 1 else 'tokens'} can be drawn"
+    if not everything and kept == len(ranked) and (top_k == 0 or top_k > kept):
+        some = f"at least {kept} tokens can be drawn"
+    table = bar_table(f"Probability of the next token; {some}", rows, head=("Token", "Probability"), mono=True)
+    text = course.generate(
+        prompt, max_new_tokens=NEW_TOKENS, temperature=temperature, top_k=top_k, top_p=top_p, seed=values["seed"],
+        model=model,
+    )  # fmt: skip
+    which = "greedy, always the same" if temperature == 0 else f"drawn with seed {values['seed']}"
+    return f"{table}<p>{literal(prompt)}<b>{literal(text.text)}</b></p><p><i>({which})</i></p>"
+
+
+def _ranked(course: Any, prompt: str, temperature: float, model: Any) -> list[tuple[str, float]]:
+    """Next tokens by probability: many, to find where top-p cuts, fewer where the vocabulary is smaller."""
+    for count in (256, 64):
+        try:
+            return course.next_tokens(prompt, k=count, temperature=temperature, model=model)
+        except BadOption:
+            continue
+    return course.next_tokens(prompt, k=BARS, temperature=temperature, model=model)
+
+
+def after_cuts(shares: list[float], temperature: float, top_k: int, top_p: float) -> tuple[list[float], int]:
+    """Probabilities after top-k and top-p, in the order of decoding, and how many tokens are left.
+
+    Args:
+        shares: probabilities after temperature, largest first; they may stop before they sum to 1.
+        temperature: 0 is greedy: one token is left, with probability 1.
+        top_k: keep so many; 0 keeps all.
+        top_p: then keep the fewest whose probabilities, rescaled to sum to 1, reach this.
+
+    Returns:
+        ``(shares, kept)``: as many shares as given, 0 for tokens that are cut. Where top-p reaches past the tokens
+        given, ``kept`` is their number, and the shares are scaled as if the next token were the last one kept.
+    """
+    if temperature == 0:
+        return [1.0, *[0.0] * (len(shares) - 1)], 1
+    kept = min(top_k, len(shares)) if top_k else len(shares)
+    total = sum(shares[:kept]) if top_k and top_k <= len(shares) else 1.0
+    if top_p < 1:
+        mass = 0.0
+        for number, share in enumerate(shares[:kept], 1):
+            mass += share / total
+            if mass >= top_p - 1e-9:
+                kept, total = number, mass * total
+                break
+        else:
+            total *= top_p
+    return [share / total if number < kept else 0.0 for number, share in enumerate(shares)], kept
+
+
+def _visible(token: str) -> str:
+    """A token with its spaces and line breaks made visible."""
+    return token.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥") or "(empty)"
+
+
+def sentiment(course: Any, values: Values, model: Any = None) -> str:
+    """Bars of the classes, and the most probable one in words."""
+    found = course.sentiment(values["text"], model=model)
+    rows = [(name, share, f"{share:.2f}") for name, share in found.scores.items()]
+    table = bar_table("Probability of each class", rows, head=("Class", "Probability"))
+    return f"<p>Most probable: <b>{literal(found.label)}</b></p>{table}"
+
+
+def summary(course: Any, values: Values, model: Any = None) -> str:
+    """The summary, and whether its sentences are the text's own."""
+    found = course.summarize(values["text"], max_sentences=values["sentences"], model=model)
+    how = {
+        "extractive": "extractive: sentences of the text, unchanged",
+        "abstractive": "abstractive: new sentences, which may say what the text does not",
+    }[found.method]
+    words, before = len(found.text.split()), len(values["text"].split())
+    return f"<p><b>{literal(found.text)}</b></p><p><i>({how}; {words} of {before} words)</i></p>"
+
+
+def translation(course: Any, values: Values, model: Any = None) -> str:
+    """The French translation."""
+    found = course.translate(values["text"], num_beams=values["beams"], model=model)
+    return f'<p lang="fr"><b>{literal(found.text)}</b></p>'

@@ -1,0 +1,131 @@
+"""Playgrounds: move a slider or change a text, and see at once what a use case makes of it.
+
+Knows nothing about models: each playground calls the course's own functions (``lc.next_tokens``, ``lc.sentiment``
+and so on) on first use. ``course=`` stands in for the course in tests. What a playground shows is made by a plain
+function in ``panels.py``, which also makes the static form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llm_course.errors import LLMCourseError
+from llm_course.lesson import panels
+from llm_course.lesson.output import emit, literal, spaced
+
+Values = dict[str, Any]
+
+
+def decoding_playground(prompt: str, model: Any = None, *, course: Any = None) -> None:
+    """Sliders for temperature, top-k and top-p: the next token's probabilities, and a text drawn from them."""
+    controls = [
+        _range("temperature", "Temperature", 0, 2, 0.1, names={"0": "0 (greedy)"}),
+        _range("top_k", "Top-k", 0, 50, 1, names={"0": "0 (off)"}),
+        _range("top_p", "Top-p", 0.05, 1, 0.05, names={"1": "1 (off)"}),
+    ]
+    start = {"temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 0}
+
+    def panel(values: Values) -> str:
+        return panels.decoding(_course(course), prompt, values, model)
+
+    _playground("Decoding playground", f"How does “{prompt}” go on?", controls, start, panel, "Draw another text")
+
+
+def sentiment_playground(text: str, model: Any = None, *, course: Any = None) -> None:
+    """A text box: the probabilities of the three classes."""
+    controls = [_text("text", "Text", rows=2)]
+
+    def panel(values: Values) -> str:
+        return panels.sentiment(_course(course), values, model)
+
+    _playground("Sentiment playground", "Change the text.", controls, {"text": text}, panel, "Show the feeling")
+
+
+def summary_playground(text: str, model: Any = None, *, course: Any = None) -> None:
+    """A text area and a number of sentences: the summary, and how it was made."""
+    controls = [_text("text", "Text", rows=8), _range("sentences", "Sentences", 1, 6, 1)]
+
+    def panel(values: Values) -> str:
+        return panels.summary(_course(course), values, model)
+
+    start = {"text": text, "sentences": 2}
+    _playground("Summary playground", "Change the text or the length.", controls, start, panel, "Summarize")
+
+
+def translation_playground(text: str, model: Any = None, *, course: Any = None) -> None:
+    """A text box and a number of beams: the translation from English to French."""
+    controls = [_text("text", "English text", rows=2), _range("beams", "Beams", 1, 8, 1, names={"1": "1 (greedy)"})]
+
+    def panel(values: Values) -> str:
+        return panels.translation(_course(course), values, model)
+
+    start = {"text": text, "beams": 4}
+    _playground("Translation playground", "Change the text or the beams.", controls, start, panel, "Translate")
+
+
+def _course(course: Any) -> Any:
+    if course is None:
+        import llm_course
+
+        return llm_course
+    return course
+
+
+def _range(name: str, label: str, least: float, most: float, step: float, names: Values | None = None) -> Values:
+    return {"kind": "range", "name": name, "label": label, "min": least, "max": most, "step": step,
+            "names": names or {}}  # fmt: skip
+
+
+def _text(name: str, label: str, rows: int) -> Values:
+    return {"kind": "text", "name": name, "label": label, "rows": rows}
+
+
+def _playground(
+    title: str, task: str, controls: list[Values], start: Values, panel: Callable[[Values], str], button: str
+) -> None:
+    """Show a playground: its static form holds what the start values give.
+
+    The start values are the author's, so an error there is raised; later ones are the user's, so it is shown.
+    """
+    first = panel(start)
+
+    def live() -> Any:
+        from llm_course.lesson.widgets import make_form
+
+        spec = {"title": title, "html": f"<b>{title}.</b> {literal(task)}", "controls": controls, "button": button}
+        return make_form("playground", spec, {"values": start, "feedback": [first]}, _turn(controls, panel))
+
+    settings = "".join(f"<li>{literal(c['label'])}: {literal(_named(c, start[c['name']]))}</li>" for c in controls)
+    html = f"<p><b>{title}.</b> {literal(task)} It moves when the cell is run.</p><ul>{settings}</ul>{first}"
+    said = ", ".join(f"{c['label']} {_named(c, start[c['name']])}" for c in controls if c["kind"] == "range")
+    emit(html=spaced(html, title), plain=f"{title}{': ' if said else '.'}{said}", widget=live)
+
+
+def _named(control: Values, value: Any) -> str:
+    """A control's value as text: without a needless ``.0``, and with its name if it has one."""
+    text = f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    return control.get("names", {}).get(text, text)
+
+
+def _turn(controls: list[Values], panel: Callable[[Values], str]) -> Callable[[Values, Values], Values]:
+    """What happens when the browser sends values: only known ones, within their range, reach the panel."""
+
+    def act(message: Values, state: Values) -> Values:
+        values = dict(state["values"])
+        for control in controls:
+            given = message["values"][control["name"]]
+            if control["kind"] == "text":
+                values[control["name"]] = str(given)
+                continue
+            bounded = min(max(float(given), control["min"]), control["max"])
+            values[control["name"]] = int(bounded) if isinstance(control["step"], int) else round(bounded, 2)
+        if "seed" in values and message.get("pressed"):
+            values["seed"] += 1
+        try:
+            shown = panel(values)
+        except LLMCourseError as error:
+            shown = f"<p>This does not work: {literal(str(error))}</p>"
+        return {**state, "values": values, "feedback": [shown]}
+
+    return act

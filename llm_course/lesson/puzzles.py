@@ -1,0 +1,145 @@
+"""Parsons puzzles: put the shuffled lines of a program in order, indent them, and leave out those that do not belong.
+
+Knows nothing about the programs themselves; they are in ``data/parsons_NN.json`` (see ``content.py``). An answer
+is a list of pairs ``(text of the line, indentation level)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from html import escape
+from typing import Any
+
+from llm_course.errors import BadOption
+from llm_course.lesson import record
+from llm_course.lesson.content import INDENT, Item, load, number_of
+from llm_course.lesson.output import emit, inline, spaced
+
+Answer = list[tuple[str, int]]
+
+
+def parsons(lesson: str, answer: str | None = None) -> None:
+    """Show the Parsons puzzle of a lesson.
+
+    Args:
+        lesson: the lesson's number, ``"07"``.
+        answer: the program as text, its lines indented by four spaces a level: judges it at once and prints the
+            verdict, for places without buttons.
+
+    Raises:
+        BadOption: the number is none, or the answer is no text.
+        DataMissing: the lesson has no puzzle.
+    """
+    number = number_of(lesson)
+    puzzle = load("parsons", number)
+    if answer is not None:
+        if not isinstance(answer, str):
+            raise BadOption("answer= takes the program as one text, with line breaks.")
+        right, said = judge(puzzle, from_text(answer))
+        print(f"{'Right' if right else 'Not yet'}: {said}")
+        return
+    lines = shuffled(puzzle)
+    emit(
+        html=static_form(puzzle, lines),
+        plain=f"Parsons puzzle of lesson {number}: {puzzle['title']}, {len(lines)} lines to put in order.",
+        full="\n".join([f"{puzzle['title']}: {puzzle['task']}", "", *lines]),
+        widget=lambda: live_form(puzzle, lines),
+    )
+
+
+def shuffled(puzzle: Item) -> list[str]:
+    """The lines and the distractors without indentation, in an order that depends on the puzzle's id alone."""
+    right = [line.strip() for line in puzzle["lines"]]
+    lines = right + [item["line"].strip() for item in puzzle["distractors"]]
+    seed = int.from_bytes(hashlib.sha256(puzzle["id"].encode()).digest()[:8], "big")
+    drawn = random.Random(seed)
+    drawn.shuffle(lines)
+    while lines[: len(right)] == right:  # an unlucky draw must not give the answer away
+        drawn.shuffle(lines)
+    return lines
+
+
+def from_text(text: str) -> Answer:
+    """A program as an answer; blank lines are left out, tabs count as one level."""
+    lines = [line.expandtabs(INDENT).rstrip() for line in text.splitlines() if line.strip()]
+    return [(line.strip(), (len(line) - len(line.lstrip())) // INDENT) for line in lines]
+
+
+def diagnose(puzzle: Item, answer: Answer) -> str | None:
+    """The first mistake of an answer, in the words of one who helps; ``None`` if there is none.
+
+    In this order: a line that does not belong, a wrong order, lines that are missing, a wrong indentation.
+    """
+    right = from_text("\n".join(puzzle["lines"]))
+    solution = [text for text, _ in right]
+    if not answer:
+        return "No line is in the program yet."
+    reasons = {item["line"].strip(): item["why"] for item in puzzle["distractors"]}
+    for text, _ in answer:
+        if text in reasons:
+            return f"`{text}` does not belong here. {reasons[text]}"
+        if text not in solution:
+            return f"`{text}` is none of the lines to choose from."
+    given = [text for text, _ in answer]
+    for number, (has, wants) in enumerate(zip(given, solution, strict=False), 1):
+        if has != wants:
+            start = f"The first {number - 1} lines are right. " if number > 2 else ""
+            start = "The first line is right. " if number == 2 else start
+            return f"{start}Line {number}, `{has}`, cannot stand there yet. What has to come before it?"
+    if len(given) < len(solution):
+        return f"So far it is right, and {_lines(len(solution) - len(given))} still missing."
+    if len(given) > len(solution):
+        return f"`{given[len(solution)]}` is one line too many."
+    for number, ((text, level), (_, depth)) in enumerate(zip(answer, right, strict=True), 1):
+        if level != depth:
+            return (
+                f"The order is right. Line {number}, `{text}`, is indented by {level} "
+                f"{'level' if level == 1 else 'levels'}. Which line does it belong under?"
+            )
+    return None
+
+
+def _lines(count: int) -> str:
+    return "one line is" if count == 1 else f"{count} lines are"
+
+
+def judge(puzzle: Item, answer: Answer) -> tuple[bool, str]:
+    """Whether an answer is right, and what to say; the try goes into the progress record."""
+    mistake = diagnose(puzzle, answer)
+    record.note_try("parsons", (puzzle["lesson"],), mistake is None)
+    return mistake is None, puzzle["explain"] if mistake is None else mistake
+
+
+def static_form(puzzle: Item, lines: list[str]) -> str:
+    """Task and shuffled lines as HTML; the solution and the reasons are folded."""
+    items = "".join(f"<li><code>{escape(line)}</code></li>" for line in lines)
+    wrong = "".join(
+        f"<li><code>{escape(item['line'].strip())}</code>: {inline(item['why'])}</li>" for item in puzzle["distractors"]
+    )
+    return spaced(
+        f"<p><b>Put the lines in order: {inline(puzzle['title'])}</b></p><p>{inline(puzzle['task'])} "
+        f"Not every line belongs in the program.</p><ul>{items}</ul>"
+        f"<details><summary>Solution of the puzzle</summary><pre>{escape(chr(10).join(puzzle['lines']))}</pre>"
+        f"<p>{inline(puzzle['explain'])}</p><p>Left out:</p><ul>{wrong}</ul></details>",
+        f"Parsons puzzle: {puzzle['title']}",
+    )
+
+
+def live_form(puzzle: Item, lines: list[str]) -> Any:
+    """The widget: lines that buttons and arrow keys move, indent, and take in or out."""
+    from llm_course.lesson.widgets import make_form
+
+    spec = {
+        "title": f"Parsons puzzle: {puzzle['title']}",
+        "html": f"<b>Put the lines in order: {inline(puzzle['title'])}</b><br>{inline(puzzle['task'])} "
+        "Not every line belongs in the program.",
+        "lines": lines,
+    }
+
+    def act(message: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        answer = [(lines[int(place)], int(level)) for place, level in message["answer"]]
+        right, said = judge(puzzle, answer)
+        return {**state, "feedback": [f"<b>{'✓ Right' if right else '✗ Not yet'}.</b> {inline(said)}"]}
+
+    return make_form("parsons", spec, {"feedback": [""]}, act)

@@ -1,0 +1,123 @@
+"""The quiz at the end of a lesson: each option, right or wrong, says why.
+
+Knows nothing about the questions themselves; they are in ``data/quiz_NN.json`` (see ``content.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llm_course.errors import BadOption
+from llm_course.lesson import record
+from llm_course.lesson.content import Item, load, number_of
+from llm_course.lesson.output import emit, inline, spaced
+
+LETTERS = "abcdef"
+
+
+def quiz(lesson: str, answers: Sequence[str] | None = None) -> None:
+    """Show the quiz of a lesson.
+
+    Args:
+        lesson: the lesson's number, ``"07"``.
+        answers: the letter of one option for each question, such as ``["b", "a", "c"]``: judges them at once and
+            prints what was right, for places without buttons. An empty string leaves a question out.
+
+    Raises:
+        BadOption: the number is none, or the answers do not fit the questions.
+        DataMissing: the lesson has no quiz.
+    """
+    number = number_of(lesson)
+    questions = load("quiz", number)["questions"]
+    if answers is not None:
+        print(_judged(number, questions, answers))
+        return
+    title = f"Quiz of lesson {number}"
+    emit(
+        html=static_form(number, questions),
+        plain=f"{title}: {len(questions)} questions.",
+        full=f"{title}\n\n" + "\n\n".join(_as_text(i, question) for i, question in enumerate(questions, 1)),
+        widget=lambda: live_form(number, questions),
+    )
+
+
+def heading(number: int, lesson: str, question: Item) -> str:
+    """The question as HTML, with its number and, if it returns, the lesson it comes from."""
+    back = f" <i>(from lesson {inline(question['from'])})</i>" if question["from"] != lesson else ""
+    return f"<b>{number}.</b> {inline(question['question'])}{back}"
+
+
+def static_form(lesson: str, questions: list[Item]) -> str:
+    """All questions and options as HTML; answers and reasons are folded below each question."""
+    parts = [f"<p><b>Quiz of lesson {lesson}</b></p>"]
+    for number, question in enumerate(questions, 1):
+        named = list(zip(LETTERS, question["options"], strict=False))
+        options = "".join(f"<li>{letter}) {inline(option['text'])}</li>" for letter, option in named)
+        reasons = "".join(
+            f"<li>{letter}) <b>{'Right' if option['right'] else 'Not right'}.</b> {inline(option['why'])}</li>"
+            for letter, option in named
+        )
+        parts.append(
+            f"<p>{heading(number, lesson, question)}</p><ul>{options}</ul>"
+            f"<details><summary>Answer to question {number}</summary><ul>{reasons}</ul></details>"
+        )
+    return spaced("".join(parts), f"Quiz of lesson {lesson}")
+
+
+def live_form(lesson: str, questions: list[Item]) -> Any:
+    """The widget: a group of radio buttons and a button for each question."""
+    from llm_course.lesson.widgets import make_form
+
+    spec = {
+        "title": f"Quiz of lesson {lesson}",
+        "questions": [
+            {
+                "html": heading(number, lesson, question),
+                "options": [
+                    f"{letter}) {inline(option['text'])}"
+                    for letter, option in zip(LETTERS, question["options"], strict=False)
+                ],
+            }
+            for number, question in enumerate(questions, 1)
+        ],
+        "buttons": [f"Check answer {number}" for number in range(1, len(questions) + 1)],
+    }
+
+    def act(message: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        place, choice = int(message["question"]), int(message["choice"])
+        right, why = judge(lesson, questions[place], choice)
+        chosen, feedback = list(state["chosen"]), list(state["feedback"])
+        chosen[place], feedback[place] = choice, f"<b>{'✓ Right' if right else '✗ Not right'}.</b> {inline(why)}"
+        return {**state, "chosen": chosen, "feedback": feedback}
+
+    blank = {"chosen": [-1] * len(questions), "feedback": [""] * len(questions)}
+    return make_form("choices", spec, blank, act)
+
+
+def judge(lesson: str, question: Item, choice: int) -> tuple[bool, str]:
+    """Whether an option is right, and why; the try goes into the progress record."""
+    option = question["options"][choice]
+    record.note_try("quiz", (lesson, question["id"]), option["right"])
+    return option["right"], option["why"]
+
+
+def _judged(lesson: str, questions: list[Item], answers: Sequence[str]) -> str:
+    if isinstance(answers, str) or len(answers) != len(questions):
+        raise BadOption(f"This quiz has {len(questions)} questions: give a list of {len(questions)} letters.")
+    lines = []
+    for number, (question, answer) in enumerate(zip(questions, answers, strict=True), 1):
+        letters = LETTERS[: len(question["options"])]
+        letter = str(answer).strip().lower()
+        if not letter:
+            continue
+        if len(letter) != 1 or letter not in letters:
+            raise BadOption(f"{answer!r} is no option of question {number}. Its options: {', '.join(letters)}.")
+        right, why = judge(lesson, question, letters.index(letter))
+        lines.append(f"{number}. {'Right' if right else 'Not right'}. {why}")
+    return "\n".join(lines)
+
+
+def _as_text(number: int, question: Item) -> str:
+    named = zip(LETTERS, question["options"], strict=False)
+    return "\n".join([f"{number}. {question['question']}", *(f"   {a}) {option['text']}" for a, option in named)])
