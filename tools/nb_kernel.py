@@ -77,7 +77,8 @@ def execute(notebook: NotebookNode, folder: Path) -> Cost:
     Raises ``nbclient.exceptions.CellExecutionError`` at the first cell that fails.
     """
     with tempfile.TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True) as home:
-        manager = AsyncKernelManager(kernel_spec_manager=_ThisPython())
+        # sockets in the folder, not ports: nothing to collide with, nobody else who can connect
+        manager = AsyncKernelManager(kernel_spec_manager=_ThisPython(), transport="ipc", ip=f"{home}/kernel")
         client = NotebookClient(
             notebook,
             km=manager,

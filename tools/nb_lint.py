@@ -241,8 +241,7 @@ def links(page: Page) -> Iterator[str]:
         yield "links to no term of glossary.md"
     for term in sorted(set(terms) - anchors(page.glossary)):
         yield f"links to glossary.md#{term}, which is not there"
-    for target in targets:
-        file = target.partition("#")[0]
+    for file in sorted({target.partition("#")[0] for target in targets}):
         if page.folder and file and "://" not in file and not file.startswith("mailto:"):
             if not (page.folder / file).exists():
                 yield f"links to {file}, which is not there (seen from notebooks/)"

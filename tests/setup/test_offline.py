@@ -12,8 +12,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nb_kernel import execute
 from nbclient.exceptions import CellExecutionError
+
+from nb_kernel import execute
 
 NOWHERE = "192.0.2.1"  # kept for documentation (RFC 5737): no machine has it
 LEAVE = f"import socket; socket.create_connection(({NOWHERE!r}, 80), timeout=1)"
