@@ -22,7 +22,7 @@ BASE = "bert-mini"
 CORPORA = list(SENTIMENT)
 LABELS = ["negative", "neutral", "positive"]
 LONGEST, BATCH_TOKENS, SMOOTHING = 128, 2048, 0.05
-PLAN = Plan(steps=4000, lr=3e-4, warmup=300, weight_decay=0.05, betas=(0.9, 0.98))
+PLAN = Plan(steps=2600, lr=3e-4, warmup=300, weight_decay=0.05, betas=(0.9, 0.98))
 CARD = {"base": BASE}
 
 
