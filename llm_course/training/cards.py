@@ -1,0 +1,236 @@
+"""Model cards: what a mini is, what it learnt from, how it was measured, and what it cannot do.
+
+Knows nothing about training or measuring: it puts together the record of the run, the corpora with their
+licences, the architecture as the config file has it, and the measured figures. One card is two files beside
+the weights: ``card.json`` for programs, ``README.md`` in the form of the Hugging Face Hub for people.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from llm_course.shelf import catalogue
+from llm_course.training.corpora import CORPORA
+from llm_course.training.evaluate import tables_of
+from llm_course.training.recipes import recipe
+
+# What the Hub calls the task, the tags, and how the mini is called from the course.
+ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
+    "gpt-mini": (
+        "text-generation", ("gpt2", "stories"), 'lc.generate("Once upon a time")',
+        "A raw language model: it continues a text, token by token, in the manner of children's stories.",
+    ),
+    "bert-mini": (
+        "fill-mask", ("bert", "masked-lm"), 'lc.attend("The cat sat", model="bert-mini")',
+        "A masked language model: it reads a text from both sides and names hidden tokens.",
+    ),
+    "bert-mini-sentiment": (
+        "text-classification", ("bert", "sentiment"), 'lc.sentiment("I love this product!")',
+        "Tells whether a text is positive, neutral or negative. Fine-tuned from bert-mini.",
+    ),
+    "bert-mini-summary": (
+        "token-classification", ("bert", "summarization", "extractive"), 'lc.summarize(article, method="extractive")',
+        "Scores the sentences of a text; the best ones are its summary, unchanged. Fine-tuned from bert-mini.",
+    ),
+    "bart-mini": (
+        "summarization", ("bart", "abstractive"), 'lc.summarize(article, method="abstractive")',
+        "Reads a text and writes a summary in its own words.",
+    ),
+    "marian-mini": (
+        "translation", ("marian", "english", "french"), 'lc.translate("Hello, how are you?")',
+        "Translates everyday English sentences to French.",
+    ),
+}  # fmt: skip
+
+LIMITS: dict[str, tuple[str, ...]] = {
+    "gpt-mini": (
+        "It has read children's stories only, in English. It knows no facts and answers no questions.",
+        "Over a long text it loses its subject, and its stories contradict themselves.",
+        "The older books it read carry the stereotypes of their time.",
+    ),
+    "bert-mini": (
+        "It was trained on pieces of 128 tokens, all in small letters, in English; it holds no dialogue.",
+        "It has seen a few million words, so it knows little about the world and nothing about rare words.",
+        "Part of its text are tweets and forum comments, some of them rude and biased.",
+    ),
+    "bert-mini-sentiment": (
+        "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",
+        "Sarcasm, quotations and mixed feelings mislead it.",
+        "Its corpora were rated by different people under different rules, and 'neutral' is the least certain class.",
+        "It must not be used to decide about people.",
+    ),
+    "bert-mini-summary": (
+        "It only picks sentences: it cannot shorten or join them, and a picked 'she' may have lost its name.",
+        "It learnt from abstracts, contracts and stories in English; on other texts its choice may be poor.",
+    ),
+    "bart-mini": (
+        "It may write what the text does not say: check every name and number.",
+        "It is far too small to be trusted with a real text; the course keeps it to show how such models work.",
+    ),
+    "marian-mini": (
+        "It learnt short everyday sentences; long, technical or literary ones come out wrong.",
+        "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
+        "Names and rare words are spelled out of pieces and may be changed.",
+    ),
+}
+
+
+def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None = None) -> dict[str, Any]:
+    """Everything that is known about a mini, as plain data.
+
+    What its ``card.json`` has already is kept, unless something newer is given.
+
+    Args:
+        name: which mini.
+        measured: what its task's ``measure`` gave.
+        run: ``run.json`` of its training; else what the card has.
+
+    Raises:
+        FileNotFoundError: the mini has no config file, or ``run`` is not there.
+    """
+    folder = catalogue.WEIGHTS / name
+    entry = next(e for e in catalogue._ENTRIES if e.name == name)
+    path = folder / "card.json"
+    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"name": name}
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if run is not None:
+        card["training"] = json.loads(run.read_text(encoding="utf-8"))
+    own = card.get("training", {}).get("corpora") or list(recipe(name).CORPORA)
+    card |= {
+        "kind": entry.kind,
+        "tasks": list(entry.tasks),
+        "licence": entry.licence,
+        "languages": list(entry.languages or ("en",)),
+        "architecture": architecture(config, entry.architecture),
+        "corpora": [_corpus(corpus) for corpus in own],
+        "limits": list(LIMITS[name]),
+    }
+    if "base" in card:
+        card["base_corpora"] = [_corpus(corpus) for corpus in recipe(card["base"]).CORPORA if corpus not in own]
+    if measured is not None:
+        card["measured"] = measured
+    return card
+
+
+def write(name: str, measured: dict[str, Any] | None = None, run: Path | None = None) -> list[Path]:
+    """Write ``card.json`` and ``README.md`` of a mini beside its weights; returns both paths."""
+    folder = catalogue.WEIGHTS / name
+    card = card_of(name, measured, run)
+    readme, plain = folder / "README.md", folder / "card.json"
+    plain.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    readme.write_text(page(card), encoding="utf-8")
+    return [plain, readme]
+
+
+def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
+    """Layers, width and so on, under the same names for every architecture."""
+
+    def either(*names: str) -> Any:
+        return next((config[name] for name in names if config.get(name) is not None), None)
+
+    width = either("d_model", "hidden_size", "n_embd")
+    layers = either("num_hidden_layers", "n_layer")
+    if config.get("encoder_layers"):
+        layers = f"{config['encoder_layers']} + {config['decoder_layers']}"
+    return {
+        "class": model_class,
+        "layers": layers,
+        "width": width,
+        "heads": either("encoder_attention_heads", "num_attention_heads", "n_head"),
+        # GPT-2's config leaves this open, which means four times the width.
+        "feed_forward": either("encoder_ffn_dim", "intermediate_size", "n_inner") or 4 * width,
+        "vocabulary": config["vocab_size"],
+        "window": either("max_position_embeddings", "n_positions"),
+    }
+
+
+def _corpus(name: str) -> dict[str, str]:
+    corpus = CORPORA[name]
+    return {"name": name, "licence": corpus.licence, "attribution": corpus.attribution, "home": corpus.home}
+
+
+# --- the page -----------------------------------------------------------------------------------------------
+
+
+def page(card: dict[str, Any]) -> str:
+    """The card as a Markdown page with YAML front matter, as the Hub reads it."""
+    name = card["name"]
+    task, tags, call, what = ABOUT[name]
+    front = [
+        "---", f"license: {card['licence'].lower()}", "language:", *(f"- {code}" for code in card["languages"]),
+        "library_name: transformers", f"pipeline_tag: {task}", "tags:", *(f"- {tag}" for tag in (*tags, "education")),
+        "---",
+    ]  # fmt: skip
+    prepare = ["article = open('article.txt').read()"] if "article" in call else []
+    parts = [
+        "\n".join(front),
+        f"# {name}",
+        f"{what} A miniature for learning, trained from nothing by the course's own recipe; it ships inside the "
+        "package `llm-course` and runs on a laptop without a network.",
+        "\n".join(["```python", "import llm_course as lc", *prepare, f"print({call})", "```"]),
+        "## What it cannot do\n\n" + "\n".join(f"- {line}" for line in card["limits"]),
+        "## Architecture\n\n" + _architecture(card),
+        "## Training\n\n" + _training(card),
+        "## Text it learnt from\n\n" + _corpora(card),
+    ]
+    if "measured" in card:
+        parts.append("## Measured\n\n" + _measured(card))
+    return "\n\n".join(parts) + "\n"
+
+
+def _architecture(card: dict[str, Any]) -> str:
+    a = card["architecture"]
+    size = f"{card['parameters'] / 1e6:.2f} million parameters, " if card.get("parameters") else ""
+    return (
+        f"`{a['class']}`: {size}{a['layers']} layers, width {a['width']}, {a['heads']} heads, feed-forward "
+        f"{a['feed_forward']}, vocabulary {a['vocabulary']:,}, window {a['window']} tokens. Weights in float16."
+    )
+
+
+def _training(card: dict[str, Any]) -> str:
+    run = card.get("training")
+    recipe_line = f"Recipe: `llm-course train {card['name']} --data DIR`."
+    if not run:
+        return f"{recipe_line} The record of the run is missing."
+    start = f"Fine-tuned from {card['base']}" if "base" in card else "Trained from random weights"
+    machine = f"{run['device']} ({run['machine']}), {run['processes']} process" + (
+        "es" if run["processes"] != 1 else ""
+    )
+    return (
+        f"{start} in {run['steps']:,} steps, {run['seconds'] / 60:.0f} minutes on {machine}; last loss {run['loss']:.3f}"
+        f"{', ' + run['date'] if run.get('date') else ''}. {recipe_line}"
+    )
+
+
+def _corpora(card: dict[str, Any]) -> str:
+    def lines(corpora: list[dict[str, str]]) -> list[str]:
+        return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
+
+    found = [
+        "Only the rows with split=train. The texts keep their own licences:", "", *lines(card["corpora"]),
+    ]  # fmt: skip
+    if card.get("base_corpora"):
+        found += ["", f"What {card['base']} had read besides:", "", *lines(card["base_corpora"])]
+    return "\n".join(found)
+
+
+def _measured(card: dict[str, Any]) -> str:
+    own = card["measured"]
+    machine = own["machine"]
+    parts = [own["how"], *(table.markdown() for table in tables_of(card["name"], own))]
+    for key, title in (("samples", "Samples (temperature 0.7, seed 0)"),):
+        if own.get(key):
+            parts.append(f"**{title}**\n\n" + "\n\n".join("> " + text.replace("\n", "\n> ") for text in own[key]))
+    if "plain_missed" in own:
+        missed = [f"- {m['text']} (is {m['label']}, found {m['found']})" for m in own["plain_missed"]]
+        parts.append("**Plain sentences it gets wrong**\n\n" + ("\n".join(missed) or "None."))
+    if "systems" in own and "bleu" in next(iter(own["systems"].values())):
+        first = next(iter(own["systems"].values()))
+        parts.append(f"Signatures: `{first['bleu_signature']}`, `{first['chrf_signature']}`.")
+    parts.append(
+        f"Measured on {own['date']} by `{own['command']}`: {machine['cores']} cores ({machine['cpu']}), "
+        f"{machine.get('gpu', machine['device'])}, PyTorch {machine['torch']}."
+    )
+    return "\n\n".join(parts)
