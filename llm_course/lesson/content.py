@@ -139,7 +139,7 @@ def parsons_problems(data: Any) -> list[str]:
     """What is wrong with one Parsons file, as sentences.
 
     The rules beyond its shape: 3 to 12 lines in the right order, indented by four spaces a level, together valid
-    Python; one distractor at least, and none that is a line of the solution.
+    Python; one distractor at least, and none that is a line of the solution at the same level.
     """
     if found := parsons_shape(data):
         return found
@@ -156,9 +156,9 @@ def parsons_problems(data: Any) -> list[str]:
         found.append(f"the lines are not valid Python: {error.msg}, line {error.lineno}")
     if not distractors:
         found.append("it has no distractor")
-    own = {line.strip() for line in lines}
+    own = {line.rstrip() for line in lines}
     found += [
-        f"distractor {n} is a line of the solution" for n, d in enumerate(distractors, 1) if d["line"].strip() in own
+        f"distractor {n} is a line of the solution" for n, d in enumerate(distractors, 1) if d["line"].rstrip() in own
     ]
     return found
 

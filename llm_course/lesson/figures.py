@@ -1,8 +1,8 @@
 """Show a matplotlib figure with words for those who do not see it.
 
-Knows nothing about what the figure shows. The words go to two places, since no single one reaches everybody: into
-the metadata of the image, which nbconvert writes as its ``alt`` attribute, and into a folded description below it,
-since JupyterLab (4.6) gives an image output no ``alt`` attribute at all.
+Knows nothing about what the figure shows. No front end of today reads words for an image output aloud everywhere:
+JupyterLab (4.6) and nbconvert's default template give it no ``alt`` attribute, nbconvert's classic template takes it
+from the metadata. So the words go to both: into the metadata, and into a folded description below the image.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Parsons puzzles: put the shuffled lines of a program in order, indent them, and leave out those that do not belong.
 
 Knows nothing about the programs themselves; they are in ``data/parsons_NN.json`` (see ``content.py``). An answer
-is a list of pairs ``(text of the line, indentation level)``.
+is a list of pairs ``(text of the line, indentation level)``. A distractor that is a line of the program at another
+level is not offered a second time: its reason is given when the line is put at that level.
 """
 
 from __future__ import annotations
@@ -51,12 +52,13 @@ def parsons(lesson: str, answer: str | None = None) -> None:
 def shuffled(puzzle: Item) -> list[str]:
     """The lines and the distractors without indentation, in an order that depends on the puzzle's id alone."""
     right = [line.strip() for line in puzzle["lines"]]
-    lines = right + [item["line"].strip() for item in puzzle["distractors"]]
+    lines = right + [text for item in puzzle["distractors"] if (text := item["line"].strip()) not in right]
     seed = int.from_bytes(hashlib.sha256(puzzle["id"].encode()).digest()[:8], "big")
     drawn = random.Random(seed)
-    drawn.shuffle(lines)
-    while lines[: len(right)] == right:  # an unlucky draw must not give the answer away
+    for _ in range(20):
         drawn.shuffle(lines)
+        if lines[: len(right)] != right:  # an unlucky draw must not give the answer away
+            break
     return lines
 
 
@@ -75,15 +77,18 @@ def diagnose(puzzle: Item, answer: Answer) -> str | None:
     solution = [text for text, _ in right]
     if not answer:
         return "No line is in the program yet."
-    reasons = {item["line"].strip(): item["why"] for item in puzzle["distractors"]}
+    reasons = {from_text(item["line"])[0]: item["why"] for item in puzzle["distractors"]}
+    elsewhere = {text: why for (text, _), why in reasons.items() if text not in solution}
     for text, _ in answer:
-        if text in reasons:
-            return f"`{text}` does not belong here. {reasons[text]}"
+        if text in elsewhere:
+            return f"`{text}` does not belong here. {elsewhere[text]}"
         if text not in solution:
             return f"`{text}` is none of the lines to choose from."
     given = [text for text, _ in answer]
     for number, (has, wants) in enumerate(zip(given, solution, strict=False), 1):
         if has != wants:
+            if why := reasons.get(answer[number - 1]):
+                return f"Line {number}, `{has}`, is not in its place. {why}"
             start = f"The first {number - 1} lines are right. " if number > 2 else ""
             start = "The first line is right. " if number == 2 else start
             return f"{start}Line {number}, `{has}`, cannot stand there yet. What has to come before it?"
@@ -93,6 +98,8 @@ def diagnose(puzzle: Item, answer: Answer) -> str | None:
         return f"`{given[len(solution)]}` is one line too many."
     for number, ((text, level), (_, depth)) in enumerate(zip(answer, right, strict=True), 1):
         if level != depth:
+            if why := reasons.get((text, level)):
+                return f"The order is right. Line {number}, `{text}`, is not under the right line. {why}"
             return (
                 f"The order is right. Line {number}, `{text}`, is indented by {level} "
                 f"{'level' if level == 1 else 'levels'}. Which line does it belong under?"
@@ -115,7 +122,8 @@ def static_form(puzzle: Item, lines: list[str]) -> str:
     """Task and shuffled lines as HTML; the solution and the reasons are folded."""
     items = "".join(f"<li><code>{escape(line)}</code></li>" for line in lines)
     wrong = "".join(
-        f"<li><code>{escape(item['line'].strip())}</code>: {inline(item['why'])}</li>" for item in puzzle["distractors"]
+        f'<li><code style="white-space:pre">{escape(item["line"].rstrip())}</code>: {inline(item["why"])}</li>'
+        for item in puzzle["distractors"]
     )
     return spaced(
         f"<p><b>Put the lines in order: {inline(puzzle['title'])}</b></p><p>{inline(puzzle['task'])} "

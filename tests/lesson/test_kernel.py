@@ -1,0 +1,65 @@
+"""In a real kernel: two runs of the same cells give the same outputs, each with a live and a static form."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbconvert
+from nbclient import NotebookClient
+from nbformat import NotebookNode, v4
+
+from llm_course.lesson.output import WIDGET_VIEW
+
+CELLS = [
+    'import llm_course as lc\nlc.lesson.predict("k", "Is `1 < 2`?", ["yes", "no"])',
+    'lc.lesson.reveal("k", "yes")',
+    'lc.lesson.quiz("00")',
+    'lc.lesson.parsons("00")',
+    'lc.lesson.progress()',
+    # The stand-in keeps models out of this test.
+    'class Course:\n    def sentiment(self, text, model):\n        from types import SimpleNamespace\n'
+    '        return SimpleNamespace(label="positive", scores={"positive": 0.9, "neutral": 0.1, "negative": 0.0})\n'
+    'lc.lesson.sentiment_playground("Fine.", course=Course())',
+    'from matplotlib import pyplot as plt\nfig, ax = plt.subplots()\nlc.lesson.show(fig, alt="Empty axes.")',
+    'lc.lesson.reset_progress()',
+]  # fmt: skip
+
+
+def _run(home: Path) -> NotebookNode:
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(CELLS)])
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=False, record_timing=False)
+    with client.setup_kernel(env={**os.environ, "LLM_COURSE_HOME": str(home), "MPLCONFIGDIR": str(home / "mpl")}):
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+    return notebook
+
+
+def _comparable(notebook: NotebookNode) -> list[list[dict[str, Any]]]:
+    """What nbval compares: all but image bytes and the ids of widgets."""
+    skip = (WIDGET_VIEW, "image/png")
+    return [
+        [
+            {**output, "data": {k: v for k, v in output.get("data", {}).items() if k not in skip}}
+            for output in cell.outputs
+        ]
+        for cell in notebook.cells
+    ]
+
+
+def test_two_runs_show_the_same(tmp_path: Path) -> None:
+    first, second = _run(tmp_path / "a"), _run(tmp_path / "b")
+    assert _comparable(first) == _comparable(second)
+    outputs = [cell.outputs for cell in first.cells]
+    for number in (0, 2, 3, 5):
+        (output,) = outputs[number]
+        assert set(output.data) == {WIDGET_VIEW, "text/html", "text/plain"}, CELLS[number]
+        assert "\n" not in output.data["text/plain"] and "0x" not in output.data["text/plain"]
+    assert outputs[1][0].text == "No prediction recorded. It is yes.\n"
+    assert [sorted(output.data) for output in outputs[6]] == [["image/png", "text/plain"], ["text/html", "text/plain"]]
+    assert all(output.output_type != "error" for cell in first.cells for output in cell.outputs)
+    html, _ = nbconvert.HTMLExporter().from_notebook_node(first)
+    assert "What still runs?" in html and "Is <code>1 &lt; 2</code>?" in html and "Empty axes." in html
+    markdown, _ = nbconvert.MarkdownExporter().from_notebook_node(first)
+    assert "What still runs?" in markdown

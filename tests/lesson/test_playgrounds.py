@@ -1,0 +1,182 @@
+"""Playgrounds, against a stand-in for the course: static forms, answers to the sliders, and errors in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from llm_course import lesson
+from llm_course.errors import BadInput, BadOption
+from llm_course.lesson import panels
+
+LOGITS = {" the": 3.0, " a": 2.0, " <script>": 1.0, "\n": 0.0, " x": -1.0}
+
+
+class Course:
+    """Stands in for the package: the same calls, known answers, and a list of what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def next_tokens(self, prompt: str, k: int, temperature: float, model: Any) -> list[tuple[str, float]]:
+        if k > 64:
+            raise BadOption("k is larger than the vocabulary")
+        weights = {token: math.exp(score / temperature) for token, score in LOGITS.items()}
+        return [(token, weight / sum(weights.values())) for token, weight in weights.items()]
+
+    def generate(self, prompt: str, **options: Any) -> Any:
+        self.asked.append(options)
+        return SimpleNamespace(text=f" <b>draw {options['seed']}</b>")
+
+    def sentiment(self, text: str, model: Any) -> Any:
+        if not text.strip():
+            raise BadInput("The text is blank <sic>. Give it words.")
+        scores = {"positive": 0.806, "neutral": 0.144, "negative": 0.05}
+        return SimpleNamespace(label="positive", scores=scores)
+
+    def summarize(self, text: str, max_sentences: int, model: Any) -> Any:
+        return SimpleNamespace(text=" ".join(["<Short>."] * max_sentences), method="extractive")
+
+    def translate(self, text: str, num_beams: int, model: Any) -> Any:
+        return SimpleNamespace(text=f"{text} à {num_beams} <faisceaux>")
+
+
+def test_decoding_static_form(notebook: Any, page: Any) -> None:
+    lesson.decoding_playground("Once <i>upon</i>", course=Course())
+    read = page(notebook.last["text/html"])
+    for text in ("Once <i>upon</i>", "␣the", "␣<script>", "↵", " <b>draw 0</b>", "Temperature: 0.7", "Top-k: 0 (off)"):
+        assert text in read.text, text
+    assert "script" not in read.tags and "i" in read.tags
+    assert notebook.last["text/plain"] == "Decoding playground: Temperature 0.7, Top-k 0 (off), Top-p 1 (off)"
+
+
+def test_decoding_sliders(notebook: Any, press: Any) -> None:
+    course = Course()
+    lesson.decoding_playground("Once", model="other", course=course)
+    widget = notebook.widget()
+    names = [control["name"] for control in widget.spec["controls"]]
+    assert names == ["temperature", "top_k", "top_p"]
+    values = {"temperature": 0.3, "top_k": 2, "top_p": 0.9}
+    html = press(widget, values=values, pressed=False)["feedback"][0]
+    # e^(3/0.3) and e^(2/0.3) alone: 0.9655 and 0.0345; top-p 0.9 then leaves the first.
+    assert "1 token can be drawn" in html and html.count("cut") == 4
+    last = course.asked[-1]
+    assert {name: last[name] for name in (*values, "seed", "model")} == {**values, "seed": 0, "model": "other"}
+    press(widget, values=values, pressed=True)
+    state = press(widget, values=values, pressed=True)
+    assert course.asked[-1]["seed"] == 2 and "draw 2" in state["feedback"][0]
+    press(widget, values={"temperature": 99, "top_k": -4, "top_p": "0.5"}, pressed=False)
+    assert (course.asked[-1]["temperature"], course.asked[-1]["top_k"], course.asked[-1]["top_p"]) == (2.0, 0, 0.5)
+
+
+SHARES = [0.5, 0.25, 0.15, 0.10]
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p", "expected", "kept"),
+    [
+        (1, 0, 1.0, SHARES, 4),
+        (0, 0, 1.0, [1, 0, 0, 0], 1),
+        (1, 2, 1.0, [2 / 3, 1 / 3, 0, 0], 2),
+        (1, 0, 0.75, [2 / 3, 1 / 3, 0, 0], 2),
+        (1, 0, 0.76, [0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0], 3),
+        (1, 2, 0.6, [1, 0, 0, 0], 1),  # top-k comes first: 0.667 reaches 0.6
+        (1, 3, 0.6, [2 / 3, 1 / 3, 0, 0], 2),  # 0.556 does not
+        (1, 0, 0.05, [1, 0, 0, 0], 1),
+        (1, 9, 1.0, SHARES, 4),
+    ],
+)
+def test_cuts_as_decoding_makes_them(
+    temperature: float, top_k: int, top_p: float, expected: list[float], kept: int
+) -> None:
+    shares, count = panels.after_cuts(SHARES, temperature, top_k, top_p)
+    assert shares == pytest.approx(expected) and count == kept
+
+
+def test_cuts_agree_with_the_packages_own_decoding() -> None:
+    torch = pytest.importorskip("torch")
+    from llm_course.use_cases.generation import Decoding, choose
+
+    for top_k, top_p in [(0, 1.0), (2, 1.0), (0, 0.76), (3, 0.6), (2, 0.6)]:
+        shares, _ = panels.after_cuts(SHARES, 1, top_k, top_p)
+        how = Decoding(temperature=1.0, top_k=top_k, top_p=top_p)
+        random = [torch.Generator().manual_seed(n) for n in range(2000)]
+        scores = torch.tensor(SHARES).log().repeat(2000, 1)
+        nothing = torch.zeros(2000, 1, dtype=torch.long)
+        drawn = choose(scores, nothing, nothing, random, how)
+        found = torch.bincount(drawn, minlength=4) / 2000
+        assert torch.allclose(found, torch.tensor(shares), atol=0.05), (top_k, top_p)
+        assert [bool(f) for f in found] == [s > 0 for s in shares]
+
+
+def test_a_nucleus_wider_than_what_is_known() -> None:
+    shares, kept = panels.after_cuts([0.01] * 20, 1, 0, 0.5)
+    assert kept == 20 and shares == pytest.approx([0.02] * 20)
+    html = panels.decoding(Course(), "x", {"temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
+    assert "tokens can be drawn" in html
+
+
+def test_sentiment(notebook: Any, page: Any, press: Any) -> None:
+    lesson.sentiment_playground("I like <b>it</b>", course=Course())
+    read = page(notebook.last["text/html"])
+    for text in ("I like <b>it</b>", "positive", "0.81", "0.14", "0.05", "Most probable"):
+        assert text in read.text
+    assert notebook.last["text/plain"] == "Sentiment playground."
+    state = press(notebook.widget(), values={"text": " "}, pressed=True)
+    assert "The text is blank &lt;sic&gt;. Give it words." in state["feedback"][0] and state["problem"] == ""
+    state = press(notebook.widget(), values={"text": "fine"}, pressed=True)
+    assert "0.81" in state["feedback"][0] and state["values"] == {"text": "fine"}
+
+
+def test_summary(notebook: Any, page: Any, press: Any) -> None:
+    lesson.summary_playground("A long text. With two sentences.", course=Course())
+    read = page(notebook.last["text/html"])
+    assert (
+        "<Short>. <Short>." in read.text and "extractive: sentences of the text, unchanged; 2 of 6 words" in read.text
+    )
+    state = press(notebook.widget(), values={"text": "One.", "sentences": 3}, pressed=False)
+    assert state["feedback"][0].count("&lt;Short&gt;.") == 3
+
+
+def test_translation(notebook: Any, page: Any, press: Any) -> None:
+    lesson.translation_playground("Hello", course=Course())
+    assert "Hello à 4 <faisceaux>" in page(notebook.last["text/html"]).text
+    assert 'lang="fr"' in notebook.last["text/html"]
+    state = press(notebook.widget(), values={"text": "Bye", "beams": 1}, pressed=False)
+    assert "Bye à 1 &lt;faisceaux&gt;" in state["feedback"][0]
+
+
+def test_every_control_has_a_label_and_every_state_can_be_sent(notebook: Any) -> None:
+    course = Course()
+    lesson.decoding_playground("x", course=course)
+    lesson.sentiment_playground("x", course=course)
+    lesson.summary_playground("x", course=course)
+    lesson.translation_playground("x", course=course)
+    for bundle in notebook.bundles:
+        notebook.bundles.append(bundle)
+        widget = notebook.widget()
+        notebook.bundles.pop()
+        assert all(control["label"].strip() for control in widget.spec["controls"])
+        assert {c["name"] for c in widget.spec["controls"]} <= set(widget.state["values"])
+        json.dumps([widget.spec, widget.state])
+
+
+def test_an_authors_mistake_is_raised(notebook: Any) -> None:
+    with pytest.raises(BadInput, match="blank"):
+        lesson.sentiment_playground(" ", course=Course())
+
+
+def test_a_bug_in_a_model_is_a_sentence(notebook: Any, press: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    course = Course()
+    lesson.translation_playground("Hello", course=course)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(course, "translate", broken)
+    state = press(notebook.widget(), values={"text": "Hello", "beams": 2}, pressed=False)
+    assert state["problem"] == "RuntimeError: out of memory"
