@@ -23,7 +23,7 @@ OPEN = """async (path) => {
   await panel.revealed;
 }"""
 # Run All goes through the command: clicking it while the kernel only seems idle loses cells.
-RUN = """async () => { await window.jupyterapp.commands.execute("notebook:run-all-cells"); }"""
+RUN = """async (_) => { await window.jupyterapp.commands.execute("notebook:run-all-cells"); }"""
 CELLS = """() => {
   const found = [];
   for (const cell of window.jupyterapp.shell.currentWidget.context.model.cells) {
@@ -68,10 +68,8 @@ class LabPage:
         """
         self.page.goto(self.url)
         self.page.wait_for_function("() => window.jupyterapp !== undefined")
-        self.page.evaluate(OPEN, notebook)
-        self.page.set_default_timeout(timeout * 1000)
-        self.page.evaluate(RUN)
-        self.page.set_default_timeout(60_000)
+        self._do(OPEN, notebook, seconds=90)
+        self._do(RUN, None, seconds=timeout)
         cells: list[dict[str, Any]] = self.page.evaluate(CELLS)
         for cell in cells:
             source = "".join(cell["source"])
@@ -79,6 +77,12 @@ class LabPage:
             assert not errors, f"{errors[0]['ename']}: {errors[0]['evalue']} in\n{source}"
             assert cell["execution_count"], f"did not run:\n{source}"
         return cells
+
+    def _do(self, script: str, argument: object, seconds: float) -> None:
+        """Run an async JavaScript function; raises ``AssertionError`` if it takes longer than ``seconds``."""
+        late = "new Promise((done) => setTimeout(() => done('late'), milliseconds))"
+        race = f"([argument, milliseconds]) => Promise.race([({script})(argument), {late}])"
+        assert self.page.evaluate(race, [argument, seconds * 1000]) != "late", f"not done after {seconds} s:\n{script}"
 
     def form(self, code: str, name: str) -> Locator:
         """The live form called ``name`` below the cell that contains ``code``; scrolls to it."""

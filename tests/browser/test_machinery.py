@@ -8,11 +8,15 @@ import nbformat
 import pytest
 from lab_page import LabPage
 
+from nb_source import METADATA
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def store(folder: Path, name: str, *sources: str) -> str:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    # without a kernelspec JupyterLab would ask which kernel to use
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
     nbformat.write(notebook, folder / name)
     return name
 
