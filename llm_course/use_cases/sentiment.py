@@ -43,14 +43,14 @@ def sentiment(text: Any, *, model: Any = None, device: str = "auto", progress: b
     labels = class_labels(lm)
     pieces = [(number, part) for number, one in enumerate(texts) for part in _windows(lm, one)]
     shares = in_batches(
-        pieces,
-        lambda piece: len(piece[1]),
-        lambda some: class_shares(lm, [part for _, part in some]),
-        progress=progress,
-    )
+        pieces, lambda piece: len(piece[1]), lambda some: class_shares(lm, [part for _, part in some]),
+        tokens=65_536 if lm.device.type == "cuda" else 4096, most=_most(lm), progress=progress,
+    )  # fmt: skip
+    windows_of: list[list[tuple[int, list[float]]]] = [[] for _ in texts]
+    for (number, part), share in zip(pieces, shares, strict=True):
+        windows_of[number].append((len(part), share))
     results = []
-    for number, one in enumerate(texts):
-        own = [(len(part), share) for (n, part), share in zip(pieces, shares, strict=True) if n == number]
+    for one, own in zip(texts, windows_of, strict=True):
         total = sum(size for size, _ in own)
         mean = [sum(size * share[c] for size, share in own) / total for c in range(len(labels))]
         scores = {name: mean[labels.index(name)] for name in LABELS if name in labels}
@@ -83,11 +83,18 @@ def _windows(lm: LanguageModel, text: str) -> list[list[int]]:
     return [[*before, *ids[start:end], *after] for start, end in windows(len(ids), room, room // 4)]
 
 
+def _most(lm: LanguageModel) -> int:
+    """Most texts in a batch. A decoder reads the class at the last token, which it tells by the padding's number."""
+    if lm.model.config.pad_token_id is None:
+        return 1
+    return 512 if lm.device.type == "cuda" else 64
+
+
 def class_shares(lm: LanguageModel, batch: list[list[int]]) -> list[list[float]]:
     """Probabilities of the classes for a batch of token ids: ``(texts, classes)``."""
     import torch
 
-    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else 0
+    fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
     longest = max(map(len, batch))
     ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
     mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
