@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm_course.batching import in_batches, number_in, split_sentences, texts_of, windows
-from llm_course.errors import BadOption
+from llm_course.errors import BadOption, WrongTask
 from llm_course.results import Summary
 from llm_course.shelf import catalogue
 from llm_course.shelf.loading import LanguageModel, load, use
@@ -47,6 +47,7 @@ def summarize(
 
     Raises:
         BadInput, BadOption: the text or an option is not allowed, or the model does the other method.
+        WrongTask: the model neither writes nor scores sentences.
     """
     texts, single = texts_of(text)
     number_in("max_sentences", max_sentences, 1, 1000, int)
@@ -105,11 +106,15 @@ def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | 
     """Score every sentence of every text: higher means more worth keeping."""
     import torch
 
-    parts = [(number, *part) for number, sentences in enumerate(texts) for part in parts_of(lm.tokenizer, lm.window or 512, sentences)]
+    parts = [
+        (number, *part)
+        for number, sentences in enumerate(texts)
+        for part in parts_of(lm.tokenizer, lm.window or 512, sentences)
+    ]
 
     def run(batch: list[Any]) -> list[list[float]]:
         longest = max(len(ids) for _, _, ids, _ in batch)
-        fill = lm.tokenizer.pad_token_id or 0
+        fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
         ids = torch.tensor([i + [fill] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
         mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
         with torch.inference_mode():
@@ -125,6 +130,11 @@ def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | 
 
 
 def _extract(lm: LanguageModel, texts: list[str], most: int, progress: bool | None) -> list[Summary]:
+    if lm.model.config.num_labels != 1 or None in (lm.tokenizer.cls_token_id, lm.tokenizer.sep_token_id):
+        raise WrongTask(
+            f"{lm.name} labels words and does not score sentences: an extractive summarizer has num_labels=1 and the "
+            "tokens [CLS] and [SEP]. Take bert-mini-summary, or an encoder-decoder such as distilbart."
+        )
     sentences = [split_sentences(text) for text in texts]
     results = []
     for text, own, scores in zip(texts, sentences, sentence_scores(lm, sentences, progress), strict=True):
@@ -138,15 +148,17 @@ def _extract(lm: LanguageModel, texts: list[str], most: int, progress: bool | No
 
 
 def _abstract(lm: LanguageModel, texts: list[str], most: int, progress: bool | None) -> list[Summary]:
-    results = []
-    for text, written in zip(texts, write(lm, texts, progress), strict=True):
-        sentences = split_sentences(written)
-        # More sentences than asked for: the summary is summarized, never cut, unless that changes nothing.
-        while len(sentences) > most:
-            again = split_sentences(write(lm, [" ".join(sentences)], False)[0])
-            sentences = again if 0 < len(again) < len(sentences) else sentences[:most]
-        results.append(Summary(" ".join(sentences), "abstractive", tuple(sentences), text, lm.name))
-    return results
+    sentences = [split_sentences(written) for written in write(lm, texts, progress)]
+    # More sentences than asked for: the summary is summarized, never cut, unless that changes nothing.
+    while many := [number for number, own in enumerate(sentences) if len(own) > most]:
+        for number, written in zip(many, write(lm, [" ".join(sentences[n]) for n in many], False), strict=True):
+            again = split_sentences(written)
+            fewer = 0 < len(again) < len(sentences[number])
+            sentences[number] = again if fewer else sentences[number][:most]
+    return [
+        Summary(" ".join(own), "abstractive", tuple(own), text, lm.name)
+        for text, own in zip(texts, sentences, strict=True)
+    ]
 
 
 def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> list[str]:
@@ -163,7 +175,9 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
         room = window - len(before) - len(after)
         for low, high in windows(len(ids), room, 0):
             parts.append((number, [*before, *ids[low:high], *after]))
-    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else 0
+    # Without a padding token the end token fills up: it is masked in the text and dropped from the summary.
+    fill = next((i for i in (lm.tokenizer.pad_token_id, lm.tokenizer.eos_token_id) if i is not None), 0)
+    large = lm.device.type == "cuda"
 
     def run(batch: list[tuple[int, list[int]]]) -> list[str]:
         longest = max(len(ids) for _, ids in batch)
@@ -172,11 +186,14 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
         with torch.inference_mode():
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,
-                max_new_tokens=min(128, window - 1), no_repeat_ngram_size=3, early_stopping=True,
+                max_new_tokens=min(128, window - 1), no_repeat_ngram_size=3, early_stopping=True, pad_token_id=fill,
             )  # fmt: skip
         return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
 
-    found = in_batches(parts, lambda part: len(part[1]), run, tokens=2048, most=16, progress=progress, what="parts")
+    found = in_batches(
+        parts, lambda part: len(part[1]), run,
+        tokens=32_768 if large else 2048, most=128 if large else 16, progress=progress, what="parts",
+    )  # fmt: skip
     joined: list[list[str]] = [[] for _ in texts]
     for (number, _), summary in zip(parts, found, strict=True):
         joined[number].append(summary)
