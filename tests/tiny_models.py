@@ -327,6 +327,8 @@ def folder(name: str) -> Path:
         for key, weight in model.named_parameters():
             if weight.dim() == 2 and "position" not in key:
                 weight.mul_(1.5 if name.startswith("t5") else 8)
+    if hasattr(model, "final_logits_bias"):  # texts of different lengths: the end comes up now and then
+        model.final_logits_bias[0, tokenizer.eos_token_id] = 1.0
     if name.endswith("bf16"):
         model = model.to(torch.bfloat16)
     where = _home() / name

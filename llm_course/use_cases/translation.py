@@ -6,13 +6,17 @@ the decoder write (beam search), decode, and put the lines together again.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 from llm_course.batching import in_batches, number_in, split_sentences, texts_of
 from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
 from llm_course.results import Translation
 from llm_course.shelf import catalogue
 from llm_course.shelf.loading import LanguageModel, load
+
+if TYPE_CHECKING:
+    import torch
 
 # T5 was trained on translation as a text task: the prompt names the languages (Raffel and others 2020).
 _T5_NAMES = {"en": "English", "fr": "French", "de": "German", "ro": "Romanian"}
@@ -54,15 +58,16 @@ def translate(
     if model is None:
         _check_shelf(source, target)
     lm = load(model, device, task="translate")
-    prefix = _prefix(lm, source, target)
-    # text -> lines -> sentences; all sentences of all texts go into the same batches
-    lines = [[split_sentences(line) for line in one.split("\n")] for one in texts]
-    flat = [sentence for text_lines in lines for line in text_lines for sentence in line]
-    done = iter(translate_sentences(lm, flat, num_beams, prefix, target, progress))
+    prefix, options = _prefix(lm, source, target), _languages(lm, source, target)
+    # text -> lines (and, between them, line breaks) -> sentences; all sentences of all texts go into the same batches
+    lines = [re.split(r"(\r\n|\r|\n)", one) for one in texts]
+    cut = [[split_sentences(line) for line in text_lines[::2]] for text_lines in lines]
+    flat = [prefix + sentence for text_lines in cut for line in text_lines for sentence in line]
+    done = iter(translate_sentences(lm, flat, num_beams, options, progress))
     results = []
-    for one, text_lines in zip(texts, lines, strict=True):
-        translated = "\n".join(" ".join(next(done) for _ in line) for line in text_lines)
-        results.append(Translation(translated, source, target, one, lm.name))
+    for one, text_lines, sentences in zip(texts, lines, cut, strict=True):
+        text_lines[::2] = [" ".join(next(done) for _ in line) for line in sentences]
+        results.append(Translation("".join(text_lines), source, target, one, lm.name))
     return results[0] if single else results
 
 
@@ -89,42 +94,77 @@ def _prefix(lm: LanguageModel, source: str, target: str) -> str:
     return ""
 
 
+def _languages(lm: LanguageModel, source: str, target: str) -> dict[str, int]:
+    """Tell models of many languages (mBART and its kin) which: the source to the tokenizer, the target to the decoder.
+
+    Returns what ``generate()`` takes for it.
+    """
+    codes = getattr(lm.tokenizer, "lang_code_to_id", None) or {}
+    if not codes and hasattr(lm.tokenizer, "src_lang"):
+        special = zip(lm.tokenizer.all_special_tokens, lm.tokenizer.all_special_ids, strict=True)
+        codes = {token: i for token, i in special if re.fullmatch(r"[a-z]{2,3}_[A-Z][A-Za-z]+", token)}
+    if not codes:
+        return {}
+    full = []
+    for code in (source, target):
+        own = next((c for c in codes if c == code or c.startswith(f"{code}_")), None)
+        if own is None:
+            raise UnknownLanguage(f"{lm.name} has no language {code!r}. It has: {', '.join(sorted(codes))}.")
+        full.append(own)
+    lm.tokenizer.src_lang = full[0]
+    # The target's code is what the decoder starts from (mBART), or the first token it must write (mBART-50).
+    starts = lm.model.config.decoder_start_token_id in codes.values()
+    return {"decoder_start_token_id" if starts else "forced_bos_token_id": codes[full[1]]}
+
+
+class _EndAt:
+    """Ends each translation of a batch at a length of its own, so that it does not depend on its neighbours."""
+
+    def __init__(self, lengths: list[int], end: int) -> None:
+        self.lengths, self.end = lengths, end
+
+    def __call__(self, written: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        beams = len(written) // len(self.lengths)
+        for row, length in enumerate(self.lengths):
+            if written.shape[1] >= length:  # the start token counts in the shape: this is token number ``length``
+                own = scores[row * beams : (row + 1) * beams]
+                own.fill_(float("-inf"))
+                own[:, self.end] = 0
+        return scores
+
+
 def translate_sentences(
-    lm: LanguageModel, sentences: list[str], num_beams: int, prefix: str, target: str, progress: bool | None
+    lm: LanguageModel, sentences: list[str], num_beams: int, options: dict[str, int], progress: bool | None
 ) -> list[str]:
     """Translate sentences that fit the window, in batches by length."""
     import torch
 
     encoded = []
     for sentence in sentences:
-        ids = lm.tokenizer(prefix + sentence)["input_ids"]
+        ids = lm.tokenizer(sentence)["input_ids"]
         if lm.window and len(ids) > lm.window:
             raise InputTooLong(
                 f"One sentence has {len(ids)} tokens and {lm.name} reads at most {lm.window}: "
                 f"{sentence[:60]!r}… Split it by a full stop or a line break."
             )
         encoded.append(ids)
-    config = lm.model.config
-    fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else 0
-    # mBART is told the target language by the first token it must write.
-    codes = getattr(lm.tokenizer, "lang_code_to_id", None) or {}
-    forced = next((i for code, i in codes.items() if code.startswith(target + "_")), None)
-    if codes and forced is None:
-        raise UnknownLanguage(f"{lm.name} has no language {target!r}. It has: {', '.join(sorted(codes))}.")
+    end = lm.tokenizer.eos_token_id
+    # Without a padding token the end token fills up: it is masked in the source and dropped from the translation.
+    fill = next((i for i in (lm.tokenizer.pad_token_id, end) if i is not None), 0)
 
     def run(batch: list[list[int]]) -> list[str]:
         longest = max(map(len, batch))
         ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
         mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
         # A translation is rarely twice as long as its source; the bound stops a model that repeats itself.
-        room = min(2 * longest + 20, (lm.window or 4096) - 1)
-        options = {} if forced is None else {"forced_bos_token_id": forced}
+        room = [min(2 * len(ids) + 20, (lm.window or 4096) - 1) for ids in batch]
         with torch.inference_mode():
             out = lm.model.generate(
-                input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=room,
-                max_length=None, early_stopping=num_beams > 1,
-                decoder_start_token_id=config.decoder_start_token_id, **options,
+                input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=max(room),
+                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill,
+                logits_processor=[] if end is None else [_EndAt(room, end)], **options,
             )  # fmt: skip
         return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
 
-    return in_batches(encoded, len, run, tokens=3000 // num_beams, progress=progress, what="sentences")
+    tokens = (48_000 if lm.device.type == "cuda" else 3000) // num_beams
+    return in_batches(encoded, len, run, tokens=tokens, most=256, progress=progress, what="sentences")
