@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.shelf import catalogue
+from llm_course.shelf.loading import checksum
 from llm_course.training.corpora import CORPORA
 from llm_course.training.evaluate import tables_of
 from llm_course.training.recipes import recipe
@@ -47,7 +48,7 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
 LIMITS: dict[str, tuple[str, ...]] = {
     "gpt-mini": (
         "It has read children's stories only, in English. It knows no facts and answers no questions.",
-        "Over a long text it loses its subject, and its stories contradict themselves.",
+        "Over a long text it may lose its subject, and its stories may contradict themselves.",
         "The older books it read carry the stereotypes of their time.",
     ),
     "bert-mini": (
@@ -57,7 +58,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "bert-mini-sentiment": (
         "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",
-        "Sarcasm, quotations and mixed feelings mislead it.",
+        "Sarcasm, quotations and mixed feelings may mislead it.",
         "Its corpora were rated by different people under different rules, and 'neutral' is the least certain class.",
         "It must not be used to decide about people.",
     ),
@@ -70,7 +71,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It is far too small to be trusted with a real text; the course keeps it to show how such models work.",
     ),
     "marian-mini": (
-        "It learnt short everyday sentences; long, technical or literary ones come out wrong.",
+        "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
     ),
@@ -80,7 +81,8 @@ LIMITS: dict[str, tuple[str, ...]] = {
 def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None = None) -> dict[str, Any]:
     """Everything that is known about a mini, as plain data.
 
-    What its ``card.json`` has already is kept, unless something newer is given.
+    What its ``card.json`` has already is kept, unless something newer is given. Figures that were measured
+    with other weights than those in the folder are dropped: they are not this model's.
 
     Args:
         name: which mini.
@@ -88,10 +90,13 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
         run: ``run.json`` of its training; else what the card has.
 
     Raises:
+        UnknownModel: the mini is not on the shelf.
         FileNotFoundError: the mini has no config file, or ``run`` is not there.
     """
     folder = catalogue.WEIGHTS / name
-    entry = next(e for e in catalogue._ENTRIES if e.name == name)
+    entry = catalogue.known(name)
+    if entry is None:
+        raise catalogue.unknown(name)
     path = folder / "card.json"
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"name": name}
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -109,8 +114,11 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
     }
     if "base" in card:
         card["base_corpora"] = [_corpus(corpus) for corpus in recipe(card["base"]).CORPORA if corpus not in own]
+    weights = checksum(folder / "model.safetensors")
     if measured is not None:
-        card["measured"] = measured
+        card["measured"] = measured | {"weights_sha256": weights}
+    elif card.get("measured", {}).get("weights_sha256") != weights:
+        card.pop("measured", None)
     return card
 
 
@@ -199,8 +207,8 @@ def _training(card: dict[str, Any]) -> str:
         "es" if run["processes"] != 1 else ""
     )
     return (
-        f"{start} in {run['steps']:,} steps, {run['seconds'] / 60:.0f} minutes on {machine}; last loss {run['loss']:.3f}"
-        f"{', ' + run['date'] if run.get('date') else ''}. {recipe_line}"
+        f"{start} in {run['steps']:,} steps, {run['seconds'] / 60:.0f} minutes on {machine}; last loss "
+        f"{run['loss']:.3f}{', ' + run['date'] if run.get('date') else ''}. {recipe_line}"
     )
 
 
@@ -220,9 +228,9 @@ def _measured(card: dict[str, Any]) -> str:
     own = card["measured"]
     machine = own["machine"]
     parts = [own["how"], *(table.markdown() for table in tables_of(card["name"], own))]
-    for key, title in (("samples", "Samples (temperature 0.7, seed 0)"),):
-        if own.get(key):
-            parts.append(f"**{title}**\n\n" + "\n\n".join("> " + text.replace("\n", "\n> ") for text in own[key]))
+    if own.get("samples"):
+        quoted = ("> " + text.replace("\n", "\n> ") for text in own["samples"])
+        parts.append("**Samples (temperature 0.7, seed 0)**\n\n" + "\n\n".join(quoted))
     if "plain_missed" in own:
         missed = [f"- {m['text']} (is {m['label']}, found {m['found']})" for m in own["plain_missed"]]
         parts.append("**Plain sentences it gets wrong**\n\n" + ("\n".join(missed) or "None."))

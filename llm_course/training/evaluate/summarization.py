@@ -88,7 +88,7 @@ def measure(
         "not_on_the_shelf": absent,
         "beats_both_baselines_on": wins,
         "goals": [goal(f"sets of three on which {about} beats lead and TextRank", 2, len(wins))],
-        **stamp(about, next(iter(loaded.values())).device.type),
+        **stamp(" ".join(loaded), next(iter(loaded.values())).device.type),
     }  # fmt: skip
 
 
@@ -145,7 +145,8 @@ def tables(measured: dict[str, Any]) -> list[Table]:
     found = []
     for name, own in measured["sets"].items():
         lines = tuple(
-            (key, *(f"{s[rouge]:.3f}" for rouge in ROUGE), f"{s['mean']:.3f} +- {s['standard_error']:.3f}", f"{s['words']:.0f}")
+            (key, *(f"{s[rouge]:.3f}" for rouge in ROUGE), f"{s['mean']:.3f} +- {s['standard_error']:.3f}",
+             f"{s['words']:.0f}")
             for key, s in own["systems"].items()
         )  # fmt: skip
         title = f"Summaries of {name}, {own['texts']} texts, {measured['sentences']} sentence each"

@@ -29,8 +29,8 @@ EVERYDAY = (
 )  # fmt: skip
 HOW = (
     "Rows with split=test of Tatoeba English-French, grouped by English sentence, all French variants as references "
-    "(sentences have different numbers of them; sacrebleu skips the missing ones). Beam search with four beams. BLEU and chrF by "
-    "sacrebleu with its defaults; the signatures say which."
+    "(sentences have different numbers of them; sacrebleu skips the missing ones). Beam search with four beams. "
+    "BLEU and chrF by sacrebleu with its defaults; the signatures say which."
 )
 
 
@@ -94,7 +94,7 @@ def scores_of(written: Sequence[str], references: Sequence[Sequence[str]]) -> di
 
     # sacrebleu takes references by column; a sentence with fewer than others has None there and is fine.
     most = max(map(len, references))
-    columns = [[own[i] if i < len(own) else None for own in references] for i in range(most)]
+    columns: list[list[Any]] = [[own[i] if i < len(own) else None for own in references] for i in range(most)]
     bleu, chrf = BLEU(), CHRF()
     return {
         "bleu": round(bleu.corpus_score(list(written), columns).score, 2),
