@@ -1,0 +1,84 @@
+"""Lessons as a reader meets them: JupyterLab opens them, Run All reaches the end, forms answer to the keyboard.
+
+Nothing may complain in the console, and nothing may be asked of another machine.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from lab_page import LabPage
+from playwright.sync_api import Locator, expect
+from test_machinery import store
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+# A playground whose course answers at once, so that this test is about the form and not about a model.
+QUICK = """
+from types import SimpleNamespace
+from llm_course import lesson
+course = SimpleNamespace(
+    next_tokens=lambda prompt, k=10, temperature=1.0, model=None: [("a", 0.6), ("b", 0.4)],
+    generate=lambda prompt, **asked: SimpleNamespace(text=f" at {asked['temperature']:.1f}", prompt=prompt),
+)
+lesson.decoding_playground("Once", course=course)
+"""
+
+
+def move_slider(playground: Locator, name: str) -> None:
+    """One step to the right by keyboard: the value moves, and the result below becomes another one."""
+    slider = playground.get_by_role("slider", name=name, exact=True)
+    result = playground.get_by_role("status").first
+    before, shown = float(slider.input_value()), result.inner_html()
+    assert shown.strip()
+    slider.focus()
+    slider.press("ArrowRight")
+    assert float(slider.input_value()) > before
+    expect(result).not_to_have_text(re.compile("No answer yet"))
+    expect(playground.page.locator("section.lc-form:focus-within")).to_have_count(1)  # keys stayed in the form
+    playground.page.wait_for_function("([node, old]) => node.innerHTML !== old", arg=[result.element_handle(), shown])
+
+
+def answer_first_question(quiz: Locator) -> str:
+    """Choose the first option and check it by keyboard; what the quiz says to it."""
+    question = quiz.get_by_role("group").first
+    radio = question.get_by_role("radio").first
+    radio.focus()
+    radio.press("Space")
+    expect(radio).to_be_checked()
+    button = question.get_by_role("button", name="Check answer 1")
+    button.focus()
+    button.press("Enter")
+    said = question.get_by_role("status")
+    expect(said).to_contain_text(re.compile(r"Right\.|Not right\."))
+    return said.inner_text()
+
+
+def test_forms_answer_to_the_keyboard(page: LabPage, lab: tuple[str, Path]) -> None:
+    page.run(store(lab[1], "forms.ipynb", QUICK, "lesson.quiz('00')"))
+    playground = page.form("decoding_playground", "Decoding playground")
+    expect(playground).to_contain_text("Once at 0.7")
+    move_slider(playground, "Temperature")
+    expect(playground).to_contain_text("Once at 0.8")
+    said = answer_first_question(page.form("lesson.quiz", "Quiz of lesson 00"))
+    assert len(said) > 20, "the answer is explained"
+    assert page.complaints == []
+    assert page.away() == []
+
+
+def test_the_first_lesson_runs_to_its_end(page: LabPage) -> None:
+    cells = page.run("00_start_here.ipynb")
+    assert len(cells) >= 5
+    answer_first_question(page.form("lesson.quiz", "Quiz of lesson 00"))
+    assert page.complaints == []
+    assert page.away() == []
+
+
+def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage) -> None:
+    page.run("07_text_generation.ipynb")
+    move_slider(page.form("decoding_playground", "Decoding playground"), "Temperature")
+    answer_first_question(page.form("lesson.quiz", "Quiz of lesson 07"))
+    assert page.complaints == []
+    assert page.away() == []
