@@ -49,9 +49,10 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "marian-
     references = grouped(rows(data, CORPUS, "test"))
     english = list(first(references, limit))
     french = [references[one] for one in english]
-    train = [(row["en"], row["fr"]) for row in first(rows(data, CORPUS), limit and 20 * limit)]
-    memory = TranslationMemory([en for en, _ in train], [fr for _, fr in train])
+    train = [(row["en"], row["fr"]) for row in rows(data, CORPUS)]
     known = {en for en, _ in train}
+    train = list(first(train, limit and 20 * limit))
+    memory = TranslationMemory([en for en, _ in train], [fr for _, fr in train])
     found = {
         lm.name: [one.text for one in translate(english, model=lm, progress=False)],
         MEMORY: memory(english),
