@@ -83,16 +83,17 @@ def split_sentences(text: str) -> list[str]:
     """Split a text into sentences, keeping every word; a blank line also ends one.
 
     A rule, not a model: full stops after common abbreviations and single initials do not end a sentence,
-    nor does one that is followed by a small letter.
+    nor does one that is followed by a small letter, unless the whole text has small letters only.
     """
     sentences, start = [], 0
+    capitals = any(c.isupper() for c in text)
     for match in _END.finditer(text):
         end = match.end(1) if match.group(1) else match.start()
         after = text[match.end() : match.end() + 1]
         if match.group(1) and match.group(1).startswith(".") and after:
             # Only the last few characters: a text without a sentence's end would else be copied at every full stop.
             word = re.split(r"[\s(\[\"']", text[max(start, end - 40) : end])[-1].rstrip("\"'”’)].").lower()
-            if after.islower() or word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
+            if (after.islower() and capitals) or word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
                 continue
         if before := text[start:end].strip():
             sentences.append(before)

@@ -30,7 +30,7 @@ def row(name, chance):
         "tatoeba-en-fr": {"en": sentence(chance), "fr": sentence(chance).replace("the", "le")},
         "scitldr": {"text": text, "summary": text.split(".")[0] + ".", "all_summaries": [text.split(".")[1] + "."]},
         "legal": {"text": text, "summary": sentence(chance)},
-        "story-summaries": {"text": text, "summary": sentence(chance), "task": "story->moral"},
+        "story-summaries": {"text": text, "summary": sentence(chance), "task": "moral"},
     }
     sentiment = {"text": sentence(chance), "label": chance.choice(["positive", "neutral", "negative"])}
     stories = {"tinystories": {"text": text}, "tinystories-validation": {"text": text}, "fables": {"text": text}}

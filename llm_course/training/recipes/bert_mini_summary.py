@@ -48,7 +48,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForTokenClassification
 def pairs(data: Path, name: str, split: str) -> Iterator[tuple[str, list[str]]]:
     """Texts with their reference summaries (one or several)."""
     for row in rows(data, name, split):
-        if name == "story-summaries" and row["task"] != "story->moral":
+        if name == "story-summaries" and row["task"] != "moral":
             continue
         yield row["text"], row.get("all_summaries") or [row["summary"]]
 
