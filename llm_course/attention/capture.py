@@ -58,7 +58,13 @@ class Attention:
         return self.weights[layer, head]
 
     def mean(self, layer: int | None = None) -> np.ndarray:
-        """Weights ``(rows, columns)`` averaged over the heads of a layer, or over all layers."""
+        """Weights ``(rows, columns)`` averaged over the heads of a layer, or over all layers.
+
+        Raises:
+            BadOption: there is no such layer.
+        """
+        if layer is not None:
+            number_in("layer", layer, 0, self.layers - 1, int)
         return (self.weights if layer is None else self.weights[layer][None]).mean(axis=(0, 1))
 
 
@@ -81,19 +87,23 @@ def attend(
     """
     import torch
 
-    (text,), single = texts_of(text)
-    if not single:
-        raise BadInput("attend() takes one text, not a list.")
-    if pair is not None:
-        texts_of(pair, "second text")
+    for one, what in ((text, "text"), (pair, "second text"), (target, "target")):
+        if (one is not None or what == "text") and not texts_of(one, what)[1]:
+            raise BadInput(f"attend() takes one {what}, not a list.")
     lm = load(model, device)
     both = lm.model.config.is_encoder_decoder
+    if pair is not None and both:
+        raise BadOption(f"{lm.name} reads one text: leave pair out. Encoders such as bert-mini read pairs.")
+    if target is not None and not both:
+        raise BadOption(f"{lm.name} has no decoder beside its encoder: leave target out. marian-mini takes one.")
     if kind is not None and (kind not in KINDS or not both):
         raise BadOption(
             f"kind={kind!r} is not allowed: encoder-decoder models have {', '.join(KINDS)}; others one kind."
         )
     args = (text,) if pair is None else (text, pair)
-    inputs = lm.tokenizer(*args, return_tensors="pt", return_token_type_ids=False).to(lm.device)
+    # A pair's second text is marked as such where the model has an embedding for it (BERT has, RoBERTa has not).
+    marks = pair is not None and getattr(lm.model.config, "type_vocab_size", 0) > 1
+    inputs = lm.tokenizer(*args, return_tensors="pt", return_token_type_ids=marks).to(lm.device)
     count = inputs["input_ids"].shape[1]
     if lm.window and count > lm.window:
         raise InputTooLong(f"The text has {count} tokens, and {lm.name} reads at most {lm.window}. Shorten it.")
@@ -147,6 +157,9 @@ def _written(lm: LanguageModel, inputs: Any, target: str | None) -> Any:
     if target is None:
         room = min(2 * inputs["input_ids"].shape[1] + 20, (lm.window or 4096) - 1)
         return lm.model.generate(**inputs, num_beams=4, do_sample=False, max_new_tokens=room, max_length=None)
-    texts_of(target, "target")
     ids = lm.tokenizer(text_target=target)["input_ids"]
+    if lm.window and len(ids) >= lm.window:
+        raise InputTooLong(
+            f"The target has {len(ids)} tokens, and {lm.name} writes at most {lm.window - 1}. Shorten it."
+        )
     return torch.tensor([[start, *ids]], device=lm.device)
