@@ -48,7 +48,7 @@ class Progress:
         lines = [f"{one.lesson} {one.title}" for one in self.lessons]
         width = max(map(len, lines), default=0)
         rows = [
-            f"{line.ljust(width)}  {bar(one.done / one.total).ljust(24)}  {one.done} of {one.total}"
+            f"{line.ljust(width)}  {bar(one.done / one.total, track=True)}  {one.done} of {one.total}"
             for line, one in zip(lines, self.lessons, strict=True)
         ]
         return "\n".join(filter(None, ["Your progress", *rows, self._sentence(), self.note]))
@@ -60,7 +60,7 @@ class Progress:
     def _repr_html_(self) -> str:
         rows = [(f"{one.lesson} {one.title}", one.done / one.total, f"{one.done} of {one.total}")
                 for one in self.lessons]  # fmt: skip
-        table = bar_table("Your progress", rows, head=("Lesson", "Done"))
+        table = bar_table("Your progress", rows, head=("Lesson", "Done"), track=True)
         note = f"<p>{inline(self.note)}</p>" if self.note else ""
         return spaced(f"{table}<p>{self._sentence()}</p>{note}", "Your progress")
 

@@ -74,14 +74,26 @@ def spaced(html: str, label: str) -> str:
     return f'<section aria-label="{escape(label)}" style="{style}">{html}</section>'
 
 
-def bar(share: float, width: int = 24) -> str:
-    """A share of 0 to 1 as block characters: it survives every sanitizer, and needs no color."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+def bar(share: float, width: int = 24, track: bool = False) -> str:
+    """A share of 0 to 1 as block characters: it survives every sanitizer, and needs no color.
+
+    With ``track`` the rest up to ``width`` shows as well, in whole characters; all of it only when nothing is missing.
+    """
+    share = min(max(share, 0.0), 1.0)
+    if track:
+        whole = int(share * width)
+        return "█" * whole + "░" * (width - whole)
+    eighths = round(share * width * 8)
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
 def bar_table(
-    caption: str, rows: Iterable[tuple[str, float, str]], *, head: tuple[str, str], mono: bool = False
+    caption: str,
+    rows: Iterable[tuple[str, float, str]],
+    *,
+    head: tuple[str, str],
+    mono: bool = False,
+    track: bool = False,
 ) -> str:
     """A table of bars: label, bar and figure in each row.
 
@@ -90,16 +102,19 @@ def bar_table(
         rows: label, share from 0 to 1, and the figure as text.
         head: headings of the label and the figure column.
         mono: whether labels are set in a fixed-width font, as tokens are.
+        track: whether the missing part of a bar shows.
     """
+    # A bar that grows must not move the columns.
+    wide = ' style="text-align:left;white-space:pre;min-width:17em"'
     cell, left = ' style="text-align:left;white-space:pre"', ' style="text-align:left"'
     body = "".join(
         f'<tr><th scope="row"{cell}>{_label(label, mono)}</th>'
-        f'<td aria-hidden="true"{cell}>{bar(share)}</td><td{left}>{escape(figure)}</td></tr>'
+        f'<td aria-hidden="true"{wide}>{bar(share, track=track)}</td><td{left}>{escape(figure)}</td></tr>'
         for label, share, figure in rows
     )
     top = f'<tr><th scope="col"{left}>{escape(head[0])}</th><td></td><th scope="col"{left}>{escape(head[1])}</th></tr>'
     return (
-        f'<table><caption style="text-align:left">{escape(caption)}</caption>'
+        f'<table><caption style="text-align:left;white-space:nowrap">{escape(caption)}</caption>'
         f"<thead>{top}</thead><tbody>{body}</tbody></table>"
     )
 

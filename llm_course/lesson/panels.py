@@ -1,7 +1,8 @@
 """What the playgrounds show, as HTML that is safe to display.
 
 Knows nothing about widgets. Each function calls one use case of ``course`` (the package, or a stand-in with the same
-functions) with the values of the controls. Figures have two decimals, so that the same model shows the same text.
+functions) with the values of the controls. It returns the HTML and one short sentence for screen readers, which would
+otherwise read a whole table at every move of a slider. Figures have two decimals, so that they are the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from llm_course.lesson.output import bar_table, literal
 BARS = 10
 NEW_TOKENS = 30
 Values = dict[str, Any]
+Panel = tuple[str, str]
 
 
-def decoding(course: Any, prompt: str, values: Values, model: Any = None) -> str:
+def decoding(course: Any, prompt: str, values: Values, model: Any = None) -> Panel:
     """Bars of the ten most probable next tokens after temperature, top-k and top-p, and one text drawn so."""
     temperature, top_k, top_p = values["temperature"], values["top_k"], values["top_p"]
     ranked = _ranked(course, prompt, temperature or 1.0, model)
@@ -35,7 +37,8 @@ def decoding(course: Any, prompt: str, values: Values, model: Any = None) -> str
         model=model,
     )  # fmt: skip
     which = "greedy, always the same" if temperature == 0 else f"drawn with seed {values['seed']}"
-    return f"{table}<p>{literal(prompt)}<b>{literal(text.text)}</b></p><p><i>({which})</i></p>"
+    html = f"{table}<p>{literal(prompt)}<b>{literal(text.text)}</b></p><p><i>({which})</i></p>"
+    return html, f"Most probable: {rows[0][0]}, {rows[0][2]}. The text: {prompt}{text.text}"
 
 
 def _ranked(course: Any, prompt: str, temperature: float, model: Any) -> list[tuple[str, float]]:
@@ -82,15 +85,16 @@ def _visible(token: str) -> str:
     return token.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥") or "(empty)"
 
 
-def sentiment(course: Any, values: Values, model: Any = None) -> str:
+def sentiment(course: Any, values: Values, model: Any = None) -> Panel:
     """Bars of the classes, and the most probable one in words."""
     found = course.sentiment(values["text"], model=model)
     rows = [(name, share, f"{share:.2f}") for name, share in found.scores.items()]
     table = bar_table("Probability of each class", rows, head=("Class", "Probability"))
-    return f"<p>Most probable: <b>{literal(found.label)}</b></p>{table}"
+    html = f"<p>Most probable: <b>{literal(found.label)}</b></p>{table}"
+    return html, f"Most probable: {found.label}, {found.scores[found.label]:.2f}"
 
 
-def summary(course: Any, values: Values, model: Any = None) -> str:
+def summary(course: Any, values: Values, model: Any = None) -> Panel:
     """The summary, and whether its sentences are the text's own."""
     found = course.summarize(values["text"], max_sentences=values["sentences"], model=model)
     how = {
@@ -98,10 +102,10 @@ def summary(course: Any, values: Values, model: Any = None) -> str:
         "abstractive": "abstractive: new sentences, which may say what the text does not",
     }[found.method]
     words, before = len(found.text.split()), len(values["text"].split())
-    return f"<p><b>{literal(found.text)}</b></p><p><i>({how}; {words} of {before} words)</i></p>"
+    return f"<p><b>{literal(found.text)}</b></p><p><i>({how}; {words} of {before} words)</i></p>", found.text
 
 
-def translation(course: Any, values: Values, model: Any = None) -> str:
+def translation(course: Any, values: Values, model: Any = None) -> Panel:
     """The French translation."""
     found = course.translate(values["text"], num_beams=values["beams"], model=model)
-    return f'<p lang="fr"><b>{literal(found.text)}</b></p>'
+    return f'<p lang="fr"><b>{literal(found.text)}</b></p>', found.text

@@ -26,7 +26,7 @@ def decoding_playground(prompt: str, model: Any = None, *, course: Any = None) -
     ]
     start = {"temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 0}
 
-    def panel(values: Values) -> str:
+    def panel(values: Values) -> panels.Panel:
         return panels.decoding(_course(course), prompt, values, model)
 
     _playground("Decoding playground", f"How does “{prompt}” go on?", controls, start, panel, "Draw another text")
@@ -36,7 +36,7 @@ def sentiment_playground(text: str, model: Any = None, *, course: Any = None) ->
     """A text box: the probabilities of the three classes."""
     controls = [_text("text", "Text", rows=2)]
 
-    def panel(values: Values) -> str:
+    def panel(values: Values) -> panels.Panel:
         return panels.sentiment(_course(course), values, model)
 
     _playground("Sentiment playground", "Change the text.", controls, {"text": text}, panel, "Show the feeling")
@@ -46,7 +46,7 @@ def summary_playground(text: str, model: Any = None, *, course: Any = None) -> N
     """A text area and a number of sentences: the summary, and how it was made."""
     controls = [_text("text", "Text", rows=8), _range("sentences", "Sentences", 1, 6, 1)]
 
-    def panel(values: Values) -> str:
+    def panel(values: Values) -> panels.Panel:
         return panels.summary(_course(course), values, model)
 
     start = {"text": text, "sentences": 2}
@@ -57,7 +57,7 @@ def translation_playground(text: str, model: Any = None, *, course: Any = None) 
     """A text box and a number of beams: the translation from English to French."""
     controls = [_text("text", "English text", rows=2), _range("beams", "Beams", 1, 8, 1, names={"1": "1 (greedy)"})]
 
-    def panel(values: Values) -> str:
+    def panel(values: Values) -> panels.Panel:
         return panels.translation(_course(course), values, model)
 
     start = {"text": text, "beams": 4}
@@ -82,19 +82,19 @@ def _text(name: str, label: str, rows: int) -> Values:
 
 
 def _playground(
-    title: str, task: str, controls: list[Values], start: Values, panel: Callable[[Values], str], button: str
+    title: str, task: str, controls: list[Values], start: Values, panel: Callable[[Values], panels.Panel], button: str
 ) -> None:
     """Show a playground: its static form holds what the start values give.
 
     The start values are the author's, so an error there is raised; later ones are the user's, so it is shown.
     """
-    first = panel(start)
+    first, _ = panel(start)
 
     def live() -> Any:
         from llm_course.lesson.widgets import make_form
 
         spec = {"title": title, "html": f"<b>{title}.</b> {literal(task)}", "controls": controls, "button": button}
-        return make_form("playground", spec, {"values": start, "feedback": [first]}, _turn(controls, panel))
+        return make_form("playground", spec, {"values": start, "feedback": [first], "said": ""}, _turn(controls, panel))
 
     settings = "".join(f"<li>{literal(c['label'])}: {literal(_named(c, start[c['name']]))}</li>" for c in controls)
     html = f"<p><b>{title}.</b> {literal(task)} It moves when the cell is run.</p><ul>{settings}</ul>{first}"
@@ -108,7 +108,7 @@ def _named(control: Values, value: Any) -> str:
     return control.get("names", {}).get(text, text)
 
 
-def _turn(controls: list[Values], panel: Callable[[Values], str]) -> Callable[[Values, Values], Values]:
+def _turn(controls: list[Values], panel: Callable[[Values], panels.Panel]) -> Callable[[Values, Values], Values]:
     """What happens when the browser sends values: only known ones, within their range, reach the panel."""
 
     def act(message: Values, state: Values) -> Values:
@@ -123,9 +123,10 @@ def _turn(controls: list[Values], panel: Callable[[Values], str]) -> Callable[[V
         if "seed" in values and message.get("pressed"):
             values["seed"] += 1
         try:
-            shown = panel(values)
+            shown, said = panel(values)
         except LLMCourseError as error:
-            shown = f"<p>This does not work: {literal(str(error))}</p>"
-        return {**state, "values": values, "feedback": [shown]}
+            said = f"This does not work: {error}"
+            shown = f"<p>{literal(said)}</p>"
+        return {**state, "values": values, "feedback": [shown], "said": said}
 
     return act

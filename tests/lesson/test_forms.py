@@ -317,6 +317,11 @@ def test_bars_are_as_long_as_they_say(share: float, drawn: str) -> None:
     assert output.bar(share, 8) == drawn
 
 
+def test_tracks_are_full_only_when_nothing_is_missing() -> None:
+    assert [output.bar(n / 9, 8, track=True).count("█") for n in (0, 1, 8, 9)] == [0, 0, 7, 8]
+    assert all(len(output.bar(n / 9, 8, track=True)) == 8 for n in range(10))
+
+
 def test_inline_escapes_and_sets_code() -> None:
     assert output.inline("`a<b` & *c*\n<i>") == "<code>a&lt;b</code> &amp; *c*<br>&lt;i&gt;"
     assert output.literal("`a` <") == "`a` &lt;"

@@ -64,6 +64,7 @@ def test_decoding_sliders(notebook: Any, press: Any) -> None:
     html = press(widget, values=values, pressed=False)["feedback"][0]
     # e^(3/0.3) and e^(2/0.3) alone: 0.9655 and 0.0345; top-p 0.9 then leaves the first.
     assert "1 token can be drawn" in html and html.count("cut") == 4
+    assert widget.state["said"] == "Most probable: ␣the, 1.00. The text: Once <b>draw 0</b>"
     last = course.asked[-1]
     assert {name: last[name] for name in (*values, "seed", "model")} == {**values, "seed": 0, "model": "other"}
     press(widget, values=values, pressed=True)
@@ -116,8 +117,8 @@ def test_cuts_agree_with_the_packages_own_decoding() -> None:
 def test_a_nucleus_wider_than_what_is_known() -> None:
     shares, kept = panels.after_cuts([0.01] * 20, 1, 0, 0.5)
     assert kept == 20 and shares == pytest.approx([0.02] * 20)
-    html = panels.decoding(Course(), "x", {"temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
-    assert "tokens can be drawn" in html
+    html, _ = panels.decoding(Course(), "x", {"temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
+    assert "5 tokens can be drawn" in html
 
 
 def test_sentiment(notebook: Any, page: Any, press: Any) -> None:
@@ -147,7 +148,7 @@ def test_translation(notebook: Any, page: Any, press: Any) -> None:
     assert "Hello à 4 <faisceaux>" in page(notebook.last["text/html"]).text
     assert 'lang="fr"' in notebook.last["text/html"]
     state = press(notebook.widget(), values={"text": "Bye", "beams": 1}, pressed=False)
-    assert "Bye à 1 &lt;faisceaux&gt;" in state["feedback"][0]
+    assert "Bye à 1 &lt;faisceaux&gt;" in state["feedback"][0] and state["said"] == "Bye à 1 <faisceaux>"
 
 
 def test_every_control_has_a_label_and_every_state_can_be_sent(notebook: Any) -> None:

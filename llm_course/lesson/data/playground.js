@@ -41,9 +41,13 @@ function render({ model, el: host }) {
   }
   const button = make("button", { type: "button" }, spec.button);
   button.addEventListener("click", () => send(true));
-  const result = makeRegion();
-  root.append(button, result, problem);
-  const onState = () => setHtml(result, model.get("state").feedback[0]);
+  const result = make("div", { class: "lc-feedback" });
+  const said = make("div", { class: "lc-hidden", role: "status", "aria-live": "polite" });
+  root.append(button, result, said, problem);
+  const onState = () => {
+    setHtml(result, model.get("state").feedback[0]);
+    said.textContent = model.get("state").said;
+  };
   model.on("change:state", onState);
   onState();
   host.append(root);
