@@ -40,6 +40,7 @@ test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
 	$(BIN)/mypy
 	$(BIN)/python tools/notebooks.py lint
 	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python tools/readme.py --check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
 		--nbval-sanitize-with=tests/notebooks/sanitize.cfg \
 		--nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 tests notebooks $(TEST)

@@ -93,7 +93,8 @@ def split_sentences(text: str) -> list[str]:
         if match.group(1) and match.group(1).startswith(".") and after:
             # Only the last few characters: a text without a sentence's end would else be copied at every full stop.
             word = re.split(r"[\s(\[\"']", text[max(start, end - 40) : end])[-1].rstrip("\"'”’)].").lower()
-            if (after.islower() and capitals) or word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
+            initial = len(word) == 1 and word.isalpha() and word != "i"
+            if initial or word in ABBREVIATIONS or (after.islower() and capitals):
                 continue
         if before := text[start:end].strip():
             sentences.append(before)

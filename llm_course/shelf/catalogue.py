@@ -75,18 +75,21 @@ _ENTRIES = (
           "stories, abstracts with summaries"),
     Entry("marian-mini", "mini", "encoder-decoder", "MarianMTModel", ("translate",), _CODE, 7_643_136, 15.3,
           "Tatoeba sentence pairs", languages=("en", "fr")),
-    # The short commits are those that transformers itself pins for its default models.
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
-          hub="openai-community/gpt2", revision="607a30d"),
+          hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("roberta-sentiment", "full", "representation, fine-tuned", "RobertaForSequenceClassification",
           ("sentiment",), "CC-BY-4.0", 124_647_939, 501, "124 million tweets; TweetEval",
-          hub="cardiffnlp/twitter-roberta-base-sentiment-latest"),
+          hub="cardiffnlp/twitter-roberta-base-sentiment-latest",
+          revision="3216a57f2a0d9c45a2e6c20157c20c49fb4bf9c7"),
     Entry("distilbart", "full", "encoder-decoder", "BartForConditionalGeneration", ("summarize",), _CODE,
-          305_510_400, 1222, "CNN/DailyMail", hub="sshleifer/distilbart-cnn-12-6"),
+          305_510_400, 1222, "CNN/DailyMail", hub="sshleifer/distilbart-cnn-12-6",
+          revision="a4f8f3ea906ed274767e9906dbaede7531d660ff"),
     Entry("opus-mt-en-fr", "full", "encoder-decoder", "MarianMTModel", ("translate",), "Apache-2.0",
-          75_133_952, 301, "OPUS", hub="Helsinki-NLP/opus-mt-en-fr", languages=("en", "fr")),
+          75_133_952, 301, "OPUS", hub="Helsinki-NLP/opus-mt-en-fr",
+          revision="dd7f6540a7a48a7f4db59e5c0b9c42c8eea67f18", languages=("en", "fr")),
     Entry("bert", "full", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 109_514_298, 440,
-          "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased"),
+          "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased",
+          revision="86b5e0934494bd15c9632b12f734a8a67f723594"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.

@@ -81,9 +81,7 @@ def optimizers_for(model: torch.nn.Module, plan: Plan) -> list[torch.optim.Optim
     matrices = [p for p in parameters if p.ndim >= 2 and id(p) not in taken]
     vectors = [p for p in parameters if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas, fused=True)
-    ]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas, fused=True)]
     if plan.muon:
         optimizers.append(
             torch.optim.Muon(hidden, lr=plan.muon, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw")

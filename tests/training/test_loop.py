@@ -105,7 +105,9 @@ def test_a_loss_that_is_no_number_stops_the_run():
 
 
 def test_muon_takes_hidden_matrices_only():
-    model = torch.nn.ModuleDict({"words": torch.nn.Embedding(9, 4), "hidden": torch.nn.Linear(4, 4), "lm_head": torch.nn.Linear(4, 9)})
+    model = torch.nn.ModuleDict(
+        {"words": torch.nn.Embedding(9, 4), "hidden": torch.nn.Linear(4, 4), "lm_head": torch.nn.Linear(4, 9)}
+    )
     adamw, muon = optimizers_for(model, Plan(steps=1, lr=1e-3, muon=1e-2))
     assert [tuple(p.shape) for g in muon.param_groups for p in g["params"]] == [(4, 4)]
     assert sum(p.numel() for g in adamw.param_groups for p in g["params"]) == 36 + 4 + 36 + 9

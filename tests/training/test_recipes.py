@@ -164,7 +164,7 @@ def test_masking_follows_the_paper():
 def test_gap_sentences_keep_the_rest():
     from llm_course.training.recipes.bart_mini import gap_pair
 
-    text = "A king lived here. The king had a golden crown and a castle. A thief took the golden crown. It rained. The end."
+    text = "A king lived here. The king had a golden crown and a castle. A thief took the golden crown. It rained."
     source, target = gap_pair(text)
     assert target == "The king had a golden crown and a castle."
     assert source == text.replace(target, "<gap>")

@@ -15,7 +15,9 @@ def marian():
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Mn", "Mc", "Me", "Co", "Cn"]), min_size=1))
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Mn", "Mc", "Me", "Co", "Cn"]), min_size=1)
+)
 def test_byte_fallback_gives_the_text_back(marian, text):
     import unicodedata
 

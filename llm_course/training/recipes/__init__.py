@@ -34,11 +34,16 @@ def recipe(name: str) -> Any:
 
 def where_to_get(names: list[str]) -> str:
     """The public homes of corpora, a line each, for people who have the network."""
-    lines = [f"  {CORPORA[n].file}\n    {CORPORA[n].attribution}\n    {CORPORA[n].home} ({CORPORA[n].licence})" for n in names]
+    lines = [
+        f"  {CORPORA[n].file}\n    {CORPORA[n].attribution}\n    {CORPORA[n].home} ({CORPORA[n].licence})"
+        for n in names
+    ]
     return "\n".join(lines)
 
 
-def train(name: str, data: Path | None, runs: Path, *, steps: int | None = None, install: bool = False) -> dict[str, Any]:
+def train(
+    name: str, data: Path | None, runs: Path, *, steps: int | None = None, install: bool = False
+) -> dict[str, Any]:
     """Train one mini by its recipe; go on from its last checkpoint if there is one.
 
     Args:
@@ -57,7 +62,10 @@ def train(name: str, data: Path | None, runs: Path, *, steps: int | None = None,
 
     own = recipe(name)
     if data is None:
-        raise DataMissing(f"{name} is trained on files of a folder that --data names. Its corpora are public:\n{where_to_get(own.CORPORA)}")
+        raise DataMissing(
+            f"{name} is trained on files of a folder that --data names. Its corpora are public:\n"
+            + where_to_get(own.CORPORA)
+        )
     for corpus in own.CORPORA:
         if not (data / CORPORA[corpus].file).is_file():
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
@@ -115,8 +123,8 @@ def seal(name: str) -> None:
     """Store the SHA-256 of every file of a mini that loading depends on."""
     path = WEIGHTS / "checksums.json"
     listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    files = sorted(f for f in (WEIGHTS / name).iterdir() if f.name in (
-        "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"))  # fmt: skip
+    needed = {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
+    files = sorted(f for f in (WEIGHTS / name).iterdir() if f.name in needed)
     listed[name] = {file.name: checksum(file) for file in files}
     for file in files:
         file.chmod(0o644)

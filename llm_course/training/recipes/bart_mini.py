@@ -26,7 +26,7 @@ STORIES = ["tinystories", "fables"]
 SUMMARIES = ["scitldr", "legal", "story-summaries"]
 CORPORA = STORIES + SUMMARIES
 VOCABULARY, LONGEST, BATCH_TOKENS, REPEATS = 5000, 400, 4096, 3
-PLAN = Plan(steps=1500, lr=1.2e-3, muon=3e-3, warmup=150, weight_decay=0.02)
+PLAN = Plan(steps=600, lr=1.2e-3, muon=3e-3, warmup=150, weight_decay=0.02)
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:

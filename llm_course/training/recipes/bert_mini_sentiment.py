@@ -22,7 +22,7 @@ BASE = "bert-mini"
 CORPORA = list(SENTIMENT)
 LABELS = ["negative", "neutral", "positive"]
 LONGEST, BATCH_TOKENS, SMOOTHING = 128, 2048, 0.05
-PLAN = Plan(steps=2600, lr=3e-4, warmup=300, weight_decay=0.05, betas=(0.9, 0.98))
+PLAN = Plan(steps=1600, lr=3e-4, warmup=300, weight_decay=0.05, betas=(0.9, 0.98))
 CARD = {"base": BASE}
 
 
@@ -47,7 +47,9 @@ class Task:
     """Sentences with their class, and the loss of any batch of them."""
 
     def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast, split: str = "train") -> None:
-        found = [(row["text"], row["label"], weight_of(name, row)) for name in SENTIMENT for row in rows(data, name, split)]
+        found = [
+            (row["text"], row["label"], weight_of(name, row)) for name in SENTIMENT for row in rows(data, name, split)
+        ]
         encodings = tokenizer.backend_tokenizer.encode_batch([text for text, _, _ in found])
         end = tokenizer.sep_token_id
         self.ids = [e.ids if len(e.ids) <= LONGEST else [*e.ids[: LONGEST - 1], end] for e in encodings]

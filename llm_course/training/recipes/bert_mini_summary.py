@@ -25,7 +25,7 @@ from llm_course.use_cases.summarization import parts_of
 BASE = "bert-mini"
 CORPORA = ["scitldr", "legal", "story-summaries"]
 BATCH_TOKENS, SHARPNESS = 4096, 12.0
-PLAN = Plan(steps=700, lr=4e-4, warmup=60, weight_decay=0.05, betas=(0.9, 0.98))
+PLAN = Plan(steps=400, lr=4e-4, warmup=60, weight_decay=0.05, betas=(0.9, 0.98))
 CARD = {"base": BASE}
 
 
@@ -55,10 +55,12 @@ def pairs(data: Path, name: str, split: str) -> Iterator[tuple[str, list[str]]]:
 
 def worth(sentences: list[str], summaries: list[str], scorer: RougeScorer) -> np.ndarray:
     """What each sentence is worth: mean of ROUGE-1 and ROUGE-2 (F1) with the reference it fits best."""
-    return np.array([
-        max((scorer.score(s, sentence)["rouge1"].fmeasure + scorer.score(s, sentence)["rouge2"].fmeasure) / 2 for s in summaries)
-        for sentence in sentences
-    ])  # fmt: skip
+
+    def overlap(summary: str, sentence: str) -> float:
+        found = scorer.score(summary, sentence)
+        return (found["rouge1"].fmeasure + found["rouge2"].fmeasure) / 2
+
+    return np.array([max(overlap(summary, sentence) for summary in summaries) for sentence in sentences])
 
 
 class Task:

@@ -23,7 +23,7 @@ MIXTURE = {"tinystories": 0.76, "fables": 0.09, "storybooks": 0.05, "childrens-b
 CORPORA = list(MIXTURE)
 VOCABULARY, LENGTH, BATCH = 4096, 256, 16
 EASY = 14.0  # mean words in a sentence
-PLAN = Plan(steps=1900, lr=2e-3, muon=4e-3, warmup=150, weight_decay=0.1, betas=(0.9, 0.95))
+PLAN = Plan(steps=1500, lr=2e-3, muon=4e-3, warmup=150, weight_decay=0.1, betas=(0.9, 0.95))
 END = "<|endoftext|>"
 CARD = {"starts_with_bos": True}
 
@@ -46,7 +46,11 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
     stories = (text for name in ("tinystories", "fables", "storybooks") for text in texts(data, name))
     backend = byte_level_bpe(stories, VOCABULARY, [END])
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token=END, eos_token=END, model_max_length=LENGTH, clean_up_tokenization_spaces=False
+        tokenizer_object=backend,
+        bos_token=END,
+        eos_token=END,
+        model_max_length=LENGTH,
+        clean_up_tokenization_spaces=False,
     )
 
 
@@ -54,8 +58,9 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
     """6 layers, width 256, 4 heads: 5.9 million parameters, randomly initialized."""
     torch.manual_seed(PLAN.seed)
     config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=LENGTH, n_embd=256, n_layer=6, n_head=4, activation_function="gelu_pytorch_tanh", bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        vocab_size=len(tokenizer), n_positions=LENGTH, n_embd=256, n_layer=6, n_head=4, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0, activation_function="gelu_pytorch_tanh",  # GPT-2's function, computed in one step
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     return GPT2LMHeadModel(config)
 

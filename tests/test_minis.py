@@ -1,0 +1,128 @@
+"""The minis that ship: present, small enough, undamaged, and good enough to teach with.
+
+The full figures need the corpora (`llm-course evaluate`); these are small checks that a wrong weights file,
+a broken tokenizer or a broken use case would fail.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import llm_course as lc
+from llm_course.shelf.catalogue import WEIGHTS, catalogue
+from llm_course.shelf.loading import verify
+
+MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
+PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
+
+
+def test_all_are_there_and_named_on_the_shelf():
+    assert [e.name for e in lc.models("mini")] == MINIS
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_each_is_what_its_checksums_say_and_its_card_is_whole(name):
+    verify(WEIGHTS / name)
+    card = catalogue()[name].card
+    lm = lc.load(name, device="cpu")
+    assert lm.parameters == card["parameters"]
+    assert card["training"]["seconds"] > 0 and card["training"]["corpora"]
+    assert card["measured"]
+    assert (WEIGHTS / name / "README.md").read_text(encoding="utf-8").startswith("---\n")
+
+
+def test_sizes():
+    files = list(WEIGHTS.rglob("*.safetensors"))
+    assert max(f.stat().st_size for f in files) <= 20 * 2**20
+    assert sum(f.stat().st_size for f in files) <= 44 * 2**20
+    million = {name: catalogue()[name].parameters / 1e6 for name in MINIS}
+    assert 5 <= million["gpt-mini"] <= 8
+    assert 3 <= million["bert-mini"] <= 5
+    assert 6 <= million["marian-mini"] <= 9
+
+
+EVERYDAY = {
+    "Hello.": {"bonjour", "salut"},
+    "Thank you very much.": {"merci beaucoup"},
+    "I don't know.": {"je ne sais pas", "je l'ignore", "je n'en sais rien", "je sais pas"},
+    "My sister bought a new car.": {"ma sœur a acheté une nouvelle voiture", "ma sœur acheta une nouvelle voiture"},
+    "The cat is sleeping.": {"le chat dort", "le chat est en train de dormir"},
+    "I love you.": {"je t'aime", "je vous aime"},
+    "Where is the station?": {"où est la gare", "où se trouve la gare"},
+    "It is raining.": {"il pleut"},
+    "He is my brother.": {"c'est mon frère", "il est mon frère"},
+    "I am hungry.": {"j'ai faim"},
+    "She reads a book.": {"elle lit un livre"},
+    "We have two dogs.": {"nous avons deux chiens", "on a deux chiens"},
+}
+
+
+def test_marian_translates_everyday_sentences():
+    results = lc.translate(list(EVERYDAY), device="cpu")
+    said = [r.text.lower().replace("’", "'").rstrip(" .!?") for r in results]
+    wrong = [(r.original, r.text) for r, s in zip(results, said, strict=True) if s not in EVERYDAY[r.original]]
+    assert len(wrong) <= 3, wrong
+
+
+def test_sentiment_gets_plain_sentences_right():
+    plain = json.loads(PLAIN.read_text(encoding="utf-8"))
+    texts = [(text, label) for label, some in plain.items() for text in some]
+    assert len(texts) == 60
+    results = lc.sentiment([text for text, _ in texts], device="cpu")
+    wrong = [(text, r.label) for (text, label), r in zip(texts, results, strict=True) if r.label != label]
+    assert len(wrong) <= 9, wrong  # 85%
+
+
+def test_gpt_prefers_sense_to_nonsense():
+    story = "Once upon a time, there was a little girl named Lily. She had a small dog. They loved to play in the park."
+    words = story.split()
+    shuffled = " ".join(sorted(words, key=lambda w: hash_of(w)))
+    sense, nonsense = lc.perplexity(story, device="cpu"), lc.perplexity(shuffled, device="cpu")
+    assert sense.bits_per_byte < 0.9 < 1.5 < nonsense.bits_per_byte
+    assert sense.perplexity == pytest.approx(math.exp(sense.loss))
+
+
+def hash_of(word):
+    """An order that is the same in every run, unlike Python's own hash."""
+    import hashlib
+
+    return hashlib.md5(word.encode()).hexdigest()
+
+
+def test_gpt_continues_in_words():
+    text = lc.generate("One day, a boy named Tom", max_new_tokens=60, temperature=0.5, seed=[1, 2, 3], device="cpu")
+    for result in text:
+        words = [w.strip(".,!?\"'").lower() for w in result.text.split()]
+        assert sum(w in {"the", "a", "he", "and", "to", "was", "it", "she", "they", "his"} for w in words) >= 8
+        assert max(words.count(w) for w in set(words)) < 12
+
+
+def test_bert_fills_a_gap_from_both_sides():
+    lm = lc.load("bert-mini", device="cpu")
+    hits = 0
+    gaps = {
+        "she [MASK] a book in the library .": {"read", "reads", "found", "wrote", "has", "bought", "had"},
+        "the food was very [MASK] and i loved it .": {"good", "nice", "tasty", "great", "fresh", "delicious", "happy"},
+        "thank you [MASK] much .": {"so", "very"},
+        "i do [MASK] know .": {"not", "n"},
+        "once upon a [MASK] , there was a little girl .": {"time"},
+    }
+    for text, right in gaps.items():
+        ids = lm.tokenizer(text, return_tensors="pt")["input_ids"]
+        place = (ids[0] == lm.tokenizer.mask_token_id).nonzero().item()
+        with torch.inference_mode():
+            best = lm.model(input_ids=ids).logits[0, place].topk(10).indices.tolist()
+        hits += bool(right & set(lm.tokenizer.convert_ids_to_tokens(best)))
+    assert hits >= 4
+
+
+def test_the_summary_is_a_sentence_of_the_text_and_not_always_the_first():
+    path = Path(lc.__file__).parent / "lesson" / "data" / "articles.jsonl"
+    articles = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    results = lc.summarize([a["text"] for a in articles], max_sentences=1, device="cpu")
+    for article, result in zip(articles, results, strict=True):
+        assert result.method == "extractive" and result.text in article["text"]
+    assert len({r.positions for r in results}) > 1
