@@ -24,7 +24,7 @@ def heat_map(
     head: int | None = None,
     title: str | None = None,
 ) -> Figure:
-    """A heat map with one square per pair of tokens: the darker, the more the row looks at the column.
+    """A heat map with one square per pair of tokens: the brighter, the more the row looks at the column.
 
     Args:
         weights: an :class:`Attention` (averaged over heads if ``head`` is ``None``, over layers if ``layer``
