@@ -26,7 +26,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split() + ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no other name even resolves
-START_SECONDS = 90
+START_SECONDS = 180
 
 
 def missing_browser(reason: str) -> None:
@@ -90,7 +90,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
 
 @pytest.fixture
 def page(chromium: str, lab: tuple[str, Path], request: pytest.FixtureRequest) -> Iterator[LabPage]:
-    """A fresh browser profile on that JupyterLab; a failing test leaves its screenshot in the message."""
+    """A fresh browser profile on that JupyterLab; closed after the test."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

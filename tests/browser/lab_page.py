@@ -68,7 +68,7 @@ class LabPage:
         """
         self.page.goto(self.url)
         self.page.wait_for_function("() => window.jupyterapp !== undefined")
-        self._do(OPEN, notebook, seconds=90)
+        self._do(OPEN, notebook, seconds=120)
         self._do(RUN, None, seconds=timeout)
         cells: list[dict[str, Any]] = self.page.evaluate(CELLS)
         for cell in cells:

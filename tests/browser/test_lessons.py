@@ -68,16 +68,21 @@ def test_forms_answer_to_the_keyboard(page: LabPage, lab: tuple[str, Path]) -> N
     assert page.away() == []
 
 
-def test_the_first_lesson_runs_to_its_end(page: LabPage) -> None:
-    cells = page.run("00_start_here.ipynb")
+def built(folder: Path, name: str) -> str:
+    assert (folder / name).exists(), f"{name} is not built; run: make notebooks"
+    return name
+
+
+def test_the_first_lesson_runs_to_its_end(page: LabPage, lab: tuple[str, Path]) -> None:
+    cells = page.run(built(lab[1], "00_start_here.ipynb"))
     assert len(cells) >= 5
     answer_first_question(page.form("lesson.quiz", "Quiz of lesson 00"))
     assert page.complaints == []
     assert page.away() == []
 
 
-def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage) -> None:
-    page.run("07_text_generation.ipynb")
+def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage, lab: tuple[str, Path]) -> None:
+    page.run(built(lab[1], "07_text_generation.ipynb"))
     move_slider(page.form("decoding_playground", "Decoding playground"), "Temperature")
     answer_first_question(page.form("lesson.quiz", "Quiz of lesson 07"))
     assert page.complaints == []
