@@ -17,6 +17,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 from llm_course.training.batches import Chunks
 from llm_course.training.corpora import rows
 from llm_course.training.loop import Plan
+from llm_course.training.positions import sinusoids
 from llm_course.training.recipes.gpt_mini import texts as story_texts
 from llm_course.training.vocabulary import wordpiece
 
@@ -73,13 +74,6 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForMaskedLM:
     # is the same rotation at every place. From random positions the model stayed at guessing frequent words.
     model.bert.embeddings.position_embeddings.weight.data.copy_(sinusoids(512, 192) * 0.1)
     return model
-
-
-def sinusoids(length: int, width: int) -> torch.Tensor:
-    """Sines and cosines of the place at ``width / 2`` wavelengths, ``(length, width)``."""
-    rates = 10_000 ** (-torch.arange(0, width, 2) / width)
-    angles = torch.arange(length)[:, None] * rates
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
 
 class Task:

@@ -16,6 +16,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from llm_course.training.batches import Chunks
 from llm_course.training.corpora import rows
 from llm_course.training.loop import Plan
+from llm_course.training.positions import sinusoids
 from llm_course.training.vocabulary import byte_level_bpe
 
 # Corpus -> its share of the training tokens. Easy books are those of short sentences.
@@ -62,7 +63,10 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
         attn_pdrop=0.0, activation_function="gelu_pytorch_tanh",  # GPT-2's function, computed in one step
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
-    return GPT2LMHeadModel(config)
+    model = GPT2LMHeadModel(config)
+    # Learned positions start as sinusoids, in which "the token before" is the same rotation at every place.
+    model.transformer.wpe.weight.data.copy_(sinusoids(LENGTH, 256) * 0.02)
+    return model
 
 
 def token_stream(data: Path, tokenizer: PreTrainedTokenizerFast, name: str, split: str = "train") -> np.ndarray:
