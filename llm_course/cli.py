@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
             _use_case(command, options)
         else:
             globals()[f"_{command}"](**options)
+        sys.stdout.flush()  # here, where a closed pipe is caught, and not when Python ends
     except LLMCourseError as error:
         print(f"llm-course: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing is wrong
+        # The reader of our output has gone (head, less): nothing is wrong, and the rest goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("llm-course: stopped", file=sys.stderr)
         return 130
@@ -98,16 +101,21 @@ def _use_case(command: str, options: dict[str, Any]) -> None:
     if words:
         texts = [" ".join(words)]
     else:
+        if sys.stdin.isatty():
+            print("Type the text, then Ctrl-D on a line of its own.", file=sys.stderr)
         raw = sys.stdin.buffer.read()
         try:
-            read = raw.decode("utf-8")
+            read = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise BadInput(
                 f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
             ) from error
-        texts = [line for line in read.splitlines() if line.strip()] if lines else [read]
+        texts = [line for line in read.split("\n") if line.strip()] if lines else [read]
+    unicode = "utf" in (sys.stdout.encoding or "utf").lower()
+    if not unicode and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without accents still gets an answer
     for result in getattr(llm_course, command)(texts, **options):
-        print(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else result)
+        print(json.dumps(result.to_dict(), ensure_ascii=not unicode) if as_json else result)
 
 
 def _models() -> None:
