@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from nb_kernel import cpu_seconds, isolation, peak_bytes
 from nb_lint import stated_memory
 
