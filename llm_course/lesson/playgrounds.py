@@ -8,6 +8,7 @@ function in ``panels.py``, which also makes the static form.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from llm_course.errors import LLMCourseError
@@ -65,11 +66,17 @@ def translation_playground(text: str, model: Any = None, *, course: Any = None) 
 
 
 def _course(course: Any) -> Any:
-    if course is None:
-        import llm_course
+    if course is not None:
+        return course
+    from llm_course.use_cases import generation, sentiment, summarization, translation
 
-        return llm_course
-    return course
+    return SimpleNamespace(
+        generate=generation.generate,
+        next_tokens=generation.next_tokens,
+        sentiment=sentiment.sentiment,
+        summarize=summarization.summarize,
+        translate=translation.translate,
+    )
 
 
 def _range(name: str, label: str, least: float, most: float, step: float, names: Values | None = None) -> Values:

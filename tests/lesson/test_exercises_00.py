@@ -9,7 +9,7 @@ import pytest
 
 import llm_course as lc
 from llm_course.lesson.checking import verdict
-from llm_course.lesson.exercises import find
+from llm_course.lesson.exercises import find, lesson_00
 from llm_course.results import Sentiment, Translation
 
 FRENCH = {
@@ -42,8 +42,9 @@ def feeling(text):
 @pytest.fixture(autouse=True)
 def _tables_instead_of_models(monkeypatch):
     translate = one_or_many(lambda text: Translation(FRENCH[text], "en", "fr", text, "table"))
-    monkeypatch.setattr(lc, "translate", translate, raising=False)
-    monkeypatch.setattr(lc, "sentiment", one_or_many(feeling), raising=False)
+    for name, stand_in in {"translate": translate, "sentiment": one_or_many(feeling)}.items():
+        monkeypatch.setattr(lc, name, stand_in, raising=False)
+        monkeypatch.setattr(lesson_00, name, stand_in)
 
 
 @pytest.mark.parametrize("name", ["in_french", "most_positive"])

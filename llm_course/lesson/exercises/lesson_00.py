@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import llm_course as lc
 from llm_course.lesson.exercises import Wrong, exercise
 from llm_course.results import Result
+from llm_course.use_cases.sentiment import sentiment
+from llm_course.use_cases.translation import translate
 
 SENTENCES = ["I have a black cat.", "The house is very small.", "Thank you!"]
 MIXED = ["The soup was cold.", "The soup was good.", "I love this soup, it is wonderful!", "I hate this soup."]
@@ -28,7 +29,7 @@ GLOOMY = ["This is terrible, I hate it.", "The meeting starts at noon.", "What a
 def check_in_french(answer: Any) -> str | None:
     """``answer(sentences)``: the translations as a list of ``str``, in the same order."""
     found = answer(list(SENTENCES))
-    expected = [str(result) for result in lc.translate(SENTENCES)]
+    expected = [str(result) for result in translate(SENTENCES)]
     if isinstance(found, str):
         raise Wrong("Your function gives back one text. Three sentences went in, so a list of three texts comes out.")
     if not isinstance(found, (list, tuple)):
@@ -67,7 +68,7 @@ def check_most_positive(answer: Any) -> str | None:
     """``answer(texts)``: the text with the highest probability of being positive."""
     for texts in (MIXED, GLOOMY):
         found = answer(list(texts))
-        results = lc.sentiment(texts)
+        results = sentiment(texts)
         positive = [result.scores["positive"] for result in results]
         best = positive.index(max(positive))
         if isinstance(found, Result):
