@@ -1,7 +1,7 @@
 """bert-mini-sentiment: bert-mini, fine-tuned to tell positive, neutral and negative apart.
 
-A new layer reads the first token ``[CLS]`` (Devlin and others 2019, section 3.2). The embedding tables stay
-as bert-mini left them, so the package stores them once.
+A new layer reads the first token ``[CLS]`` (Devlin and others 2019, section 3.2). The table of word
+embeddings stays as bert-mini left it, so the package stores it once.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ BASE = "bert-mini"
 CORPORA = list(SENTIMENT)
 LABELS = ["negative", "neutral", "positive"]
 LONGEST, BATCH_TOKENS, SMOOTHING = 128, 2048, 0.05
-PLAN = Plan(steps=1600, lr=3e-4, warmup=300, weight_decay=0.05, betas=(0.9, 0.98))
-CARD = {"base": BASE}
+PLAN = Plan(steps=3200, lr=5e-4, warmup=300, weight_decay=0.05, betas=(0.9, 0.98))
+# It has learnt positions up to LONGEST only: longer texts are read in windows of that size.
+CARD = {"base": BASE, "window": LONGEST}
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
@@ -32,14 +33,13 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForSequenceClassification:
-    """bert-mini with a new, random layer on top; its embedding tables are frozen."""
+    """bert-mini with a new, random layer on top; its table of word embeddings is frozen."""
     torch.manual_seed(PLAN.seed)
     model = BertForSequenceClassification.from_pretrained(
-        WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=3, classifier_dropout=0.1,
-        hidden_dropout_prob=0.1, id2label=dict(enumerate(LABELS)), label2id={n: i for i, n in enumerate(LABELS)},
+        WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=3, classifier_dropout=0.05,
+        hidden_dropout_prob=0.05, id2label=dict(enumerate(LABELS)), label2id={n: i for i, n in enumerate(LABELS)},
     )  # fmt: skip
     model.bert.embeddings.word_embeddings.requires_grad_(False)
-    model.bert.embeddings.position_embeddings.requires_grad_(False)
     return model
 
 
