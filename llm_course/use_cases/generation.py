@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.batching import in_batches, number_in, texts_of, windows
 from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.results import Generation, Perplexity, Tokens
 from llm_course.shelf.loading import LanguageModel, load
@@ -171,8 +171,7 @@ def perplexity(text: str, *, model: Any = None, device: str = "auto") -> Perplex
     counted = ids[len(ids) - len(logprobs) :]
     size = len(lm.tokenizer.decode(counted).encode("utf-8"))
     bits = -sum(logprobs) / math.log(2) / max(1, size)
-    tokens = tuple(lm.tokenizer.decode([i]) for i in counted)
-    return Perplexity(math.exp(min(loss, 700)), loss, bits, tokens, tuple(logprobs), text, lm.name)
+    return Perplexity(math.exp(min(loss, 700)), loss, bits, _names(lm, counted), tuple(logprobs), text, lm.name)
 
 
 def token_logprobs(lm: LanguageModel, ids: list[int]) -> list[float]:
@@ -180,17 +179,28 @@ def token_logprobs(lm: LanguageModel, ids: list[int]) -> list[float]:
     import torch
 
     window = lm.window or 2048
+
+    def run(batch: list[tuple[int, int]]) -> list[list[float]]:
+        part = torch.tensor([ids[start:end] for start, end in batch], device=lm.device)
+        with torch.inference_mode():
+            scores = lm.model(input_ids=part).logits[:, :-1].float().log_softmax(-1)
+        return scores.gather(2, part[:, 1:, None])[:, :, 0].tolist()
+
     found: list[float] = []
-    start = 0
-    with torch.inference_mode():
-        while len(found) < len(ids) - 1:
-            end = min(start + window, len(ids))
-            part = torch.tensor([ids[start:end]], device=lm.device)
-            scores = lm.model(input_ids=part).logits[0, :-1].float().log_softmax(-1)
-            own = scores.gather(1, part[0, 1:, None])[:, 0].tolist()
-            found += own[len(found) - start :]
-            start = max(end - window // 2, start + 1)
+    spans = windows(len(ids), window, window // 2)  # one, or all of the same size: nothing is padded
+    # The scores of all tokens stand in memory at once, so these batches are small.
+    tokens = 16_384 if lm.device.type == "cuda" else 2048
+    for (start, _), own in zip(
+        spans, in_batches(spans, lambda span: span[1] - span[0], run, tokens=tokens, what="windows"), strict=True
+    ):
+        found += own[len(found) - start :]
     return found
+
+
+def _names(lm: LanguageModel, ids: Sequence[int]) -> tuple[str, ...]:
+    """Each token as text; every kind is decoded once."""
+    names = {i: lm.tokenizer.decode([i]) for i in set(ids)}
+    return tuple(names[i] for i in ids)
 
 
 def tokenize(text: str, *, model: Any = "gpt-mini") -> Tokens:
@@ -198,7 +208,7 @@ def tokenize(text: str, *, model: Any = "gpt-mini") -> Tokens:
     (text,), _ = _one(text, "tokenize")
     lm = load(model)
     ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return Tokens(text, tuple(lm.tokenizer.decode([i]) for i in ids), tuple(ids), lm.name)
+    return Tokens(text, _names(lm, ids), tuple(ids), lm.name)
 
 
 def _one(text: Any, who: str) -> tuple[list[str], bool]:
@@ -269,8 +279,9 @@ def _continuation(lm: LanguageModel, ids: list[int], new: list[int]) -> str:
 def _result(lm: LanguageModel, prompt: str, ids: list[int], new: list[int], logprobs: list[float]) -> Generation:
     ended = bool(new) and new[-1] in _ends(lm)
     kept = new[:-1] if ended else new
-    tokens = tuple(lm.tokenizer.decode([i]) for i in kept)
-    return Generation(_continuation(lm, ids, kept), prompt, tokens, tuple(logprobs[: len(kept)]), lm.name, ended)
+    return Generation(
+        _continuation(lm, ids, kept), prompt, _names(lm, kept), tuple(logprobs[: len(kept)]), lm.name, ended
+    )
 
 
 def _sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
