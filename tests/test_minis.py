@@ -69,7 +69,7 @@ def test_marian_translates_everyday_sentences():
 
 def test_sentiment_gets_plain_sentences_right():
     plain = json.loads(PLAIN.read_text(encoding="utf-8"))
-    texts = [(text, label) for label, some in plain.items() for text in some]
+    texts = [(row["text"], row["label"]) for row in plain]
     assert len(texts) == 60
     results = lc.sentiment([text for text, _ in texts], device="cpu")
     wrong = [(text, r.label) for (text, label), r in zip(texts, results, strict=True) if r.label != label]

@@ -5,6 +5,7 @@ Nothing may complain in the console, and nothing may be asked of another machine
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -84,6 +85,8 @@ def test_the_first_lesson_runs_to_its_end(page: LabPage, lab: tuple[str, Path]) 
 def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage, lab: tuple[str, Path]) -> None:
     page.run(built(lab[1], "07_text_generation.ipynb"))
     move_slider(page.form("decoding_playground", "Decoding playground"), "Temperature")
+    if pictures := os.environ.get("LLM_COURSE_PICTURES"):  # README's picture: LLM_COURSE_PICTURES=docs/images
+        page.picture(Path(pictures) / "lesson.png")
     answer_first_question(page.form("lesson.quiz", "Quiz of lesson 07"))
     assert page.complaints == []
     assert page.away() == []
