@@ -192,7 +192,7 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
 
     found = in_batches(
         parts, lambda part: len(part[1]), run,
-        tokens=32_768 if large else 2048, most=128 if large else 16, progress=progress, what="parts",
+        tokens=32_768 if large else 2048, most=128 if large else 32, progress=progress, what="parts",
     )  # fmt: skip
     joined: list[list[str]] = [[] for _ in texts]
     for (number, _), summary in zip(parts, found, strict=True):
