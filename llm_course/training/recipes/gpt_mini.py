@@ -24,7 +24,7 @@ MIXTURE = {"tinystories": 0.76, "fables": 0.09, "storybooks": 0.05, "childrens-b
 CORPORA = list(MIXTURE)
 VOCABULARY, LENGTH, BATCH = 4096, 256, 16
 EASY = 14.0  # mean words in a sentence
-PLAN = Plan(steps=1250, lr=2e-3, muon=4e-3, warmup=150, weight_decay=0.1, betas=(0.9, 0.95))
+PLAN = Plan(steps=900, lr=2e-3, muon=4e-3, warmup=150, weight_decay=0.1, betas=(0.9, 0.95))
 END = "<|endoftext|>"
 CARD = {"starts_with_bos": True}
 

@@ -20,7 +20,7 @@ from llm_course.training.vocabulary import byte_fallback_bpe
 
 CORPORA = ["tatoeba-en-fr"]
 VOCABULARY, BATCH_TOKENS = 8000, 3600
-PLAN = Plan(steps=4700, lr=1.4e-3, warmup=600, weight_decay=0.01)
+PLAN = Plan(steps=4300, lr=1.4e-3, warmup=600, weight_decay=0.01)
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
