@@ -233,7 +233,11 @@ def test_options_at_random_all_together() -> None:
         answer("generate", chance.choice(["The cat", ["a b", "c"], "", "😀"]), **options)
 
 
-@pytest.mark.parametrize("model", [None, "no such model", 3, [], "", "/no/such/folder", b"x", object()], ids=str)
+NO_MODELS = [None, "no such model", 3, [], "", "/no/such/folder", b"x", object()]
+
+
+# not ids=str: the address of object() would differ between the two processes that run the tests
+@pytest.mark.parametrize("model", NO_MODELS, ids=lambda m: m if isinstance(m, str) else type(m).__name__)
 @pytest.mark.parametrize("name", ["generate", "sentiment", "summarize (extractive)", "translate", "attend"])
 def test_models_that_are_none(name: str, model: Any) -> None:
     found = answer(name, "The cat sat.", model=model)
