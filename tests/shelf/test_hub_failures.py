@@ -282,7 +282,8 @@ def test_offline_switch(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_variables_of_the_environment(hub: Hub, tmp_path: Path) -> None:
     """As a person sets them: address and cache folder at first, then no server and the offline switch."""
     code = "from llm_course.shelf.hub import fetch; import sys; print(fetch(sys.argv[1]))"
-    environment = os.environ | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
+    # The suite itself runs with HF_HUB_OFFLINE=1.
+    environment = os.environ | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
 
     def run(**more: str) -> SimpleNamespace:
         start = time.monotonic()

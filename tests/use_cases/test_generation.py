@@ -183,7 +183,8 @@ def test_top_k_never_draws_a_token_outside_the_k_best(scores: torch.Tensor, k: i
 def test_top_p_never_draws_a_token_outside_the_nucleus(scores: torch.Tensor, p: float, t: float, seed: int) -> None:
     token = draw(scores, seed, top_p=p, temperature=t)
     shares = (scores[0].double() / t).softmax(-1)
-    better = float(shares[scores[0] > scores[0, token]].sum())
+    # Scores that differ by less than a float32 softmax can show are equal to the code, and so here.
+    better = float(shares[shares > shares[token] + 1e-9].sum())
     assert better < p + 1e-5, "the better tokens alone already reach top_p"
     assert p == 1 or shares[token] > 0
 
