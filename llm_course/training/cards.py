@@ -209,6 +209,7 @@ def _training(card: dict[str, Any]) -> str:
     return (
         f"{start} in {run['steps']:,} steps, {run['seconds'] / 60:.0f} minutes on {machine}; last loss "
         f"{run['loss']:.3f}{', ' + run['date'] if run.get('date') else ''}. {recipe_line}"
+        + (f" {run['note']}" if run.get("note") else "")
     )
 
 

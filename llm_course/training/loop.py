@@ -55,8 +55,8 @@ class Plan:
 def keep_memory() -> None:
     """Tell glibc to keep freed memory instead of handing it back after every step.
 
-    Large temporary tensors are otherwise mapped and unmapped by the kernel thousands of times; on two
-    cores this alone took half the time of a step. Does nothing where the C library has no ``mallopt``.
+    Large temporary tensors are otherwise mapped and unmapped by the kernel thousands of times; which
+    can cost as much as the step itself. Does nothing where the C library has no ``mallopt``.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

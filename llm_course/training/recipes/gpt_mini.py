@@ -65,6 +65,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
     # Learned positions start as sinusoids, in which "the token before" is the same rotation at every place.
+    # Not compared with a random start.
     model.transformer.wpe.weight.data.copy_(sinusoids(LENGTH, 256) * 0.02)
     return model
 
