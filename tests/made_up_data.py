@@ -54,6 +54,8 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
         return {"text": story, "summary": sentence, "task": ("moral", "title")[number % 2]}
     if name == "storybooks":
         return {"lang": ("en", "sw")[number % 2], "pages": [story, sentence]}
+    if name in ("topical-chat", "persona-chat"):
+        return {"turns": [{"role": "user", "text": sentence}, {"role": "assistant", "text": story}]}
     if name == "childrens-books":
         return {"text": story, "mean_sentence_words": 9.0}
     return {"text": f"{story} {sentence}"}

@@ -8,6 +8,7 @@ clearly from token to token. ``folder("llama")`` makes a model once per run of t
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -261,6 +262,33 @@ def _marian(tie: bool = True) -> tuple[Any, Any]:
     return transformers.MarianMTModel(config), tokenizer
 
 
+def _marian_spm() -> tuple[Any, Any]:
+    """As Opus-MT's models are stored: two SentencePiece models, and ``<pad>`` last, which also starts the decoder."""
+    import sentencepiece
+
+    home = _home() / "spm"
+    home.mkdir(exist_ok=True)
+    for side in ("source", "target"):
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(TEXT), model_prefix=str(home / side), vocab_size=130, hard_vocab_limit=False,
+            minloglevel=2,
+        )  # fmt: skip
+    reader = sentencepiece.SentencePieceProcessor(model_file=str(home / "source.model"))
+    pieces = [reader.id_to_piece(i) for i in range(reader.get_piece_size())]
+    names = ["</s>", "<unk>", *(p for p in pieces if p not in ("<s>", "</s>", "<unk>")), "<pad>"]
+    (home / "vocab.json").write_text(json.dumps({name: i for i, name in enumerate(names)}), encoding="utf-8")
+    tokenizer = transformers.MarianTokenizer(
+        str(home / "source.model"), str(home / "target.model"), str(home / "vocab.json"), source_lang="en",
+        target_lang="fr",
+    )  # fmt: skip
+    last = len(names) - 1
+    config = transformers.MarianConfig(
+        vocab_size=len(names), pad_token_id=last, eos_token_id=0, decoder_start_token_id=last,
+        forced_eos_token_id=0, bos_token_id=None, share_encoder_decoder_embeddings=True, **_encoder_decoder(96),
+    )  # fmt: skip
+    return transformers.MarianMTModel(config), tokenizer
+
+
 def _mbart(start_is_language: bool = False) -> tuple[Any, Any]:
     """mBART; ``start_is_language`` as in mbart-large-en-ro, where the decoder starts on the target's code."""
     from transformers.models.mbart.tokenization_mbart import FAIRSEQ_LANGUAGE_CODES as codes
@@ -300,15 +328,15 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "bert-topics": lambda: _bert(id2label={0: "sports", 1: "politics"}, label2id={"sports": 0, "politics": 1}),
     "t5": _t5, "t5-untied": lambda: _t5(tie=False), "bart": _bart, "bart-no-pad": lambda: _bart(pad=False),
     "bart-bf16": _bart, "bart-long": lambda: _bart(positions=512), "marian": _marian,
-    "marian-untied": lambda: _marian(tie=False), "mbart": _mbart,
+    "marian-untied": lambda: _marian(tie=False), "marian-spm": _marian_spm, "mbart": _mbart,
     "mbart-start": lambda: _mbart(start_is_language=True), "pegasus": _pegasus,
 }  # fmt: skip
 GENERATION = ("gpt2", "gpt2-untied", "gpt2-pad-left", "gpt2-pad-right", "gpt2-bf16", "gpt-neox", "llama", "llama-tied",
               "qwen2", "qwen3", "bloom")  # fmt: skip
 SENTIMENT = ("bert", "bert-pad-left", "bert-bf16", "distilbert", "roberta", "roberta-no-pad", "modernbert",
              "gpt2-classifier", "gpt2-classifier-no-pad")  # fmt: skip
-ENCODER_DECODER = ("t5", "t5-untied", "bart", "bart-no-pad", "bart-bf16", "marian", "marian-untied", "mbart",
-                   "mbart-start", "pegasus")  # fmt: skip
+ENCODER_DECODER = ("t5", "t5-untied", "bart", "bart-no-pad", "bart-bf16", "marian", "marian-untied", "marian-spm",
+                   "mbart", "mbart-start", "pegasus")  # fmt: skip
 EXTRACTIVE = ("bert-extract", "roberta-extract")
 
 

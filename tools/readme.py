@@ -1,14 +1,17 @@
-"""Write the two tables of README.md: the lessons, and what was measured of the minis.
+"""Write the tables of README.md: the lessons, what was measured of the minis, and how fast they run.
 
     python tools/readme.py          write them
     python tools/readme.py --check  fail if they are not what would be written
 
-The lessons come from notebooks/src, the figures from the model cards. Nothing is measured here.
+The lessons come from notebooks/src, the figures from the model cards and from benchmarks/results. Nothing is
+measured here.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -45,9 +48,39 @@ def measured() -> str:
     return "\n".join(lines)
 
 
+def speed() -> str:
+    """One row per use case: texts a second by each way of calling, and the time to start."""
+    results = ROOT / "benchmarks" / "results"
+    record = json.loads((results / "use_cases-cpu.json").read_text(encoding="utf-8"))
+    start = json.loads((results / "startup.json").read_text(encoding="utf-8"))
+    found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for row in record["rows"]:
+        found.setdefault((row["task"], row["model"]), {})[row["method"]] = row
+    ways = ("one by one", "pipeline, batch_size=32", "batches of 32", "llm_course")
+    lines = [
+        "| use case | model | one by one | pipeline, batches of 32 | batches of 32 | llm_course "
+        "| over one by one | over batches of 32 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (task, model), own in found.items():
+        speeds = [f"{own[way]['texts_per_second']:,.1f}" if way in own else "removed" for way in ways]
+        faster = [f"{own[way]['seconds'] / own['llm_course']['seconds']:.1f} x" for way in (ways[0], ways[2])]
+        lines.append(f"| {task} | `{model}` | {' | '.join([*speeds, *faster])} |")
+    texts = record["rows"][0]["texts"]
+    imported = statistics.median(start["seconds"]["import llm_course"])
+    lines += [
+        "",
+        f"Texts a second, {texts} texts of mixed length, {record['threads']} CPU threads, {record['date']}: "
+        f"`python benchmarks/use_cases.py`. `import llm_course` takes {imported:.3f} s, and a cold "
+        f"`llm-course translate Hello` {start['ratio']:.2f} times as long as importing its model class alone: "
+        "`python benchmarks/startup.py`.",
+    ]
+    return "\n".join(lines)
+
+
 def written(text: str) -> str:
-    """README's text with both tables as they are now."""
-    for name, table in (("lessons", lessons()), ("measured", measured())):
+    """README's text with its tables as they are now."""
+    for name, table in (("lessons", lessons()), ("measured", measured()), ("speed", speed())):
         pattern = rf"(<!-- {name}: written by tools/readme.py -->\n).*?(<!-- end of {name} -->)"
         text, count = re.subn(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.S)
         if count != 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -329,7 +330,10 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
             model, info = model_class.from_pretrained(
                 folder, dtype="auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        with warnings.catch_warnings():
+            # Marian's tokenizer recommends another package, which evens out quotation marks and dashes.
+            warnings.filterwarnings("ignore", message=".*sacremoses")
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except LLMCourseError:
         raise
     except Exception as error:  # the library and safetensors raise many kinds here, all about the files

@@ -124,6 +124,18 @@ CORPORA: dict[str, Corpus] = {
         "derived from TinyFabulist, African Storybook, Pratham Books and CamRest676",
         "https://github.com/klusai/tinyfabulist",
     ),
+    "topical-chat": Corpus(
+        "dialogue/topical-chat.jsonl.xz",
+        "CDLA-Sharing-1.0",
+        "Gopalakrishnan and others, Topical-Chat (Interspeech 2019)",
+        "https://github.com/alexa/Topical-Chat",
+    ),
+    "persona-chat": Corpus(
+        "dialogue/synthetic-persona-chat.jsonl.xz",
+        "CC BY 4.0",
+        "Jandaghi and others, Synthetic-Persona-Chat (arXiv 2312.10007)",
+        "https://github.com/google-research-datasets/Synthetic-Persona-Chat",
+    ),
     "fairytaleqa": Corpus(
         "qa/fairytaleqa.jsonl.xz",
         "Apache-2.0",

@@ -30,6 +30,8 @@ def row(name, chance):
         "tatoeba-en-fr": {"en": sentence(chance), "fr": sentence(chance).replace("the", "le")},
         "scitldr": {"text": text, "summary": text.split(".")[0] + ".", "all_summaries": [text.split(".")[1] + "."]},
         "legal": {"text": text, "summary": sentence(chance)},
+        "topical-chat": {"turns": [{"text": sentence(chance)}, {"text": text}]},
+        "persona-chat": {"turns": [{"text": text}, {"text": sentence(chance)}]},
         "story-summaries": {"text": text, "summary": sentence(chance), "task": "moral"},
     }
     sentiment = {"text": sentence(chance), "label": chance.choice(["positive", "neutral", "negative"])}

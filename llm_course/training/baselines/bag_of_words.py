@@ -51,13 +51,17 @@ class BagOfWords:
         return [max(own, key=lambda name: own[name]) for own in self.shares(texts)]
 
 
-def vader(texts: Sequence[str]) -> list[str]:
-    """VADER's label of each text, from its compound score in [-1, 1]."""
+def valences(texts: Sequence[str]) -> list[float]:
+    """VADER's compound score of each text, in [-1, 1]; 0 where it knows no word of feeling."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     judge = SentimentIntensityAnalyzer()
-    scores = [judge.polarity_scores(text)["compound"] for text in texts]
+    return [judge.polarity_scores(text)["compound"] for text in texts]
+
+
+def vader(texts: Sequence[str]) -> list[str]:
+    """VADER's label of each text, from its compound score."""
     return [
         "positive" if score >= NEUTRAL_WITHIN else "negative" if score <= -NEUTRAL_WITHIN else "neutral"
-        for score in scores
+        for score in valences(texts)
     ]
