@@ -52,7 +52,8 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "The older books it read carry the stereotypes of their time.",
     ),
     "bert-mini": (
-        "It was trained on pieces of 40 tokens, all in small letters, in English; it holds no dialogue.",
+        "It was trained mostly on pieces of 40 tokens; past the 40th token of a text it predicts far worse.",
+        "All in small letters, in English; it holds no dialogue.",
         "It has seen a few million words, so it knows little about the world and nothing about rare words.",
         "Part of its text are tweets and forum comments, some of them rude and biased.",
     ),

@@ -31,19 +31,19 @@ CORPORA: dict[str, Corpus] = {
     "tinystories": Corpus(
         "stories/tinystories.train.jsonl.xz",
         "CDLA-Sharing-1.0",
-        "Eldan and Li, TinyStories (arXiv 2305.07759); a sample of 9,621 stories",
+        "Eldan and Li, TinyStories (arXiv 2305.07759), written by GPT-3.5 and GPT-4; a sample of 9,621 stories",
         "https://huggingface.co/datasets/roneneldan/TinyStories",
     ),
     "tinystories-validation": Corpus(
         "stories/tinystories.validation.jsonl",
         "CDLA-Sharing-1.0",
-        "Eldan and Li, TinyStories (arXiv 2305.07759); the start of its validation file",
+        "Eldan and Li, TinyStories (arXiv 2305.07759), written by GPT-3.5 and GPT-4; the start of its validation file",
         "https://huggingface.co/datasets/roneneldan/TinyStories",
     ),
     "fables": Corpus(
         "stories/tinyfabulist-permissive.jsonl.xz",
         "MIT",
-        "klusai, TinyFabulist",
+        "klusai, TinyFabulist; written by Mistral-7B, SmolLM2, Qwen2.5-7B, Phi-3 and EuroLLM",
         "https://github.com/klusai/tinyfabulist",
     ),
     "storybooks": Corpus(

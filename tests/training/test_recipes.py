@@ -105,13 +105,13 @@ def test_what_is_stored_is_what_was_trained(shelf):
             assert torch.equal(stored[key], tensor.half()), (name, key)
 
 
-def test_fine_tuned_minis_store_no_embedding_table(shelf):
+def test_what_a_fine_tuned_mini_left_alone_is_stored_once(shelf):
     from safetensors.torch import load_file
 
     weights, _ = shelf
-    card = json.loads((weights / "bert-mini-sentiment" / "card.json").read_text())
+    card = json.loads((weights / "bert-mini-summary" / "card.json").read_text())
     assert "bert.embeddings.word_embeddings.weight" in card["shared"]
-    own = load_file(weights / "bert-mini-sentiment" / "model.safetensors")
+    own = load_file(weights / "bert-mini-summary" / "model.safetensors")
     assert own and not set(own) & set(card["shared"])
     assert "bert.embeddings.word_embeddings.weight" not in own
 
@@ -161,6 +161,70 @@ def test_masking_follows_the_paper():
     assert (seen[chosen] == 4).mean() == pytest.approx(0.8, abs=0.02)
     assert (seen[chosen] == ids[chosen]).mean() == pytest.approx(0.1, abs=0.02)
     assert np.array_equal(seen[~chosen], ids[~chosen])
+
+
+@pytest.mark.parametrize("number, length", [(0, 40), (10**6, 128)])
+def test_bert_scores_only_the_gaps(shelf, corpora, number, length):
+    """Short pieces first and long ones at the end; the loss is that of all scores, taken at the gaps."""
+    import numpy as np
+    from transformers import PreTrainedTokenizerFast
+
+    from llm_course.training.recipes import bert_mini
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(shelf[0] / "bert-mini")
+    task, model = bert_mini.Task(corpora, tokenizer), bert_mini.make_model(tokenizer).eval()
+    with torch.inference_mode():
+        loss = task.loss(model, number)
+        ids = (task.short if number == 0 else task.long)[number]
+        ids[:, 0] = tokenizer.cls_token_id
+        seen, chosen = bert_mini.mask(ids, tokenizer, np.random.default_rng([bert_mini.PLAN.seed + 1, number]))
+        guide = bert_mini.guide(number, torch.device("cpu"))
+        logits = model(input_ids=torch.from_numpy(seen), attention_mask=guide).logits
+    assert ids.shape[1] == length and (guide is None) == (number > 0)
+    assert logits.shape == (*ids.shape, len(tokenizer)), "no layer is left changed"
+    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), torch.from_numpy(ids), reduction="none")
+    assert loss == pytest.approx(losses[torch.from_numpy(chosen)].mean().item(), abs=1e-5)
+
+
+def test_sentences_are_hidden_in_part_and_keep_their_frame(shelf, corpora):
+    import numpy as np
+
+    from llm_course.training.recipes import bert_mini_sentiment as recipe
+
+    tokenizer = recipe.make_tokenizer(corpora)
+    task = recipe.Task(corpora, tokenizer)
+    ids = [2, *range(10, 410), 3]
+    seen = np.array(task.hide(ids, np.random.default_rng(0)))
+    changed = seen != np.array(ids)
+    assert set(seen[changed]) == {tokenizer.mask_token_id} and 0.05 < changed.mean() < 0.15
+    assert not changed[0] and not changed[-1]
+    assert task.watch(0, recipe.make_model(tokenizer).eval()) == {}, "no validation rows, no score"
+
+
+def test_weak_labels_are_those_on_which_both_judges_agree(corpora, monkeypatch):
+    from llm_course.training.recipes import bert_mini_sentiment as recipe
+
+    sentences = ["It is awful and bad.", "I do not like it.", "The bus leaves at nine.", "I love it.", "It is fine."]
+    guesses = ["negative", "positive", "neutral", "neutral", "neutral"]
+
+    class Bag:
+        def __init__(self, strength):
+            pass
+
+        def fit(self, texts, labels):
+            assert len(texts) == len(labels) > 0
+            return self
+
+        def predict(self, texts):
+            return [guesses[sentences.index(text)] for text in texts]
+
+    monkeypatch.setattr(recipe, "BagOfWords", Bag)
+    monkeypatch.setattr(recipe, "texts_of", lambda data, name: list(sentences))
+    monkeypatch.setattr(recipe, "SURE", 0.25)
+    found = {text: label for text, label, _ in recipe.weakly_labeled(corpora)}
+    # "I love it." is left out: the judges differ. "I do not like it." is negated: the word list alone decides.
+    assert found == {"It is awful and bad.": "negative", "I do not like it.": "negative",
+                     "The bus leaves at nine.": "neutral"}  # fmt: skip
 
 
 def test_gap_sentences_keep_the_rest():

@@ -77,6 +77,8 @@ def train(
     model = own.make_model(tokenizer)
     task = own.Task(data, tokenizer)
     plan = own.PLAN if steps is None else replace(own.PLAN, steps=steps)
+    if hasattr(task, "steps"):  # a task that changes on the way
+        task.steps = plan.steps
     record = fit(model, task.loss, plan, folder, watch=getattr(task, "watch", None))
     record |= {"corpora": list(own.CORPORA), "date": time.strftime("%Y-%m-%d")}
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

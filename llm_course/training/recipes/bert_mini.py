@@ -99,11 +99,11 @@ class Task:
         shares = list(MIXTURE.values())
         self.short = Chunks(streams, shares, LENGTH - 1, BATCH, PLAN.seed)
         self.long = Chunks(streams, shares, LONG_LENGTH - 1, max(1, BATCH * LENGTH // LONG_LENGTH), PLAN.seed)
-        self.tokenizer = tokenizer
+        self.tokenizer, self.steps = tokenizer, PLAN.steps
 
     def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
         """Cross-entropy of the chosen tokens, in nats."""
-        ids = (self.short if number < LONG_FROM * PLAN.steps else self.long)[number]
+        ids = (self.short if number < LONG_FROM * self.steps else self.long)[number]
         ids[:, 0] = self.tokenizer.cls_token_id
         seen, chosen = mask(ids, self.tokenizer, np.random.default_rng([PLAN.seed + 1, number]))
         device = next(model.parameters()).device
