@@ -40,9 +40,7 @@ function shown(token) {
       const code = c.codePointAt(0);
       if (c === " ") return "␣";
       if (c === "\n") return "⏎";
-      if (code < 32) return String.fromCodePoint(0x2400 + code);
-      if (code === 127) return "␡";
-      return `‹${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+      return `‹${code.toString(16).toUpperCase().padStart(2, "0")}›`;
     });
 }
 
@@ -333,11 +331,16 @@ class Board {
     const next = this.part.move(event.key, point, event.ctrlKey || event.metaKey);
     if (!next) return;
     event.preventDefault();
-    const [x, y, w, hh, left, top] = this.part.place(next);
-    const { el } = this;
+    this.reveal(next);
+    explorer.point(next, this, true);
+  }
+
+  /** Scroll a token or a pair into view; no further than needed, unless it is to stand in the middle. */
+  reveal(point, middle = false) {
+    const { el } = this, [x, y, w, hh, left, top] = this.part.place(point);
+    if (middle && y > el.clientHeight) el.scrollTop = y - el.clientHeight / 2;
     el.scrollLeft = clamp(el.scrollLeft, x + w - el.clientWidth, Math.max(0, x - left));
     el.scrollTop = clamp(el.scrollTop, y + hh - el.clientHeight, Math.max(0, y - top));
-    explorer.point(next, this, true);
   }
 
   layout() {
@@ -369,7 +372,8 @@ class Board {
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.fillStyle = this.explorer.colors.back;
     ctx.fillRect(0, 0, w, hh);
-    this.part.draw(ctx, { x, y, w, h: hh }, ratio);
+    this.part.draw(ctx, { x, y, w, h: hh });
+    this.explorer.legend();
   }
 
   /** The whole picture, also what is not scrolled into view, as a canvas of its own. */
@@ -398,10 +402,12 @@ class HeatMap {
     const room = Math.min((width - rowWidth - 60) / colsAt.length, (this.explorer.tall - 60) / rowsAt.length);
     const fit = CELLS.findLastIndex((c) => c <= clamp(room, CELLS[0], 28));
     this.cell = CELLS[clamp(fit + this.explorer.view.zoom, 0, CELLS.length - 1)];
-    this.named = this.cell >= 12; // below, numbers at round places name the tokens
-    this.left = this.named ? Math.ceil(rowWidth) + 14 : 44;
-    this.top = this.named ? Math.ceil(colWidth * 0.71) + 18 : 24;
-    const slant = this.named ? this.top : 16;
+    this.named = this.cell >= 10; // below, numbers at round places name the tokens
+    this.font = Math.min(12, this.cell);
+    this.left = this.named ? Math.ceil((rowWidth * this.font) / 12) + 14 : 44;
+    this.turned = this.cell < 14 ? Math.PI / 2 : Math.PI / 4; // names of columns stand upright where they are close
+    this.top = this.named ? Math.ceil((colWidth * Math.sin(this.turned) * this.font) / 12) + 16 : 24;
+    const slant = this.named && this.cell >= 14 ? this.top : 16;
     return [this.left + colsAt.length * this.cell + slant, this.top + rowsAt.length * this.cell + 4];
   }
 
@@ -429,7 +435,7 @@ class HeatMap {
     return [this.left + j * this.cell, this.top + i * this.cell, this.cell, this.cell, this.left, this.top];
   }
 
-  draw(ctx, { x, y, w, h: high }, ratio) {
+  draw(ctx, { x, y, w, h: high }) {
     const { matrix, data, shown: filter, difference, peak: given } = this.get();
     const { rowsAt, colsAt } = filter, { cell, left, top } = this, { colors } = this.explorer;
     const [i0, j0] = [Math.floor(y / cell), Math.floor(x / cell)];
@@ -441,7 +447,7 @@ class HeatMap {
     const direct = step === 1 && rowsAt.length * colsAt.length > 4e6;
     const coarse = direct ? Math.ceil(Math.max(rowsAt.length, colsAt.length) / 1024) : step;
     const pooled = matrix.pool(coarse, filter, () => this.explorer.repaint());
-    const peak = given?.() ?? pooled.peak;
+    const peak = Math.min(given?.() ?? pooled.peak, this.explorer.view.shade);
     this.peak = peak;
     const [a0, b0, a1, b1] = direct ? [i0, j0, i1, j1] : [Math.floor(i0 / step), Math.floor(j0 / step), Math.ceil(i1 / step), Math.ceil(j1 / step)];
     const image = new ImageData(b1 - b0, a1 - a0), pixels = new Uint32Array(image.data.buffer);
@@ -519,13 +525,13 @@ class HeatMap {
     const step = this.named ? 1 : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((s) => s * cell >= 36) ?? 2000;
     const ink = (i, axis) => {
       const active = pointed?.[axis] === i, pinned = view[axis] === i;
-      ctx.font = FONT(12, active || pinned);
+      ctx.font = FONT(this.font < 10 ? 11 : this.font, active || pinned);
       ctx.fillStyle = pinned ? colors.accent : active ? colors.front : colors.quiet;
     };
     ctx.textBaseline = "middle";
     ctx.save();
     ctx.beginPath();
-    ctx.rect(0, top, left, high - top);
+    ctx.rect(0, top - 6, left, high);
     ctx.clip();
     ctx.textAlign = "right";
     for (let i = Math.ceil(i0 / step) * step; i < i1; i += step) {
@@ -535,14 +541,14 @@ class HeatMap {
     ctx.restore();
     ctx.save();
     ctx.beginPath();
-    ctx.rect(left, 0, w - left, top);
+    ctx.rect(left - 8, 0, w, top);
     ctx.clip();
     for (let j = Math.ceil(j0 / step) * step; j < j1; j += step) {
       ink(colsAt[j], "col");
       ctx.textAlign = this.named ? "left" : "center";
       ctx.save();
       ctx.translate(left + (j + 0.5) * cell - x, top - (this.named ? 8 : 11));
-      if (this.named) ctx.rotate(-Math.PI / 4);
+      if (this.named) ctx.rotate(-this.turned);
       ctx.fillText(this.named ? brief(data.columns[colsAt[j]]) : String(colsAt[j]), 0, 0);
       ctx.restore();
     }
@@ -656,7 +662,7 @@ const KEYS = [
 ];
 const START = {
   tab: "overview", source: "head", side: 0, kind: null, layer: 0, head: 0, layer2: null, head2: null, row: null, col: null, from: "all", to: "all",
-  special: true, sort: "layer", measure: "entropy", set: null, zoom: 0, bySize: false,
+  special: true, shade: 1, sort: "layer", measure: "entropy", set: null, zoom: 0, bySize: false,
 };
 let serial = 0;
 
@@ -754,6 +760,8 @@ class Explorer {
     Object.assign(this, { matrix, second });
     this.missing.hidden = Boolean(matrix) || view.tab === "overview";
     for (const board of this.boards) board.layout();
+    if (this.fresh && (view.row !== null || view.col !== null)) this.boards[0]?.reveal({ row: view.row, col: view.col }, true);
+    this.fresh = false;
     if (view.tab === "pair") this.pair();
     this.repaint();
     this.tell(this.sentence());
@@ -763,7 +771,7 @@ class Explorer {
   repaint() {
     for (const board of this.boards) board.paint();
     this.shade();
-    this.legend();
+    this.strongest();
   }
 
   // -- pointing and pinning
@@ -849,7 +857,7 @@ class Explorer {
     const kinds = spec.sides[view.side].kinds.map((one) => one.kind);
     this.el.replaceChildren(
       h("header", { className: "lcx-head" }, title,
-        spec.sides.length > 1 && choose("Show", spec.sides.map((side, i) => [i, `${i + 1}: ${side.label}`]), () => view.side, (side) => this.change({ side: Number(side), row: null, col: null }, true)),
+        spec.sides.length > 1 && choose("Side", spec.sides.map((side, i) => [i, `${i + 1}: ${side.label}`]), () => view.side, (side) => this.change({ side: Number(side), row: null, col: null }, true)),
         kinds.length > 1 ? choose("Attention", kinds.map((kind) => [kind, { encoder: "encoder self", decoder: "decoder self", cross: "cross" }[kind] ?? kind]), () => view.kind, (kind) => this.change({ kind, row: null, col: null, set: null }, true)) : h("span", { className: "lcx-quiet" }, `${data.kind} self-attention`.replace("cross self-", "cross-")),
         h("button", { type: "button", className: "lcx-icon", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)", onclick: () => this.help.showModal() }, "?")),
       this.rerun ? this.form() : "",
@@ -913,6 +921,7 @@ class Explorer {
       pairs && this.choice("From", parts, () => view.from, (v) => this.change({ from: part(v) }), pictures),
       pairs && this.choice("to", parts, () => view.to, (v) => this.change({ to: part(v) }), pictures),
       (data.special.includes(1) || data.rowSpecial.includes(1)) && this.check("special tokens", () => view.special, (special) => this.change({ special }), pictures),
+      this.choice("Darkest at", [[1, "largest"], ...[0.5, 0.2, 0.1, 0.05, 0.02].map((w) => [w, String(w)])], () => view.shade, (w) => this.change({ shade: Number(w) }), is("map", "compare")),
       this.check("largest first", () => view.bySize, (bySize) => this.change({ bySize }), is("pair")),
       tools);
   }
@@ -1004,14 +1013,33 @@ class Explorer {
     const { view } = this;
     this.boards = [];
     this.main.replaceChildren(this.missing);
-    if (view.tab !== "overview" && view.tab !== "pair" && view.source === "average") this.main.append(this.chooser());
+    this.aside = h("aside", { className: "lcx-aside" });
+    if (view.tab !== "overview" && view.tab !== "pair" && view.source === "average") this.aside.append(this.chooser());
     if (view.tab === "overview") this.overview();
     else if (view.tab === "pair") this.main.append(this.pairBox = h("div", { className: "lcx-pair" }));
-    else if (view.tab === "compare") this.compare();
+    else if (view.tab === "compare") { this.main.append(this.aside); this.compare(); }
     else {
       const get = () => ({ matrix: this.matrix, data: this.data, shown: this.shown(this.data) });
-      this.add(new (view.tab === "map" ? HeatMap : Lines)(this, get), view.tab === "map" ? "Heat map: arrows move over pairs of tokens, Enter pins" : "Lines: arrows move over tokens, left looks, right is looked at, Enter pins", this.main);
+      const pane = h("div", { className: "lcx-pane" });
+      this.main.append(h("div", { className: "lcx-side" }, pane, this.aside));
+      if (view.tab === "map") this.aside.append(this.top = h("div", { className: "lcx-top" }));
+      this.fresh = true; // the first time it is drawn, what is pinned is scrolled into view
+      if (view.tab === "map") this.add(new HeatMap(this, get), "Heat map: arrows move over pairs of tokens, Enter pins", pane);
+      else this.add(new Lines(this, get), "Lines: arrows move over tokens, left looks, right is looked at, Enter pins", pane);
     }
+  }
+
+  /** The strongest weights of the row that is pointed at or pinned, as a list beside the heat map. */
+  strongest() {
+    const { data, matrix, view, pointed, top } = this, row = pointed?.row ?? view.row;
+    if (view.tab !== "map" || !top || !matrix) return;
+    const key = `${row} ${this.turn} ${pointed?.col}`;
+    if (top.key === key) return;
+    top.key = key;
+    if (row === null || row === undefined) { top.replaceChildren(h("p", { className: "lcx-quiet" }, "Point at a row, or pin one, to read its weights here.")); return; }
+    const found = matrix.strongest(row, this.shown(data).colsAt, 12);
+    top.replaceChildren(h("p", {}, h("bdi", {}, h("strong", {}, brief(data.rows[row]))), ` (${row}) looks at`),
+      h("ol", {}, found.map(([j, w]) => h("li", { className: pointed?.col === j ? "lcx-hot" : "" }, h("bdi", {}, brief(data.columns[j])), h("i", { style: `width:${Math.max(1, 90 * w)}px` }), h("span", {}, percent(w))))));
   }
 
   add(part, label, into) {
@@ -1031,7 +1059,7 @@ class Explorer {
     const value = (n) => values[base + n], most = Math.max(...range(all).map(value), 1e-9);
     const order = range(all);
     if (view.sort !== "layer") order.sort((a, b) => (view.sort === "up" ? value(a) - value(b) : value(b) - value(a)));
-    const edge = data.heads <= 4 ? 112 : data.heads <= 8 ? 88 : 64;
+    const edge = data.heads <= 4 ? 132 : data.heads <= 8 ? 96 : 64;
     const drawn = [];
     const cell = (n) => {
       const [layer, head] = [Math.floor(n / data.heads), n % data.heads];
@@ -1167,7 +1195,7 @@ class Explorer {
     if (this.legendText === `${text}${colors.dark}${view.tab}`) return;
     this.legendText = `${text}${colors.dark}${view.tab}`;
     const lines = view.tab === "lines";
-    this.key0.replaceChildren(...(text === null ? [] : lines ? [`thickest line ${text}`] : ["0", bar("weight"), text, ...(view.tab === "compare" && this.boards[2] ? ["·  second more", bar("difference"), "first more"] : [])]));
+    this.key0.replaceChildren(...(text === null ? [] : lines ? [`thickest line ${text}`] : ["0", bar("weight"), text, ...(view.tab === "compare" && this.boards[2] ? [h("span", { className: "lcx-gap" }, "second more"), bar("difference"), "first more"] : [])]));
   }
 
   save() {
@@ -1192,21 +1220,62 @@ function complete(spec) {
 
 // ---- Two ways to start ----------------------------------------------------------------------------------------------
 
+const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
+
+/**
+ * The notebook cell that shows a widget, as a place to keep its view; in JupyterLab only, elsewhere it keeps nothing.
+ *
+ * The view goes into the cell's metadata, which a new run of the cell reads. And when the notebook is saved, the output
+ * is written without the widget, whose state dies with the kernel, and with the view inside the static page: whoever
+ * opens the notebook later sees the page as it was left, not a message that a model was not found.
+ */
+function cellOf(model, key) {
+  const cells = model.widget_manager?.context?.model?.cells ?? [];
+  const ours = (output) => output.data?.[WIDGET_VIEW]?.explorer === key;
+  for (const cell of cells) {
+    const shared = cell.sharedModel;
+    if (cell.type !== "code" || typeof shared?.toJSON !== "function" || !shared.getOutputs?.().some(ours)) continue;
+    const plain = shared.toJSON;
+    const state = { view: cell.getMetadata("llm_course_view") };
+    shared.toJSON = function () {
+      const saved = plain.call(this);
+      const outputs = saved.outputs.map((output) => {
+        if (!ours(output)) return output;
+        const { [WIDGET_VIEW]: _, ...data } = output.data;
+        const view = JSON.stringify(state.view ?? {}).replace(/[<>&']/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+        const html = [data["text/html"]].flat().join("").replace(/(data-block="spec">\{"view":)\{[^{}]*\}/, (_all, before) => before + view);
+        return { ...output, data: { ...data, "text/html": html } };
+      });
+      return { ...saved, outputs };
+    };
+    return {
+      view: state.view,
+      keep: (view) => { state.view = view; cell.setMetadata("llm_course_view", view); },
+      leave: () => { delete shared.toJSON; },
+    };
+  }
+  return { view: null, keep() {}, leave() {} };
+}
+
 /** In a notebook: the widget's model carries the specification, the first blocks and the view. */
 function render({ model, el }) {
-  let stop = null;
+  let stop = null, cell = { view: null, keep() {}, leave() {} };
+  try { cell = cellOf(model, model.get("key")); } catch (error) { console.warn("The view will not be kept in the notebook:", error); }
   const start = () => {
     stop?.abort();
     stop = new AbortController();
     const spec = complete(structuredClone(model.get("spec")));
     let timer = null;
-    const remember = (view) => { clearTimeout(timer); timer = setTimeout(() => { model.set("view", view); model.save_changes(); }, 200); };
+    const keep = (view) => { model.set("view", view); model.save_changes(); cell.keep(view); };
+    const remember = (view) => { clearTimeout(timer); timer = setTimeout(keep, 200, view); };
     const rerun = spec.rerun ? (text, pair) => model.send({ type: "rerun", text, pair }) : null;
-    el.lcx = new Explorer(el, { spec, source: new LiveSource(model, stop.signal), view: model.get("view"), remember, rerun }, stop.signal);
+    const given = model.get("view");
+    const view = Object.keys(given ?? {}).length ? given : cell.view ?? {};
+    el.lcx = new Explorer(el, { spec, source: new LiveSource(model, stop.signal), view, remember, rerun }, stop.signal);
   };
   start();
   model.on("change:spec", start);
-  return () => { model.off("change:spec", start); stop.abort(); };
+  return () => { model.off("change:spec", start); stop.abort(); cell.leave(); };
 }
 
 /** In a page: everything is in its <script> blocks, and the view is kept in the address. */

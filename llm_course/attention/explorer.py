@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
+import uuid
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -142,7 +143,8 @@ class Explorer:
         }
         widget = self.widget() if _in_kernel() else None
         if widget is not None:
-            bundle[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+            found = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+            bundle[WIDGET_VIEW] = found | {"explorer": widget.key}  # by which the browser finds its cell
         return bundle
 
     def widget(self) -> Any:
@@ -150,7 +152,7 @@ class Explorer:
         if self._widget is None:
             try:
                 spec, blocks = self._first_message()
-                self._widget = _widget_class()(spec=spec, blocks=blocks, view=self._view)
+                self._widget = _widget_class()(spec=spec, blocks=blocks, view=self._view, key=uuid.uuid4().hex)
             except ImportError:
                 return None
             self._widget.on_msg(self._receive)
@@ -222,8 +224,8 @@ class Explorer:
 TABS = ("overview", "map", "lines", "pair", "compare")
 SOURCES = ("head", "average", "rollout")
 VIEW_KEYS = (
-    "tab", "source", "side", "kind", "layer", "head", "layer2", "head2", "row", "col", "from", "to", "special", "sort",
-    "measure", "set", "zoom", "bySize",
+    "tab", "source", "side", "kind", "layer", "head", "layer2", "head2", "row", "col", "from", "to", "special", "shade",
+    "sort", "measure", "set", "zoom", "bySize",
 )  # fmt: skip
 
 
@@ -273,6 +275,7 @@ def _widget_class() -> Any:
         "spec": traitlets.Dict().tag(sync=True),
         "blocks": traitlets.Dict().tag(sync=True),
         "view": traitlets.Dict().tag(sync=True),
+        "key": traitlets.Unicode().tag(sync=True),
         "_esm": page.source("explorer.js"),
         "_css": page.source("explorer.css"),
     }
