@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME = "llm_course_recording"  # no "sdpa" or "flash" in it: the library reads meaning into such names
 # Options of an attention call that change the weights in ways a rebuilt head would not know.
 BEYOND = ("softcap", "s_aux", "sinks", "indices", "block_indices", "cache")
+HOOKED = "_output_capturing_hooks_installed"  # how the library notes that its hooks are in a model
 _active: ContextVar[Recorder | None] = ContextVar("llm_course_recorder", default=None)
 
 
@@ -226,6 +227,7 @@ def quiet_model(model: Any, implementation: str | None = None) -> Iterator[None]
     """
     training = [part for part in model.modules() if part.training]
     before = [(config, config._attn_implementation) for config in _configs(model)] if implementation else []
+    hooks = {part: (set(part._forward_hooks), HOOKED in vars(part)) for part in model.modules()}
     try:
         for part in training:
             part.training = False
@@ -235,6 +237,13 @@ def quiet_model(model: Any, implementation: str | None = None) -> Iterator[None]
     finally:
         for config, own in before:
             config._attn_implementation = {"": own}
+        for part, (own, hooked) in hooks.items():
+            # The library collects weights by hooks, which it would leave in the model.
+            for new in set(part._forward_hooks) - own:
+                if part._forward_hooks[new].__module__ == "transformers.utils.output_capturing":
+                    del part._forward_hooks[new]
+            if not hooked:
+                vars(part).pop(HOOKED, None)
         for part in training:
             part.training = True
 
@@ -332,17 +341,27 @@ def _handed_out(model: Any, inputs: Mapping[str, Any], name: str) -> list[dict[s
         names = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
     found: dict[str, np.ndarray] = {}
     for kind, where in names.items():
-        maps = [part for part in getattr(out, where, None) or () if part is not None]
-        if not maps:
-            raise WrongTask(
-                f"{name} ({type(model).__name__}) has no attention weights to show: its layers mix tokens in another "
-                "way, or do not hand them out. Take a Transformer, such as bert-mini or gpt-mini."
-            )
-        if len({tuple(part.shape) for part in maps}) > 1 or tuple(maps[0].shape[2:]) != _sizes(model, inputs)[kind]:
-            raise WrongTask(
-                f"{name} ({type(model).__name__}) has attention weights of another form than (heads, rows, columns) in "
-                "each layer, which cannot be shown. Take another Transformer, such as bert-mini or gpt-mini."
-            )
+        maps = plain_maps(model, inputs, getattr(out, where, None), kind, name)
         found[kind] = torch.stack([part.float().cpu() for part in maps], 1).numpy()
     batch = len(next(iter(found.values())))
     return [{kind: Maps(weights=weights[b]) for kind, weights in found.items()} for b in range(batch)]
+
+
+def plain_maps(model: Any, inputs: Mapping[str, Any], handed: Any, kind: str, name: str) -> list[torch.Tensor]:
+    """What plain attention handed out, checked: for each layer that has attention ``(batch, heads, rows, columns)``.
+
+    Raises:
+        WrongTask: there is nothing, or something of another form.
+    """
+    maps = [part for part in handed or () if part is not None]
+    if not maps:
+        raise WrongTask(
+            f"{name} ({type(model).__name__}) has no attention weights to show: its layers mix tokens in another "
+            "way, or do not hand them out. Take a Transformer, such as bert-mini or gpt-mini."
+        )
+    if len({tuple(part.shape) for part in maps}) > 1 or tuple(maps[0].shape[2:]) != _sizes(model, inputs)[kind]:
+        raise WrongTask(
+            f"{name} ({type(model).__name__}) has attention weights of another form than (heads, rows, columns) in "
+            "each layer, which cannot be shown. Take another Transformer, such as bert-mini or gpt-mini."
+        )
+    return maps

@@ -63,24 +63,6 @@ def _scaled_by_layer() -> Any:
     )
 
 
-def _falcon() -> Any:
-    """ALiBi that is summed into the mask."""
-    return transformers.FalconForCausalLM(
-        transformers.FalconConfig(
-            vocab_size=60,
-            hidden_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=3,
-            alibi=True,
-            bos_token_id=0,
-            eos_token_id=1,
-            new_decoder_architecture=False,
-            multi_query=False,
-            parallel_attn=False,
-        )  # fmt: skip
-    )
-
-
 def _albert() -> Any:
     """One layer's weights used three times."""
     return transformers.AlbertModel(
@@ -103,7 +85,7 @@ def _bloom_of_three_heads() -> Any:
 
 
 MORE = {"llama of three groups": _grouped, "mistral's window": _window, "gpt2 scaled by layer": _scaled_by_layer,
-        "falcon's alibi": _falcon, "albert": _albert, "bloom of three heads": _bloom_of_three_heads}  # fmt: skip
+        "albert": _albert, "bloom of three heads": _bloom_of_three_heads}  # fmt: skip
 
 
 def eager(model: Any, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -232,7 +214,21 @@ def _bfloat16(name: str, device: str) -> float:
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", FAMILIES)
 def test_bfloat16_on_a_gpu(name: str) -> None:
-    assert _bfloat16(name, "cuda") < 2e-2
+    assert _bfloat16(name, "cuda") < _allowed(name)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_bfloat16_on_a_cpu(name: str) -> None:
+    assert _bfloat16(name, "cpu") < _allowed(name)
+
+
+def _allowed(name: str) -> float:
+    """2e-2; twice that for T5.
+
+    Rebuilt weights are computed in float32 from the recorded numbers; plain attention rounds each score to bfloat16,
+    and T5's scores are not scaled down, so that its rounding is larger: the difference is plain attention's own.
+    """
+    return 4e-2 if name.startswith("t5") else 2e-2
 
 
 @pytest.mark.gpu
