@@ -1,7 +1,7 @@
 /**
  * The attention explorer: every head of a model on a text, in a notebook (anywidget) or in a page of its own.
  *
- * Knows nothing about models. It loads nothing: data comes from the page's own <script> blocks or, live, from the
+ * Knows nothing about models. It loads nothing: data comes from the page's own script blocks or, live, from the
  * kernel in messages. Tokens are only ever set as text. payload.py describes the bytes that are decoded here.
  */
 
@@ -1278,7 +1278,7 @@ function render({ model, el }) {
   return () => { model.off("change:spec", start); stop.abort(); cell.leave(); };
 }
 
-/** In a page: everything is in its <script> blocks, and the view is kept in the address. */
+/** In a page: everything is in its script blocks, and the view is kept in the address. */
 function startPage(root) {
   const spec = complete(JSON.parse(root.querySelector("script[data-block=spec]").textContent));
   let view = spec.view ?? {};

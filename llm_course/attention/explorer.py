@@ -198,6 +198,8 @@ class Explorer:
             assert part.seen.rollout is not None, "no rollout for this attention"
             return payload.encode_weights(part.seen.rollout)
         heads = [(int(layer), int(head)) for layer, head in message["heads"]]
+        if not heads:
+            raise BadOption("An average needs at least one head. Choose some.")
         total = np.zeros((len(part.attention.rows), len(part.attention.columns)), np.float32)
         for layer, head in heads:
             total += part.attention.head(layer, head)
@@ -307,7 +309,7 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
         axes.set_yticks((np.arange(attention.layers) + 0.5) * high, [str(n) for n in range(attention.layers)])
         axes.set_xlabel("head")
         axes.set_ylabel("layer")
-        axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="antialiased")
+        axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_title(f"{_label(title)}: {attention.kind} attention,\n{what}", fontsize=10)
     file = io.BytesIO()
     with warnings.catch_warnings():
@@ -319,7 +321,7 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
 def _mosaic(pooled: np.ndarray) -> np.ndarray:
     """Thumbnails ``(layers, heads, height, width)`` side by side, each from 0 to 1, coarse enough for a small file."""
     layers, heads, high, wide = pooled.shape
-    step = max(1, high // 24, wide // 24)
+    step = max(1, high // 16, wide // 16)
     cut = pooled[:, :, : high - high % step, : wide - wide % step]
     coarse = cut.reshape(layers, heads, cut.shape[2] // step, step, cut.shape[3] // step, step).max(axis=(3, 5))
     coarse = np.sqrt(coarse / np.maximum(coarse.max(axis=(2, 3), keepdims=True), 1e-9))

@@ -83,7 +83,9 @@ def pieces(
     yield "</body></html>\n"
 
 
-def output(parts: list[list[Part]], labels: list[str], *, view: dict[str, Any], picture: str = "", alt: str = "") -> str:
+def output(
+    parts: list[list[Part]], labels: list[str], *, view: dict[str, Any], picture: str = "", alt: str = ""
+) -> str:
     """The page as a notebook's ``text/html``: in a frame of its own, so that its style and script stay inside.
 
     The frame is sandboxed: the page runs, but reaches neither the notebook nor its cookies. In a notebook that is not
