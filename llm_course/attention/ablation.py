@@ -78,7 +78,7 @@ def ablate(
         WrongTask: the model has no heads whose outputs can be told apart; its weights were not touched.
     """
     lm = load(model, device)
-    places = _places(lm, kind)
+    places = places_of(lm, kind)
     off: dict[int, set[int]] = {}
     for layer, head in _pairs(heads, places):
         off.setdefault(layer, set()).add(head)
@@ -122,7 +122,7 @@ def _silence(place: Place, heads: set[int], name: str) -> list[Any]:
     return [place.projection.register_forward_pre_hook(zero), place.owner.register_forward_hook(ask)]
 
 
-def _places(lm: LanguageModel, kind: str | None) -> list[Place]:
+def places_of(lm: LanguageModel, kind: str | None = None) -> list[Place]:
     """The layers of one kind of attention, in their order."""
     model = lm.model
     both = model.config.is_encoder_decoder
