@@ -347,6 +347,7 @@ class Board {
     const width = this.el.clientWidth;
     if (!width) return;
     const [w, hh] = this.part.size(width);
+    this.sized = true;
     Object.assign(this.spacer.style, { width: `${w}px`, height: `${hh}px` });
     this.el.style.height = `${Math.min(hh + (w > width ? 16 : 2), this.explorer.tall)}px`;
     this.paint();
@@ -357,7 +358,7 @@ class Board {
     this.waiting = requestAnimationFrame(() => {
       this.waiting = null;
       const { clientWidth: w, clientHeight: hh, scrollLeft: x, scrollTop: y } = this.el;
-      if (!w || !hh) return;
+      if (!w || !hh || !this.sized) return;
       const ratio = window.devicePixelRatio || 1, { canvas } = this;
       if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(hh * ratio)) {
         Object.assign(canvas, { width: Math.round(w * ratio), height: Math.round(hh * ratio) });
@@ -818,7 +819,7 @@ class Explorer {
   key(event) {
     event.stopPropagation(); // a notebook would take letters for its own commands
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") return;
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || this.help.open) return;
     const { view, data } = this;
     const tabs = this.tabs();
     const turn = (value, by, n) => (value + by + n) % n;
@@ -827,7 +828,7 @@ class Explorer {
       ",": () => this.change({ head: turn(view.head, -1, data.heads) }), ".": () => this.change({ head: turn(view.head, 1, data.heads) }),
       "+": () => this.zoom(1), "=": () => this.zoom(1), "-": () => this.zoom(-1), 0: () => this.zoom(0), "?": () => this.help.showModal(),
       t: () => this.strips[0].el.querySelector("[tabindex='0']")?.focus(),
-      Escape: () => { if (!this.help.open) { this.pointed = null; this.change({ row: null, col: null }); this.tell("Released.", true); } },
+      Escape: () => { this.pointed = null; this.change({ row: null, col: null }); this.tell("Released.", true); },
     };
     const act = acts[event.key] ?? (tabs[event.key - 1] && (() => { this.change({ tab: tabs[event.key - 1] }); this.tabList.children[event.key - 1].focus(); }));
     if (!act || event.defaultPrevented) return;
@@ -882,14 +883,14 @@ class Explorer {
 
   /** A named list to choose from; `only` says when it is there. */
   choice(label, options, get, set, only = () => true) {
-    const select = h("select", { onchange: () => set(select.value) }, options.map(([value, text]) => h("option", { value: String(value) }, text)));
+    const select = h("select", { "aria-label": label, onchange: () => set(select.value) }, options.map(([value, text]) => h("option", { value: String(value) }, text)));
     const box = h("label", { className: "lcx-choice" }, h("span", {}, label), select);
     this.syncs.push(() => { select.value = String(get()); box.hidden = !only(); });
     return box;
   }
 
   check(label, get, set, only = () => true) {
-    const input = h("input", { type: "checkbox", onchange: () => set(input.checked) });
+    const input = h("input", { type: "checkbox", "aria-label": label, onchange: () => set(input.checked) });
     const box = h("label", { className: "lcx-choice" }, input, h("span", {}, label));
     this.syncs.push(() => { input.checked = get(); box.hidden = !only(); });
     return box;

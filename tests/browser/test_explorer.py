@@ -217,7 +217,7 @@ def test_pointing_and_pinning_with_the_mouse(shown: ExplorerPage, pair: tuple[Ma
     shown.page.mouse.move(2, 2)
     assert (shown.view["row"], shown.view["col"]) == (2, 5) and "jumps" in shown.status, "pinned: it stays"
     assert shown.heard.startswith("Pinned.")
-    shown.page.locator("[role=option]", has_text="fox").click()
+    shown.page.get_by_role("option", name="fox").click()
     shown.ready()
     strongest = TOKENS[attention.head(1, 0)[4].argmax()]
     assert shown.view["row"] == 4 and f"looks most at “{strongest}”" in shown.heard
