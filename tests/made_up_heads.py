@@ -1,4 +1,4 @@
-"""A made-up Attention with the names of the real one, for tests of what reads it.
+"""A made-up Attention with the names of the real one, for tests of what reads it; and what tests of pictures share.
 
 Knows nothing about models: weights are given, or drawn at random and masked like those of a decoder.
 """
@@ -7,8 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+
+# Tokens that a picture or a page could trip over.
+HOSTILE = (
+    "$x_1$", "\n", "\u202eabc", "שלום", "مرحبا", "\x00\x1b[31m", "", "<img src=x onerror=alert(1)>", "</script>",
+    "中文字", "\u0301", "🙂", "\ud800", "\\", "%s{}", "\u200b", "_^{", "a" * 300,
+)  # fmt: skip
 
 
 @dataclass
@@ -73,3 +80,8 @@ def at_random(
         scores = np.where(np.tri(len(tokens), dtype=bool), scores, -np.inf)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return MadeUp(weights / weights.sum(-1, keepdims=True), tokens, columns, kind)
+
+
+def names(labels: Any) -> list[str]:
+    """The texts of a picture's labels."""
+    return [label.get_text() for label in labels]

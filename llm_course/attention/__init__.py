@@ -1,4 +1,4 @@
-"""Attention made visible: capture, measures, pictures and the explorer.
+"""Attention made visible: capture, measures, ablation, pictures and the explorer.
 
 Names resolve on first use, so that importing the package loads neither numpy nor matplotlib.
 """
@@ -9,8 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm_course.attention.ablation import ablate
     from llm_course.attention.capture import Attention, attend
     from llm_course.attention.drawing import save
+    from llm_course.attention.explorer import explore, save_html
+    from llm_course.attention.gradients import weight_gradients
     from llm_course.attention.grids import head_grid
     from llm_course.attention.lines import line_view
     from llm_course.attention.measures import MEASURES, measure, measure_all, measure_names
@@ -26,13 +29,14 @@ _WHERE = {
     "rollout": "through_layers", "rollouts": "through_layers", "flow": "through_layers",
     "gradient_weighted": "weighted", "relevance": "weighted", "value_weighted": "weighted",
     "heat_map": "plots", "alignment": "plots", "rollout_map": "plots", "line_view": "lines", "head_grid": "grids",
-    "save": "drawing",
+    "save": "drawing", "explore": "explorer", "save_html": "explorer", "ablate": "ablation",
+    "weight_gradients": "gradients",
 }  # fmt: skip
 
 __all__ = [
-    "MEASURES", "Attention", "Ranking", "alignment", "attend", "find", "flow", "gradient_weighted", "head_grid",
-    "heat_map", "line_view", "measure", "measure_all", "measure_names", "relevance", "rollout", "rollout_map",
-    "rollouts", "save", "value_weighted",
+    "MEASURES", "Attention", "Ranking", "ablate", "alignment", "attend", "explore", "find", "flow", "gradient_weighted",
+    "head_grid", "heat_map", "line_view", "measure", "measure_all", "measure_names", "relevance", "rollout",
+    "rollout_map", "rollouts", "save", "save_html", "value_weighted", "weight_gradients",
 ]  # fmt: skip
 
 

@@ -235,10 +235,15 @@ def save(figure: Figure, path: str | Path, dpi: int = 300) -> Path:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise BadOption(f"A figure is saved as {' or '.join(ENDINGS)}, not as {path.suffix or 'a bare name'}.")
+    if path.is_dir():
+        raise BadOption(f"{path} is a folder. Give the path of a file in it.")
     if not path.parent.is_dir():
         raise BadOption(f"There is no folder {path.parent}. Make it first, or give another path.")
     from matplotlib import rc_context
 
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)  # a first pass, so that a second save finds the layout as settled as the first one
     titles = [" ".join(axes.get_title().split()) for axes in figure.axes]
     metadata: dict[str, Any] = {
         "Title": next(filter(None, titles), ""),

@@ -47,7 +47,7 @@ MEASURES: Mapping[str, Measure] = {
     for one in (
         Measure("entropy", "bits", "How widely are the weights of a token spread?"),
         Measure("normalized entropy", "share", "How widely, as a share of the widest that is possible?"),
-        Measure("distance", "tokens", "How far away is what a token looks at?", SELF),
+        Measure("mean distance", "tokens", "How far away is what a token looks at?", SELF),
         Measure("diagonal", "share", "How much of its weight does a token keep for itself?", SELF),
         Measure("previous token", "share", "How much goes to the token just before?", SELF),
         Measure("next token", "share", "How much goes to the token just after?", ("encoder",)),
@@ -59,7 +59,7 @@ MEASURES: Mapping[str, Measure] = {
     )
 }
 _ALSO = {
-    "mean distance": "distance", "self": "diagonal", "previous": "previous token", "next": "next token",
+    "distance": "mean distance", "self": "diagonal", "previous": "previous token", "next": "next token",
     "first": "first token", "separator": "separators", "special": "special tokens", "duplicate token": "same token",
     "relative entropy": "normalized entropy", "normalised entropy": "normalized entropy",
 }  # fmt: skip
@@ -105,7 +105,7 @@ def row_entropy(weights: np.ndarray) -> np.ndarray:
     return -np.einsum("...ij,...ij->...i", weights, logs)
 
 
-def distance(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+def mean_distance(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """Mean distance in tokens between the one who looks and what it looks at, each column by its weight.
 
     Vig and Belinkov 2019, "Analyzing the structure of attention in a transformer language model" (arXiv 1906.04284).
@@ -262,11 +262,13 @@ def visible(attention: Any, layer: int, head: int) -> np.ndarray:
     Taken from the recorded bias (masks, windows); without one, a decoder sees what is not later, others see all.
     """
     rows, columns = len(attention.rows), len(attention.columns)
-    if attention.recorded and attention.bias_kind(layer, head) == "other":
-        bias = attention.bias(layer, head)
-        if bias is not None:
-            return np.broadcast_to(bias > MASKED, (rows, columns))
-    return np.tri(rows, columns, dtype=bool) if attention.kind == "decoder" else np.ones((rows, columns), dtype=bool)
+    mask = attention.bias_kind(layer, head) if attention.recorded else "none"
+    bias = attention.bias(layer, head) if mask == "other" else None
+    if bias is not None:
+        return np.broadcast_to(bias > MASKED, (rows, columns))
+    if mask == "causal" or attention.kind == "decoder":
+        return np.tri(rows, columns, dtype=bool)
+    return np.ones((rows, columns), dtype=bool)
 
 
 class _View:
@@ -313,7 +315,7 @@ def _over(rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
 _SPREAD: dict[str, Callable[[np.ndarray, _View, Any], np.ndarray]] = {
     "entropy": lambda weights, view, bits: _over(bits, view.choice),
     "normalized entropy": lambda weights, view, bits: _over(bits / view.widest, view.choice),
-    "distance": lambda weights, view, bits: _over(np.einsum("ij,ij->i", weights, view.steps), view.choice),
+    "mean distance": lambda weights, view, bits: _over(np.einsum("ij,ij->i", weights, view.steps), view.choice),
 }
 
 

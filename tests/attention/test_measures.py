@@ -36,7 +36,7 @@ def one(weights: list[list[float]], kind: str, tokens: str, special: tuple[bool,
     [
         ("entropy", (1.5 + 0 + 1.5) / 3),
         ("normalized entropy", (1.5 + 0 + 1.5) / 3 / log2(3)),
-        ("distance", ((0.25 + 2 * 0.25) + 0 + (2 * 0.25 + 0.25)) / 3),
+        ("mean distance", ((0.25 + 2 * 0.25) + 0 + (2 * 0.25 + 0.25)) / 3),
         ("diagonal", (0.5 + 1 + 0.5) / 3),
         ("previous token", (0 + 0.25) / 2),  # the first row has none
         ("next token", (0.25 + 0) / 2),  # the last row has none
@@ -56,7 +56,7 @@ def test_an_encoder_by_hand(name: str, expected: float) -> None:
     [  # the first row sees itself alone: it has no choice and does not count
         ("entropy", (1 + 1.5 + 2) / 3),
         ("normalized entropy", (1 + 1.5 / log2(3) + 1) / 3),
-        ("distance", (0.5 + (2 * 0.25 + 0.25) + 0.25 * (3 + 2 + 1)) / 3),
+        ("mean distance", (0.5 + (2 * 0.25 + 0.25) + 0.25 * (3 + 2 + 1)) / 3),
         ("diagonal", (0.5 + 0.5 + 0.25) / 3),
         ("previous token", (0.5 + 0.25 + 0.25) / 3),
         ("first token", (0.5 + 0.25 + 0.25) / 3),
@@ -104,7 +104,7 @@ def test_cross_attention_counts_every_row_also_where_both_texts_are_as_long() ->
     found = MadeUp(np.array([[[[0.9, 0.1], [0.4, 0.6]]]]), ("le", "chat"), ("the", "cat"), "cross")
     assert measure(found, "first token")[0, 0] == pytest.approx((0.9 + 0.4) / 2)
     assert measure_names(found) == ("entropy", "normalized entropy", "first token")
-    for name in ("previous token", "diagonal", "distance", "induction"):
+    for name in ("previous token", "diagonal", "mean distance", "induction"):
         with pytest.raises(BadOption, match=r"different texts.*first token"):
             measure(found, name)
 
@@ -144,7 +144,7 @@ def test_arrays_of_many_heads_and_of_none() -> None:
     assert measures.entropy(many).shape == (1, 2)
     assert measures.entropy(many)[0].tolist() == pytest.approx([1, 0])
     assert measures.normalized_entropy(many)[0].tolist() == pytest.approx([1 / log2(3), 0])
-    assert measures.distance(many)[0].tolist() == pytest.approx([0.5, 0])
+    assert measures.mean_distance(many)[0].tolist() == pytest.approx([0.5, 0])
     assert share(many, np.eye(3))[0].tolist() == pytest.approx([2 / 3, 1])
     assert measures.row_entropy(np.full((4, 8), 1 / 8)).tolist() == [3] * 4
     assert np.isnan(measures.entropy(np.ones((1, 1)))) and np.isnan(share(many, np.zeros((3, 3)))).all()
@@ -197,7 +197,7 @@ def test_2048_tokens_are_measured_head_by_head() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 150e6
-    assert np.allclose(found["normalized entropy"], 1) and np.allclose(found["distance"], 2048 / 4, atol=0.5)
+    assert np.allclose(found["normalized entropy"], 1) and np.allclose(found["mean distance"], 2048 / 4, atol=0.5)
 
 
 def test_the_weights_of_a_real_recording() -> None:
@@ -214,7 +214,7 @@ def test_the_weights_of_a_real_recording() -> None:
 
 def test_names_are_forgiving_and_unknown_ones_list_all() -> None:
     assert measure_name("Previous-Token ") == measure_name("previous_token") == measure_name("previous")
-    assert measure_name("mean distance") == "distance" and measure_name("duplicate token") == "same token"
+    assert measure_name("distance") == "mean distance" and measure_name("duplicate token") == "same token"
     found = at_random(("a", "b"))
     for bad in ("previos token", "", "beauty", None, 3):
         with pytest.raises(BadOption) as error:
