@@ -16,7 +16,7 @@ function h(tag, props = {}, ...children) {
     else if (name in el && !name.includes("-") && name !== "list") el[name] = value;
     else el.setAttribute(name, value === true ? "" : value);
   }
-  el.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  el.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return el;
 }
 
@@ -421,13 +421,11 @@ class HeatMap {
 
   move(key, { row, col }, far) {
     const { shown: { rowsAt, colsAt } } = this.get();
-    let [i, j] = [rowsAt.indexOf(row), colsAt.indexOf(col)];
-    const step = far ? 10 : 1;
+    const [i, j] = [rowsAt.indexOf(row), colsAt.indexOf(col)], step = far ? 10 : 1;
     const by = { ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step], PageUp: [-10, 0], PageDown: [10, 0], Home: [0, -1e9], End: [0, 1e9] }[key];
     if (!by) return null;
-    if (i < 0 || j < 0) [i, j] = [Math.max(i, 0), Math.max(j, 0)];
-    else [i, j] = [clamp(i + by[0], 0, rowsAt.length - 1), clamp(j + by[1], 0, colsAt.length - 1)];
-    return { row: rowsAt[i], col: colsAt[j] };
+    const go = (at, from, way) => at[from < 0 ? 0 : clamp(from + way, 0, at.length - 1)];
+    return { row: go(rowsAt, i, by[0]), col: go(colsAt, j, by[1]) };
   }
 
   place({ row, col }) {
@@ -665,6 +663,7 @@ const START = {
   tab: "overview", source: "head", side: 0, kind: null, layer: 0, head: 0, layer2: null, head2: null, row: null, col: null, from: "all", to: "all",
   special: true, shade: 1, sort: "layer", measure: "entropy", set: null, zoom: 0, bySize: false,
 };
+const MISSING = "The weights of this head are not stored here. Run the cell again, or open the saved page.";
 let serial = 0;
 
 class Explorer {
@@ -705,8 +704,7 @@ class Explorer {
     if (view.col >= data.columns.length) view.col = null;
     if (!data.measures.includes(view.measure)) view.measure = data.measures[0];
     if (view.sort !== "layer" && view.sort !== "up" && view.sort !== "down") view.sort = "layer";
-    const set = (view.set ?? []).filter(([l, n]) => l < data.layers && n < data.heads);
-    view.set = set.length ? set : range(data.heads).map((n) => [view.layer, n]);
+    view.set = view.set?.filter(([l, n]) => l < data.layers && n < data.heads) ?? range(data.heads).map((n) => [view.layer, n]);
     if (view.source === "rollout" && !data.rollout) view.source = "head";
   }
 
@@ -743,7 +741,7 @@ class Explorer {
     if (!this.cache.has(key)) {
       if (this.cache.size >= 6) this.cache.delete(this.cache.keys().next().value);
       const asked = what.startsWith("head") ? this.source.head(data, layer, head).then((one) => one && new Matrix(data.rows.length, data.columns.length, one))
-        : source === "rollout" ? this.source.rollout(data) : this.source.mean(data, set, (share) => this.busy(`averaging: ${Math.round(100 * share)} %`));
+        : source === "rollout" ? this.source.rollout(data) : !set.length ? Promise.resolve(null) : this.source.mean(data, set, (share) => this.busy(`averaging: ${Math.round(100 * share)} %`));
       this.cache.set(key, asked.catch((error) => { console.error(error); return null; }).then((found) => { if (!found) this.cache.delete(key); return found; }));
     }
     return this.cache.get(key);
@@ -760,6 +758,7 @@ class Explorer {
     if (turn !== this.turn) return;
     Object.assign(this, { matrix, second });
     this.missing.hidden = Boolean(matrix) || view.tab === "overview";
+    this.missing.textContent = view.source === "average" && !view.set.length ? "Choose the heads to average." : MISSING;
     for (const board of this.boards) board.layout();
     if (this.fresh && (view.row !== null || view.col !== null)) this.boards[0]?.reveal({ row: view.row, col: view.col }, true);
     this.fresh = false;
@@ -848,7 +847,7 @@ class Explorer {
     this.strips = [];
     this.live = h("div", { className: "lcx-unseen", role: "status", "aria-live": "polite" });
     this.status = h("div", { className: "lcx-status" });
-    this.missing = h("p", { className: "lcx-missing", hidden: true }, "The weights of this head are not stored here. Run the cell again, or open the saved page.");
+    this.missing = h("p", { className: "lcx-missing", hidden: true });
     this.main = h("div", { className: "lcx-panel", role: "tabpanel", id: `${this.id}-panel`, tabIndex: -1 });
     this.help = this.helpBox();
     this.tabList = h("div", { className: "lcx-tabs", role: "tablist", "aria-label": "View" }, this.tabs().map((name) => this.tab(name)));
@@ -1023,17 +1022,18 @@ class Explorer {
       const get = () => ({ matrix: this.matrix, data: this.data, shown: this.shown(this.data) });
       const pane = h("div", { className: "lcx-pane" });
       this.main.append(h("div", { className: "lcx-side" }, pane, this.aside));
-      if (view.tab === "map") this.aside.append(this.top = h("div", { className: "lcx-top" }));
+      this.aside.append(this.top = h("div", { className: "lcx-top" }));
       this.fresh = true; // the first time it is drawn, what is pinned is scrolled into view
       if (view.tab === "map") this.add(new HeatMap(this, get), "Heat map: arrows move over pairs of tokens, Enter pins", pane);
       else this.add(new Lines(this, get), "Lines: arrows move over tokens, left looks, right is looked at, Enter pins", pane);
     }
   }
 
-  /** The strongest weights of the row that is pointed at or pinned, as a list beside the heat map. */
+  /** The strongest weights of the row that is pointed at or pinned, as a list beside the picture. */
   strongest() {
     const { data, matrix, view, pointed, top } = this, row = pointed?.row ?? view.row;
-    if (view.tab !== "map" || !top || !matrix) return;
+    if ((view.tab !== "map" && view.tab !== "lines") || !top) return;
+    if (!matrix) { top.replaceChildren(); top.key = null; return; }
     const key = `${row} ${this.turn} ${pointed?.col}`;
     if (top.key === key) return;
     top.key = key;
@@ -1287,6 +1287,8 @@ function startPage(root) {
   const remember = (now) => { try { history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(now))}`); } catch { /* inside a notebook's output there is no address */ } };
   const el = root.querySelector("[data-explorer]");
   el.lcx = new Explorer(el, { spec, source: new PageSource(root), view, remember, rerun: null }, new AbortController().signal);
+  // The page is nothing but the explorer: keys work before anything in it has the focus.
+  document.addEventListener("keydown", (event) => { if (event.target === document.body) el.lcx.key(event); });
 }
 
 export default { render, startPage };

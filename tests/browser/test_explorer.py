@@ -5,6 +5,7 @@ Nothing may complain in the console, and nothing may be asked of any machine. ``
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 from explorer_page import FLAGS, ExplorerPage
 from made_up_attention import MadeUp
 
-from llm_course.attention.explorer import save_html
+from llm_course.attention import page, payload
+from llm_course.attention.explorer import explore, save_html
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -41,10 +43,10 @@ def browser(chromium: str) -> Iterator[Any]:
 def shown(browser: Any, request: pytest.FixtureRequest) -> Iterator[ExplorerPage]:
     """A page; after the test nothing may have gone wrong in it."""
     context = browser.new_context(viewport={"width": 1100, "height": 900}, **getattr(request, "param", {}))
-    page = ExplorerPage(context.new_page())
-    yield page
+    opened = ExplorerPage(context.new_page())
+    yield opened
     context.close()
-    assert page.complaints == []
+    assert opened.complaints == []
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +249,7 @@ def test_the_view_is_kept_in_the_address(shown: ExplorerPage, pair: tuple[MadeUp
     shown.ready()
     view = shown.view
     assert (view["tab"], view["layer"], view["head"], view["row"]) == ("map", 1, 3, 4)
+    shown.page.goto("about:blank")
     shown.page.goto(pair[1].as_uri() + "#%7Bbroken")
     shown.ready()
     assert shown.view["tab"] == "overview"
@@ -258,6 +261,8 @@ def test_averages_over_chosen_heads(shown: ExplorerPage, pair: tuple[MadeUp, Pat
     shown.ready()
     assert shown.view["set"] == [[0, n] for n in range(4)], "the layer that was shown"
     shown.page.get_by_label("Every head of layer 0").click()
+    shown.ready()
+    assert shown.view["set"] == [] and "Choose the heads" in shown.page.locator(".lcx-missing").inner_text()
     shown.page.get_by_label("Layer 2, head 3", exact=True).check()
     shown.page.get_by_label("Head 1 of every layer").click()
     shown.ready()
@@ -332,7 +337,7 @@ def test_every_control_has_a_name(shown: ExplorerPage, two: tuple[MadeUp, MadeUp
         assert nameless == []
 
 
-# ---- dark, hostile, long
+# ---- dark, hostile, long, often
 
 
 @pytest.mark.parametrize("shown", [{"color_scheme": "dark"}], indirect=True)
@@ -399,3 +404,47 @@ def test_a_picture_can_be_saved(shown: ExplorerPage, pair: tuple[MadeUp, Path], 
     waiting.value.save_as(tmp_path / "p.png")
     assert waiting.value.suggested_filename == "attention-layer-1-head-2.png"
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG" and (tmp_path / "p.png").stat().st_size > 5000
+
+
+MODEL = """
+const listeners = {};
+window.model = { data: DATA, get: (name) => window.model.data[name], set: () => {}, save_changes: () => {}, send: () => {},
+  on: (name, f) => { (listeners[name] ??= []).push(f); },
+  off: (name, f) => { listeners[name] = (listeners[name] ?? []).filter((g) => g !== f); } };
+window.listeners = listeners;
+window.edit = (n) => { window.model.data.spec.turn = n; (listeners["change:spec"] ?? []).forEach((f) => f()); };
+const blob = new Blob([SCRIPT], { type: "text/javascript" });
+import(URL.createObjectURL(blob)).then(({ default: explorer }) => {
+  window.leave = explorer.render({ model: window.model, el: document.getElementById("here") }); window.started = true; });
+"""
+
+
+def test_a_thousand_edits_leak_nothing(shown: ExplorerPage) -> None:
+    """The widget's script with a stand-in for its model, which says a thousand times that the text has changed."""
+    explorer = explore(MadeUp(4, layers=1, heads=1), rerun=lambda text, pair: MadeUp(4))
+    spec, _ = explorer._first_message()
+    data = {"spec": {**spec, "rerun": True}, "view": {"tab": "map"}, "blocks": {}, "key": "k"}
+    shown.page.set_content('<div id="here"></div>')
+    script = MODEL.replace("DATA", payload.to_json(data)).replace("SCRIPT", json.dumps(page.source("explorer.js")))
+    shown.page.add_script_tag(content=script)
+    shown.until(lambda: shown.page.evaluate("() => window.started === true"))
+    tools = shown.page.context.new_cdp_session(shown.page)
+
+    def held(times: int) -> tuple[float, int, int]:
+        """Bytes, nodes and listeners that are left after so many edits."""
+        shown.page.evaluate(
+            """async (times) => { for (let n = 0; n < times; n++) { window.edit(n);
+                 if (n % 20 === 0) await new Promise((done) => setTimeout(done)); } }""",
+            times,
+        )
+        shown.page.wait_for_timeout(300)
+        tools.send("HeapProfiler.collectGarbage")
+        count = tools.send("Memory.getDOMCounters")
+        return tools.send("Runtime.getHeapUsage")["usedSize"], count["nodes"], count["jsEventListeners"]
+
+    before, after = held(50), held(1000)
+    assert after[0] - before[0] < 500_000 and after[1] <= before[1] + 50 and after[2] <= before[2] + 20
+    assert shown.page.evaluate("() => Object.values(window.listeners).map((all) => all.length)") == [1, 1]
+    shown.page.evaluate("() => window.leave()")
+    assert shown.page.evaluate("() => Object.values(window.listeners).map((all) => all.length)") == [0, 0]
+    assert shown.page.locator(".lcx").count() == 0
