@@ -139,7 +139,7 @@ def train(
     Args:
         kind: ``"attention"``, ``"gru"`` or ``"rnn"``.
         seed: of the first parameters and of the facts. PyTorch's own random numbers are left as they were.
-        batches: how many times it learns from ``BATCH`` rows.
+        batches: how many times it learns from ``BATCH`` rows; 0 leaves the model as it starts.
         rate: learning rate of Adam at its height; ``None`` takes the kind's own.
 
     Raises:
@@ -150,7 +150,7 @@ def train(
         model = build(kind, parameters)
         random = torch.Generator().manual_seed(seed)
         adam = torch.optim.Adam(model.parameters(), lr=RATES[kind] if rate is None else rate)
-        plan = torch.optim.lr_scheduler.LambdaLR(adam, lambda n: min(1, (n + 1) / 50) * (1 - n / batches))
+        plan = torch.optim.lr_scheduler.LambdaLR(adam, lambda n: min(1, (n + 1) / 50) * (1 - n / max(1, batches)))
         for _ in range(batches):
             told = torch.randint(1, steps + 1, (BATCH,), generator=random)
             names, things = draw(BATCH, steps, told, random)
@@ -217,20 +217,29 @@ def influence(read: Callable[[Tensor], Tensor], vectors: Tensor, directions: int
     return (squares / directions).sqrt().mean(0).flip(0)
 
 
-def fading(model: Recall, *, steps: int = STEPS, rows: int = 32, directions: int = 8) -> Tensor:
-    """How much a fact bears on the answer to the question about it, in rows full of facts: ``(steps,)``.
+def reach(model: Recall, *, steps: int = STEPS, rows: int = 100, directions: int = 8) -> tuple[Tensor, Tensor]:
+    """In rows full of facts: how much a fact bears on the answer to the question about it, by distance.
 
-    Entry 0 belongs to the last fact and is 1: the others are relative to it. See :func:`influence` for the measure.
+    Args:
+        model: any of the three kinds, trained or not.
+        steps: length of the rows.
+        rows, directions: how many rows and random directions the mean is taken over (see :func:`influence`).
+
+    Returns:
+        Two tensors ``(steps,)``; entry 0 belongs to the last fact. First, the fact's influence on its own answer,
+        relative to the last fact's: it falls if memory fades. Second, that influence as a share of what all facts of
+        the row have on this answer: near 1 if the answer hears only the fact it is about, ``1 / steps`` if all alike.
     """
     random = torch.Generator().manual_seed(0)
     names, things = draw(rows, steps, torch.full((rows,), steps), random)
     with torch.no_grad():
         facts, questions = model.vectors(names, things), model.name(names)
-    found = torch.empty(steps)
+    own, share = torch.empty(steps), torch.empty(steps)
     for back in range(steps):
         one = questions[:, [steps - 1 - back]]
-        found[back] = influence(lambda x, one=one: model.look_up(x, one)[:, 0], facts, directions)[back]
-    return found / found[0]
+        found = influence(lambda x, one=one: model.look_up(x, one)[:, 0], facts, directions)
+        own[back], share[back] = found[back], found[back] / found.sum()
+    return own / own[0], share
 
 
 def table(seeds: Sequence[int] = (0, 1, 2), distances: Sequence[int] = (1, 2, 4, 8, 16)) -> Iterator[str]:

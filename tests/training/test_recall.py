@@ -137,8 +137,15 @@ class Halves(recall.Recall):
         return (facts * 0.5 ** back[:, None]).sum(1, keepdim=True) + questions
 
 
-def test_fading_is_relative_to_the_last_fact() -> None:
-    assert recall.fading(Halves(4), steps=4, rows=2).tolist() == pytest.approx([1, 0.5, 0.25, 0.125], rel=0.3)
+def test_reach_on_a_model_whose_memory_is_known() -> None:
+    own, share = recall.reach(Halves(4), steps=4, rows=2)
+    assert own.tolist() == pytest.approx([1, 0.5, 0.25, 0.125], rel=0.3)
+    assert share.tolist() == pytest.approx([8 / 15, 4 / 15, 2 / 15, 1 / 15], rel=0.3)
+
+
+def test_an_untrained_gru_forgets() -> None:
+    own, _ = recall.reach(recall.train("gru", batches=0), steps=8, rows=4)
+    assert own[7] < 0.1 < own[1] < 1
 
 
 def test_the_table_has_a_line_for_each_kind_and_filling(monkeypatch: pytest.MonkeyPatch) -> None:
