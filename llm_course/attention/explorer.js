@@ -602,9 +602,10 @@ class Lines {
     const weights = matrix && active !== null && rowsAt.includes(active) ? matrix.row(active) : null;
     if (matrix) {
       const pooled = matrix.pool(Math.max(1, Math.ceil(Math.max(rowsAt.length, colsAt.length) / 1024)), filter, () => this.explorer.repaint());
-      this.peak = pooled.peak;
+      // one token's lines are as thick as its own weights allow, all lines as thick as the largest of all
+      this.peak = weights && target === null ? Math.max(...colsAt.map((j) => weights[j]), 1e-9) : pooled.peak;
       const line = (i, j, w, strong) => {
-        const share = w / pooled.peak;
+        const share = w / this.peak;
         if (share < (strong ? 0.004 : 0.03)) return;
         ctx.globalAlpha = Math.min(1, (strong ? 0.25 : 0.06) + 0.8 * share);
         ctx.lineWidth = 0.75 + 3.25 * share;
@@ -1038,7 +1039,7 @@ class Explorer {
     if (top.key === key) return;
     top.key = key;
     if (row === null || row === undefined) { top.replaceChildren(h("p", { className: "lcx-quiet" }, "Point at a row, or pin one, to read its weights here.")); return; }
-    const found = matrix.strongest(row, this.shown(data).colsAt, 12);
+    const found = matrix.strongest(row, this.shown(data).colsAt, 12).filter(([, w]) => w > 0);
     top.replaceChildren(h("p", {}, h("bdi", {}, h("strong", {}, brief(data.rows[row]))), ` (${row}) looks at`),
       h("ol", {}, found.map(([j, w]) => h("li", { className: pointed?.col === j ? "lcx-hot" : "" }, h("bdi", {}, brief(data.columns[j])), h("i", { style: `width:${Math.max(1, 90 * w)}px` }), h("span", {}, percent(w))))));
   }

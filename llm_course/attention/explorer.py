@@ -286,6 +286,7 @@ def _widget_class() -> Any:
 
 def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
     from matplotlib.figure import Figure
+    from PIL import Image  # which matplotlib itself needs
 
     attention = part.attention
     named = max(len(attention.rows), len(attention.columns)) <= NAMED_PICTURE
@@ -315,7 +316,10 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box; no reason to warn a reader
         figure.savefig(file, format="png", metadata={"Software": None})
-    return file.getvalue(), f"{title}: {attention.kind} attention, {what}."
+    # A notebook stores it twice, beside the page and in it: few colors keep it small.
+    small = io.BytesIO()
+    Image.open(file).convert("RGB").quantize(192, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue(), f"{title}: {attention.kind} attention, {what}."
 
 
 def _mosaic(pooled: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ def output(
     image = f'<img hidden src="data:image/png;base64,{picture}" alt="{escape(alt)}">' if picture else ""
     return (
         f'<iframe title="Attention explorer" sandbox="allow-scripts allow-downloads" loading="lazy" '
-        f"style=\"width:100%;height:860px;border:0\" srcdoc='{inside}'></iframe>{image}"
+        f"style=\"width:100%;height:900px;border:0\" srcdoc='{inside}'></iframe>{image}"
     )
 
 

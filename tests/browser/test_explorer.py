@@ -408,14 +408,17 @@ def test_a_picture_can_be_saved(shown: ExplorerPage, pair: tuple[MadeUp, Path], 
 
 MODEL = """
 const listeners = {};
-window.model = { data: DATA, get: (name) => window.model.data[name], set: () => {}, save_changes: () => {}, send: () => {},
+const nothing = () => {};
+window.model = {
+  data: DATA, get: (name) => window.model.data[name], set: nothing, save_changes: nothing, send: nothing,
   on: (name, f) => { (listeners[name] ??= []).push(f); },
   off: (name, f) => { listeners[name] = (listeners[name] ?? []).filter((g) => g !== f); } };
 window.listeners = listeners;
 window.edit = (n) => { window.model.data.spec.turn = n; (listeners["change:spec"] ?? []).forEach((f) => f()); };
 const blob = new Blob([SCRIPT], { type: "text/javascript" });
 import(URL.createObjectURL(blob)).then(({ default: explorer }) => {
-  window.leave = explorer.render({ model: window.model, el: document.getElementById("here") }); window.started = true; });
+  window.leave = explorer.render({ model: window.model, el: document.getElementById("here") });
+  window.started = true; });
 """
 
 
