@@ -1,8 +1,7 @@
-"""What a model would answer if one row of its attention weights were other numbers.
+"""What a classifier would answer if something were otherwise: other attention weights, or a word masked.
 
-Knows nothing about why one would ask. The weights of one token that looks (a row, in every head of one layer) are
-replaced by given ones, everything before and after runs as it does. So different weights can be held against the
-answers that they give.
+Knows nothing about why one would ask. Either the weights of one token that looks (a row, in every head of one layer)
+are replaced by given ones, and everything before and after runs as it does; or the text loses one token at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from llm_course.attention.ablation import places_of
 from llm_course.attention.capture import attend
 from llm_course.batching import number_in
 from llm_course.errors import BadInput, WrongTask
-from llm_course.shelf.loading import load
+from llm_course.shelf.loading import LanguageModel, load
 
 
 def answers_with(
@@ -73,10 +72,47 @@ def answers_with(
     hook = places_of(lm)[layer].projection.register_forward_pre_hook(put)
     try:
         inputs = lm.tokenizer([text] * len(weights), return_tensors="pt").to(lm.device)
-        with torch.inference_mode():
-            logits = getattr(lm.model(**inputs), "logits", None)
+        return _probabilities(lm, inputs)
     finally:
         hook.remove()
+
+
+def leave_one_out(text: str, model: Any = "bert-mini-sentiment", *, device: str = "auto") -> np.ndarray:
+    """How far a classifier's answer moves when one token is masked, for each token.
+
+    Half the sum of the changes of all probabilities (the total variation distance): 0 if the answer stays, 1 if all
+    probability has gone elsewhere. Jain and Wallace 2019 (arXiv 1902.10186), section 4.1, compare attention weights
+    with such changes; they take the word out, here a mask stands in its place, so that all others keep theirs.
+
+    Args:
+        text, model, device: as for :func:`~llm_course.attention.capture.attend`; the model is a classifier that has a
+            mask token.
+
+    Returns:
+        float32 ``(tokens,)``, 0 for special tokens, which stay.
+
+    Raises:
+        WrongTask: the model is no classifier, or its tokenizer has no mask token.
+    """
+    lm = load(model, device)
+    found = attend(text, model=lm)
+    mask = lm.tokenizer.mask_token_id
+    if mask is None:
+        raise WrongTask(f"{lm.name} has no mask token. Take a model of BERT's kind, such as bert-mini-sentiment.")
+    places = [place for place, special in enumerate(found.special) if not special]
+    inputs = lm.tokenizer([text] * (1 + len(places)), return_tensors="pt").to(lm.device)
+    inputs["input_ids"][range(1, 1 + len(places)), places] = mask
+    answers = _probabilities(lm, inputs)
+    moved = np.zeros(len(found.columns), np.float32)
+    moved[places] = np.abs(answers[1:] - answers[0]).sum(axis=1) / 2
+    return moved
+
+
+def _probabilities(lm: LanguageModel, inputs: Any) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        logits = getattr(lm.model(**inputs), "logits", None)
     if logits is None or logits.dim() != 2:
         raise WrongTask(f"{lm.name} gives no classes. Take a classifier, such as bert-mini-sentiment.")
     return logits.float().softmax(-1).cpu().numpy()
