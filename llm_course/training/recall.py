@@ -24,7 +24,7 @@ NAMES, THINGS = 32, 8  # 0 is silence in both
 STEPS = 16  # facts in a row at most, in training
 PARAMETERS = 8_000  # of each model, as nearly as its width allows
 BATCH, BATCHES = 32, 600
-# Tried with one seed: 0.003 and 0.01 for attention, 0.003 to 0.02 for the GRU, 0.001 to 0.01 for the plain RNN.
+# Tried with one seed: 0.003 and 0.01 for attention, as many for the GRU, 0.001 to 0.01 for the plain RNN.
 RATES = {"attention": 0.01, "gru": 0.01, "rnn": 0.003}
 
 
