@@ -1,16 +1,19 @@
 """Read the attention weights of a model while it reads a text.
 
-Knows nothing about plots. The model is switched to the plain ("eager") attention for one pass, which hands
-out its weights, and back again, also after an error.
+Knows nothing about plots and measures. The model runs its own fast attention; queries and keys are recorded
+(:mod:`llm_course.attention.recording`), and the weights of a head are rebuilt each time they are asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from llm_course.attention.reading import Reading, Side, read
+from llm_course.attention.recording import Layer, Maps, quiet_model, run
 from llm_course.batching import number_in, texts_of
-from llm_course.errors import BadInput, BadOption, InputTooLong, WrongTask
+from llm_course.errors import BadInput, BadOption
 from llm_course.shelf.loading import LanguageModel, load
 
 if TYPE_CHECKING:
@@ -19,147 +22,277 @@ if TYPE_CHECKING:
 KINDS = ("encoder", "decoder", "cross")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attention:
-    """The attention weights of one text.
+    """The attention of one text: who looks at whom, in every layer and head. :func:`attend` makes it.
+
+    Weights are rebuilt at each access: softmax(:meth:`scale` · :meth:`query` · :meth:`key` + :meth:`bias`), the
+    scaled dot-product attention of Vaswani and others (2017). What is kept grows with the length of the text, what
+    :attr:`weights` gives with its square.
 
     Attributes:
-        rows: tokens that look (the queries); for cross-attention the token that is being written.
-        columns: tokens that are looked at (the keys).
-        weights: float32 array ``(layers, heads, rows, columns)``; every row sums to 1.
         kind: ``"encoder"`` (self), ``"decoder"`` (self, no look ahead) or ``"cross"`` (decoder to encoder).
         model: name of the model.
+        written: decoder models that generated: the index of the first generated token; else the number of rows.
     """
 
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    weights: np.ndarray = field(repr=False)
     kind: str
     model: str
+    written: int
+    _sides: dict[str, tuple[Side, Side]] = field(repr=False)
+    _maps: dict[str, Maps] = field(repr=False)
+
+    def __repr__(self) -> str:
+        def shown(tokens: tuple[str, ...]) -> str:
+            return repr(tokens) if len(tokens) <= 24 else f"({', '.join(map(repr, tokens[:24]))}, ... {len(tokens)})"
+
+        return (
+            f"Attention(rows={shown(self.rows)}, columns={shown(self.columns)}, kind={self.kind!r}, "
+            f"model={self.model!r}, layers={self.layers}, heads={self.heads})"
+        )
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Tokens that look (the queries); for cross-attention the token that is being written."""
+        return self._sides[self.kind][0].tokens
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Tokens that are looked at (the keys)."""
+        return self._sides[self.kind][1].tokens
+
+    @property
+    def special(self) -> tuple[bool, ...]:
+        """Per column: whether it is a special token, such as ``[CLS]``, ``</s>`` or ``<|endoftext|>``."""
+        return self._sides[self.kind][1].special
+
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """Per column: 0 for the first text, 1 for the second text of a pair."""
+        return self._sides[self.kind][1].segments
+
+    @property
+    def row_special(self) -> tuple[bool, ...]:
+        """Per row: whether it is a special token."""
+        return self._sides[self.kind][0].special
+
+    @property
+    def row_segments(self) -> tuple[int, ...]:
+        """Per row: 0 for the first text, 1 for the second text of a pair."""
+        return self._sides[self.kind][0].segments
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of attention of this run; :meth:`of` gives each."""
+        return tuple(kind for kind in KINDS if kind in self._maps)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether queries and keys were recorded; if not, the model's plain attention handed the weights out."""
+        return self._maps[self.kind].weights is None
 
     @property
     def layers(self) -> int:
-        """Number of layers."""
-        return self.weights.shape[0]
+        """Number of layers that have attention."""
+        maps = self._maps[self.kind]
+        return len(maps.layers) if maps.weights is None else maps.weights.shape[0]
 
     @property
     def heads(self) -> int:
-        """Number of heads in each layer."""
-        return self.weights.shape[1]
+        """Number of (query) heads in each layer."""
+        maps = self._maps[self.kind]
+        return maps.layers[0].heads if maps.weights is None else maps.weights.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of numbers kept for this text, all kinds together; what layers share is counted once."""
+        return sum(maps.nbytes for maps in self._maps.values())
+
+    def of(self, kind: str) -> Attention:
+        """Another kind of attention of the same run, for encoder-decoder models; this one for its own kind.
+
+        Raises:
+            BadOption: the run has no such kind.
+        """
+        if not isinstance(kind, str) or kind not in self.kinds:
+            raise BadOption(f"kind={kind!r} is not allowed: {self.model} has {', '.join(self.kinds)}.")
+        written = self.written if kind == self.kind else len(self._sides[kind][0].tokens)
+        return Attention(kind, self.model, written, self._sides, self._maps)
 
     def head(self, layer: int, head: int) -> np.ndarray:
-        """Weights ``(rows, columns)`` of one head, both counted from 0.
+        """Weights of one head, float32 ``(rows, columns)`` from 0 to 1; every row sums to 1.
+
+        Both are counted from 0. (A model with attention sinks, such as GPT-OSS, leaves a part of each row to them.)
 
         Raises:
             BadOption: there is no such layer or head.
         """
-        number_in("layer", layer, 0, self.layers - 1, int)
-        number_in("head", head, 0, self.heads - 1, int)
-        return self.weights[layer, head]
+        layer, head = self._checked(layer, head)
+        maps = self._maps[self.kind]
+        if maps.weights is not None:
+            return maps.weights[layer, head, : len(self.rows)].copy()
+        return maps.layers[layer].weights(head)[: len(self.rows)].numpy()
 
-    def mean(self, layer: int | None = None) -> np.ndarray:
-        """Weights ``(rows, columns)`` averaged over the heads of a layer, or over all layers.
+    def mean(self, layer: int | None = None, heads: Sequence[int] | None = None) -> np.ndarray:
+        """Weights averaged over heads, float32 ``(rows, columns)``; every row sums to 1.
+
+        Args:
+            layer: one layer, or ``None`` for all.
+            heads: the heads to average over in each layer, or ``None`` for all.
 
         Raises:
-            BadOption: there is no such layer.
+            BadOption: there is no such layer or head.
         """
-        if layer is not None:
-            number_in("layer", layer, 0, self.layers - 1, int)
-        return (self.weights if layer is None else self.weights[layer][None]).mean(axis=(0, 1))
+        import numpy as np
+
+        some = range(self.heads) if heads is None else heads
+        if isinstance(some, (str, bytes)) or not hasattr(some, "__len__") or not len(some):
+            raise BadOption(f"heads={heads!r} is not allowed: give a list of heads, or None for all.")
+        layers = range(self.layers) if layer is None else [layer]
+        total = np.zeros((len(self.rows), len(self.columns)), np.float32)
+        for one in layers:
+            for head in some:
+                total += self.head(one, head)
+        return total / (len(layers) * len(some))
+
+    @property
+    def weights(self) -> np.ndarray:
+        """All weights, float32 ``(layers, heads, rows, columns)``; every row sums to 1.
+
+        Built anew at each access, and quadratic in the length: ask once, or ask :meth:`head` for one head.
+        """
+        import numpy as np
+
+        found = np.empty((self.layers, self.heads, len(self.rows), len(self.columns)), np.float32)
+        for layer in range(self.layers):
+            for head in range(self.heads):
+                found[layer, head] = self.head(layer, head)
+        return found
+
+    def query(self, layer: int, head: int) -> np.ndarray | None:
+        """The queries of one head, float32 ``(rows, d)``; ``None`` if nothing was recorded."""
+        layer, head = self._checked(layer, head)
+        own = self._layer(layer)
+        return None if own is None else own.query[head, : len(self.rows)].float().numpy().copy()
+
+    def key(self, layer: int, head: int) -> np.ndarray | None:
+        """The keys of one head, float32 ``(columns, d)``; heads of a group share them. ``None`` if not recorded."""
+        layer, head = self._checked(layer, head)
+        own = self._layer(layer)
+        return None if own is None else own.key[own.group(head)].float().numpy().copy()
+
+    def value(self, layer: int, head: int) -> np.ndarray | None:
+        """The values of one head, float32 ``(columns, d_v)``; heads of a group share them. ``None`` if not recorded."""
+        layer, head = self._checked(layer, head)
+        own = self._layer(layer)
+        return None if own is None else own.value[own.group(head)].float().numpy().copy()
+
+    def scale(self, layer: int, head: int) -> float:
+        """What multiplies q · k before the softmax: 1/sqrt(d) as a rule, 1.0 for T5; NaN if nothing was recorded."""
+        layer, head = self._checked(layer, head)
+        own = self._layer(layer)
+        return float("nan") if own is None else own.scale
+
+    def bias(self, layer: int, head: int) -> np.ndarray | None:
+        """What is added to the scaled scores, float32 ``(rows, columns)``; masked pairs have -inf.
+
+        Position biases (T5), ALiBi (BLOOM), windows and causal masks. ``None`` if nothing is added, and if nothing
+        was recorded.
+        """
+        layer, head = self._checked(layer, head)
+        own = self._layer(layer)
+        found = None if own is None else own.bias(head)
+        return None if found is None else found[: len(self.rows)].numpy()
+
+    def bias_kind(self, layer: int, head: int) -> str:
+        """``"none"``: nothing is added to the scores; ``"causal"``: the plain causal mask alone; else ``"other"``.
+
+        ``"other"`` also if nothing was recorded, since then it is not known.
+        """
+        layer, head = self._checked(layer, head)
+        own = self._layer(layer)
+        return "other" if own is None or own.offset is not None else own.mask.kind
+
+    def _layer(self, layer: int) -> Layer | None:
+        maps = self._maps[self.kind]
+        return maps.layers[layer] if maps.weights is None else None
+
+    def _checked(self, layer: Any, head: Any) -> tuple[int, int]:
+        import numpy as np
+
+        layer, head = (int(one) if isinstance(one, np.integer) else one for one in (layer, head))
+        number_in("layer", layer, 0, self.layers - 1, int)
+        number_in("head", head, 0, self.heads - 1, int)
+        return layer, head
 
 
 def attend(
     text: str, pair: str | None = None, model: Any = "bert-mini", *, target: str | None = None,
-    kind: str | None = None, device: str = "auto",
+    kind: str | None = None, generate: int = 0, device: str = "auto",
 ) -> Attention:  # fmt: skip
-    """Attention weights of a model on a text.
+    """Attention of a model on a text.
 
     Args:
-        text: one text.
+        text: one text. A decoder model reads it as ``lc.generate`` does, others in their frame of special tokens.
         pair: a second text for encoders that read pairs (BERT).
         model: a shelf name, Hub id, folder or loaded model.
         target: what the decoder of an encoder-decoder model has written; ``None`` lets it write.
-        kind: for encoder-decoder models ``"encoder"``, ``"decoder"`` or ``"cross"`` (the default).
+        kind: for encoder-decoder models ``"encoder"``, ``"decoder"`` or ``"cross"`` (the default); the other kinds
+            are in the result, too: ``attention.of("encoder")``.
+        generate: for decoder models: how many tokens to append first, each the most probable one.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
     Raises:
         BadInput, BadOption, InputTooLong: the text or an option is not allowed.
-        WrongTask: the model hands out no attention weights.
+        WrongTask: the model has no attention weights.
     """
-    import torch
+    lm = checked(text, pair, model, target, kind, generate, device)
+    with quiet_model(lm.model):
+        reading = read(lm, text, pair, target, generate)
+        return attention_of(lm, reading, run(lm.model, reading.inputs, lm.name)[0], kind)
 
+
+def checked(
+    text: Any, pair: Any, model: Any, target: Any, kind: Any, generate: Any, device: str
+) -> LanguageModel:  # fmt: skip
+    """Check what :func:`attend` takes, and load the model."""
     for one, what in ((text, "text"), (pair, "second text"), (target, "target")):
         if (one is not None or what == "text") and not texts_of(one, what)[1]:
             raise BadInput(f"attend() takes one {what}, not a list.")
+    number_in("generate", generate, 0, 100_000, int)
     lm = load(model, device)
     both = lm.model.config.is_encoder_decoder
-    if pair is not None and both:
+    if pair is not None and (both or lm.model.can_generate()):
         raise BadOption(f"{lm.name} reads one text: leave pair out. Encoders such as bert-mini read pairs.")
     if target is not None and not both:
         raise BadOption(f"{lm.name} has no decoder beside its encoder: leave target out. marian-mini takes one.")
-    if kind is not None and (kind not in KINDS or not both):
+    if kind is not None and (not isinstance(kind, str) or kind not in KINDS or not both):
         raise BadOption(
             f"kind={kind!r} is not allowed: encoder-decoder models have {', '.join(KINDS)}; others one kind."
         )
-    args = (text,) if pair is None else (text, pair)
-    # A pair's second text is marked as such where the model has an embedding for it (BERT has, RoBERTa has not).
-    marks = pair is not None and getattr(lm.model.config, "type_vocab_size", 0) > 1
-    inputs = lm.tokenizer(*args, return_tensors="pt", return_token_type_ids=marks).to(lm.device)
-    count = inputs["input_ids"].shape[1]
-    if lm.window and count > lm.window:
-        raise InputTooLong(f"The text has {count} tokens, and {lm.name} reads at most {lm.window}. Shorten it.")
-    before = lm.model.config._attn_implementation
-    try:
-        lm.model.set_attn_implementation("eager")
-        with torch.inference_mode():
-            rows = columns = _pieces(lm, inputs["input_ids"][0])
-            if both:
-                written = _written(lm, inputs, target)
-                out = lm.model(**inputs, decoder_input_ids=written, output_attentions=True)
-                kind = kind or "cross"
-                wrote = _pieces(lm, written[0])
-                if kind == "cross":
-                    # The decoder looks from the place where it has read token t - 1 and is writing token t:
-                    # the rows are named after what is being written.
-                    wrote = wrote[1:]
-                rows, columns = {"encoder": (rows, rows), "decoder": (wrote, wrote), "cross": (wrote, columns)}[kind]
-                maps = getattr(
-                    out,
-                    {"encoder": "encoder_attentions", "decoder": "decoder_attentions"}.get(kind, "cross_attentions"),
-                )
-            else:
-                out = lm.model(**inputs, output_attentions=True)
-                maps, kind = out.attentions, _kind(lm)
-    finally:
-        lm.model.set_attn_implementation(before)
-    if not maps:
-        raise WrongTask(f"{lm.name} ({type(lm.model).__name__}) hands out no attention weights.")
-    weights = torch.stack([layer[0] for layer in maps]).float().cpu().numpy()[:, :, : len(rows)]
-    return Attention(rows, columns, weights, kind, lm.name)
-
-
-def _kind(lm: LanguageModel) -> str:
-    return "decoder" if lm.model.can_generate() else "encoder"
-
-
-def _pieces(lm: LanguageModel, ids: Any) -> tuple[str, ...]:
-    """The tokens as a reader wants to see them: special tokens by name, others as text."""
-    special = set(lm.tokenizer.all_special_ids)
-    names = lm.tokenizer.convert_ids_to_tokens(ids.tolist())
-    shown = [n if i in special else lm.tokenizer.decode([i]) or n for n, i in zip(names, ids.tolist(), strict=True)]
-    return tuple(shown)
-
-
-def _written(lm: LanguageModel, inputs: Any, target: str | None) -> Any:
-    """What the decoder reads, ``(1, tokens)``: the start token, then the target, given or generated."""
-    import torch
-
-    start = lm.model.config.decoder_start_token_id
-    if target is None:
-        room = min(2 * inputs["input_ids"].shape[1] + 20, (lm.window or 4096) - 1)
-        return lm.model.generate(**inputs, num_beams=4, do_sample=False, max_new_tokens=room, max_length=None)
-    ids = lm.tokenizer(text_target=target)["input_ids"]
-    if lm.window and len(ids) >= lm.window:
-        raise InputTooLong(
-            f"The target has {len(ids)} tokens, and {lm.name} writes at most {lm.window - 1}. Shorten it."
+    if generate and (both or not lm.model.can_generate()):
+        raise BadOption(
+            f"{lm.name} continues no text: leave generate out. "
+            + ("It writes its target by itself." if both else "Decoder models such as gpt-mini take it.")
         )
-    return torch.tensor([[start, *ids]], device=lm.device)
+    return lm
+
+
+def attention_of(lm: LanguageModel, reading: Reading, maps: dict[str, Maps], kind: str | None = None) -> Attention:
+    """The attention of one text from what was read and what was recorded."""
+    sides = dict(reading.sides)
+    if "self" in maps:
+        kind = "decoder" if lm.model.can_generate() or _looks_back_only(maps["self"]) else "encoder"
+        maps, sides = {kind: maps["self"]}, {kind: sides["self"]}
+    kind = kind or "cross"
+    written = reading.written if len(maps) == 1 else len(sides[kind][0].tokens)
+    return Attention(kind, lm.name, written, sides, maps)
+
+
+def _looks_back_only(maps: Maps) -> bool:
+    """Whether no row of any layer looks ahead: a decoder, whatever head it has (a classifier, say)."""
+    import numpy as np
+
+    if maps.weights is None:
+        return all(layer.mask.above == 0 for layer in maps.layers)
+    return maps.weights.shape[-1] > 1 and not np.triu(maps.weights, 1).any()

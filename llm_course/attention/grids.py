@@ -1,0 +1,108 @@
+"""All heads of a model in one picture: a thumbnail for each, on one scale.
+
+Knows nothing about models: it draws what :mod:`llm_course.attention.capture` read, one head at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llm_course.attention.drawing import MAP, PLAIN, SHARE, pooled, set_title, spoken
+from llm_course.attention.measures import MEASURES, measure, measure_all, measure_name
+from llm_course.errors import BadInput
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS = 64  # rows and columns of a thumbnail
+INCHES = 0.98  # of a thumbnail with its gap, where there are many
+FILLS = 0.84  # part of that which the thumbnail takes; the rest is gap and title
+NAMED = ("diagonal", "previous token", "next token", "first token", "separators", "same token", "induction")
+
+
+def head_grid(attention: Any, *, measure: str | None = None, title: str | None = None) -> Figure:
+    """A thumbnail of every head: layers from top to bottom, heads from left to right, one scale for all.
+
+    Above each stands its name: "L2 H5" is layer 2, head 5, counted from 0. In a thumbnail rows look and columns are
+    looked at, as in a heat map; of a long text a dot is the largest weight of a block. The scale goes with the square
+    root of the weight, so that small ones are seen.
+
+    Args:
+        attention: an ``Attention``.
+        measure: a measure to write above each head, see :data:`llm_course.attention.measures.MEASURES`.
+        title: the figure's title, plain text; one is made if there is none.
+
+    Returns:
+        A matplotlib figure that no window shows by itself. ``figure.alt`` says which heads do what.
+
+    Raises:
+        BadOption, BadInput: no such measure, or it does not fit the attention or the text.
+    """
+    from matplotlib.colors import PowerNorm
+    from matplotlib.figure import Figure
+
+    if not hasattr(attention, "layers"):
+        raise BadInput(f"head_grid() takes an Attention, not {type(attention).__name__}: lc.attend(text).")
+    layers, heads = attention.layers, attention.heads
+    name = None if measure is None else measure_name(measure)
+    values = None if name is None else _measured(attention, name)
+    thumbs = [[pooled(attention.head(layer, head), DOTS) for head in range(heads)] for layer in range(layers)]
+    largest = max(max(float(one.max()) for one in row) for row in thumbs)
+    norm = PowerNorm(0.5, vmin=0, vmax=max(largest, 1e-9))
+    inches = max(INCHES, min(5 / max(layers, heads), 2.4 / min(layers, heads)))
+    wide, high = heads * inches, layers * inches
+    figure = Figure(figsize=(wide + 1.7, high + 1.3), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    for layer, row in enumerate(thumbs):
+        for head, one in enumerate(row):
+            place = (head, head + FILLS, layer + FILLS, layer)
+            image = axes.imshow(one, cmap=MAP, norm=norm, extent=place, interpolation="nearest", aspect="auto")
+            short = f"L{layer} H{head}" + ("" if values is None else f": {values[layer, head]:.2f}")
+            axes.text(head + FILLS / 2, layer - 0.02, short, fontsize=7.5, ha="center", va="bottom", **PLAIN)
+    axes.set_xlim(-0.04, heads - 1 + FILLS + 0.04)
+    axes.set_ylim(layers - 1 + FILLS + 0.03, -0.18)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xticks([h + FILLS / 2 for h in range(heads)], [str(h) for h in range(heads)])
+    axes.set_yticks([layer + FILLS / 2 for layer in range(layers)], [str(layer) for layer in range(layers)])
+    axes.set_xlabel("head (number)")
+    axes.set_ylabel("layer (number)")
+    shown = "" if name is None else f"; {name} ({MEASURES[name].unit})"
+    title = title or f"{attention.model}: {attention.kind} attention, all heads{shown}"
+    set_title(axes, title, wide + 0.8)
+    figure.colorbar(image, fraction=0.6 / (wide + 1.7), pad=0.02, aspect=30).set_label(
+        f"{SHARE},\nsquare-root scale", fontsize=9
+    )
+    told = _ranked(values, name) if values is not None and name is not None else _told(attention)
+    figure.alt = (  # type: ignore[attr-defined]
+        f"Grid of thumbnails, {layers} layers by {heads} heads, one scale from 0 to {largest:.2f}: {spoken(title)}. "
+        f"{told}"
+    )
+    return figure
+
+
+def _measured(attention: Any, name: str) -> np.ndarray:
+    return measure(attention, name)
+
+
+def _ranked(values: np.ndarray, name: str) -> str:
+    flat = values.ravel()
+    order = [int(k) for k in np.argsort(-flat, kind="stable")[:5] if not np.isnan(flat[k])]
+    best = "; ".join(f"layer {k // values.shape[1]} head {k % values.shape[1]} {flat[k]:.2f}" for k in order)
+    return f"Highest {name}: {best}."
+
+
+def _told(attention: Any) -> str:
+    """Which heads put more than half of their weight on one kind of place."""
+    found = []
+    for name, values in measure_all(attention, NAMED).items():
+        places = [(int(a), int(b)) for a, b in zip(*np.nonzero(np.nan_to_num(values) > 0.5), strict=True)]
+        if places:
+            names = ", ".join(f"layer {a} head {b}" for a, b in places[:8])
+            more = f" and {len(places) - 8} more" if len(places) > 8 else ""
+            found.append(f"{name}: {names}{more}")
+    if not found:
+        return "No head puts more than half of its weight on one kind of place."
+    return f"Heads that put more than half of their weight on one kind of place. {'; '.join(found)}."

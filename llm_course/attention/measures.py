@@ -1,0 +1,343 @@
+"""What a head does, in one number: where its weights go, and how widely they spread.
+
+Knows nothing about models, capture or pictures. It reads any object with the names of
+:class:`llm_course.attention.capture.Attention`, one head at a time: the weights of two heads are never in memory at
+once, so a text of thousands of tokens can be measured.
+
+Every measure is a mean over rows (tokens that look), and every row counts alike. A row counts only where the head has
+a choice and can do what is measured: it sees at least two columns, and among them the columns in question. So the
+first token of a decoder, which sees itself alone, raises no head's score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from llm_course.errors import BadInput, BadOption
+
+MASKED = -3e4  # a bias below this forbids a column: -inf, or the least number of float16 or float32
+UNREADABLE = "\ufffd"  # shown for a token that is part of a character: which part, the text does not say
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What can be asked of a head.
+
+    Attributes:
+        name: as :func:`measure` and ``find`` take it.
+        unit: ``"bits"``, ``"tokens"`` or ``"share"``.
+        asks: the question that the number answers, in a sentence.
+        kinds: the kinds of attention that can be asked.
+    """
+
+    name: str
+    unit: str
+    asks: str
+    kinds: tuple[str, ...] = ("encoder", "decoder", "cross")
+
+
+SELF = ("encoder", "decoder")
+MEASURES: Mapping[str, Measure] = {
+    one.name: one
+    for one in (
+        Measure("entropy", "bits", "How widely are the weights of a token spread?"),
+        Measure("normalized entropy", "share", "How widely, as a share of the widest that is possible?"),
+        Measure("mean distance", "tokens", "How far away is what a token looks at?", SELF),
+        Measure("diagonal", "share", "How much of its weight does a token keep for itself?", SELF),
+        Measure("previous token", "share", "How much goes to the token just before?", SELF),
+        Measure("next token", "share", "How much goes to the token just after?", ("encoder",)),
+        Measure("first token", "share", "How much goes to the first token?"),
+        Measure("separators", "share", "How much goes to special tokens other than the first token?"),
+        Measure("special tokens", "share", "How much goes to special tokens?"),
+        Measure("induction", "share", "How much goes to the token after an earlier copy of the token?", SELF),
+        Measure("same token", "share", "How much goes to earlier copies of the token?", SELF),
+    )
+}
+_ALSO = {
+    "distance": "mean distance", "self": "diagonal", "previous": "previous token", "next": "next token",
+    "first": "first token", "separator": "separators", "special": "special tokens", "duplicate token": "same token",
+    "relative entropy": "normalized entropy", "normalised entropy": "normalized entropy",
+}  # fmt: skip
+
+
+# --- the measures, one head or many ---------------------------------------------------------------------------------
+
+
+def entropy(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """Mean entropy of the rows, in bits: 0 if each row looks at one column, ``log2(columns)`` if at all alike.
+
+    Clark and others 2019, "What does BERT look at?" (arXiv 1906.04341), section 3.3. A decoder's row ``i`` sees
+    ``i + 1`` columns, so the entropy of a decoder's head grows with the text; :func:`normalized_entropy` does not.
+
+    Args:
+        weights: ``(..., rows, columns)``; every row sums to 1.
+        visible: bool ``(rows, columns)``, which columns a row may look at; ``None`` for all.
+
+    Returns:
+        ``(...)``, from 0 to ``log2(columns)``; NaN if no row has a choice.
+    """
+    sees = _View.plain(weights, visible)
+    return _over(row_entropy(weights), sees.choice)
+
+
+def normalized_entropy(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """Mean over rows of entropy divided by ``log2`` of the columns that the row sees: 0 for one column, 1 for all.
+
+    Divided by what the row *sees*, not by the length of the text: so early and late tokens of a decoder, windows and
+    texts of different lengths can be compared. Arguments as for :func:`entropy`.
+
+    Returns:
+        ``(...)``, from 0 to 1; NaN if no row has a choice.
+    """
+    sees = _View.plain(weights, visible)
+    return _over(row_entropy(weights) / sees.widest, sees.choice)
+
+
+def row_entropy(weights: np.ndarray) -> np.ndarray:
+    """Entropy of each row in bits: ``(..., rows, columns)`` to ``(..., rows)``; 0 times log 0 is 0."""
+    weights = np.asarray(weights)
+    logs = np.log2(np.where(weights > 0, weights, 1))
+    return -np.einsum("...ij,...ij->...i", weights, logs)
+
+
+def mean_distance(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """Mean distance in tokens between the one who looks and what it looks at, each column by its weight.
+
+    Vig and Belinkov 2019, "Analyzing the structure of attention in a transformer language model" (arXiv 1906.04284).
+    For self-attention only: rows and columns are the same tokens. Arguments as for :func:`entropy`.
+
+    Returns:
+        ``(...)``, from 0 to ``columns - 1``; NaN if no row has a choice.
+    """
+    sees = _View.plain(weights, visible)
+    return _over(np.einsum("...ij,ij->...i", weights, sees.steps), sees.choice)
+
+
+def share(weights: np.ndarray, target: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """Mean over rows of the weight that goes to the target columns; rows without a target do not count.
+
+    All measures of the unit "share" but :func:`normalized_entropy` are this, with the targets of :func:`targets`.
+
+    Args:
+        weights: ``(..., rows, columns)``; every row sums to 1.
+        target: bool ``(rows, columns)``, the columns in question.
+        visible: bool ``(rows, columns)``, which columns a row may look at; ``None`` for all.
+
+    Returns:
+        ``(...)``, from 0 to 1; NaN if no row counts.
+    """
+    target = np.asarray(target, dtype=bool)
+    if target.shape != np.shape(weights)[-2:]:
+        raise BadInput(f"target has the shape {target.shape}, the weights {np.shape(weights)}: they must agree.")
+    return _View.plain(weights, visible).share(np.asarray(weights), np.nonzero(target))
+
+
+def targets(
+    name: str, rows: int, *, tokens: Iterable[str] = (), special: Iterable[bool] = (), columns: int | None = None
+) -> np.ndarray:
+    """The columns that a measure asks about: bool ``(rows, columns)``.
+
+    - ``"diagonal"``: the token itself. ``"previous token"``, ``"next token"``: one before, one after (Clark and
+      others 2019, arXiv 1906.04341, section 3.1).
+    - ``"first token"``: column 0, in self-attention for every row but the first, whose own token it is. Much weight
+      rests there when a head finds nothing (Xiao and others 2023, arXiv 2309.17453: "attention sink").
+    - ``"separators"``, ``"special tokens"``: columns marked in ``special``, without and with the first column
+      (Clark and others 2019, section 3.2).
+    - ``"induction"``: the token after each earlier copy of the row's token, but not the row itself (Olsson and others
+      2022, arXiv 2209.11895). Meant for texts that repeat: such a head can continue "A B ... A" with "B".
+    - ``"same token"``: each earlier copy of the row's token (Wang and others 2022, arXiv 2211.00593: "duplicate
+      token heads").
+
+    Copies are tokens of the same text that are not special; a token shown as U+FFFD is no copy of another.
+
+    Args:
+        name: of a measure.
+        rows: how many tokens look.
+        tokens: their texts, to find copies.
+        special: per column, whether it is a special token.
+        columns: for cross-attention, how many tokens are looked at; ``None``: rows and columns are the same tokens.
+
+    Raises:
+        BadOption: the measure has no targets; the message lists those that have.
+    """
+    own, columns = columns is None, rows if columns is None else columns
+    marks, pieces = np.zeros(columns, dtype=bool), list(tokens)
+    given = np.array(list(special), dtype=bool)
+    marks[: len(given)] = given
+    found = np.zeros((rows, columns), dtype=bool)
+    steps = {"diagonal": 0, "previous token": -1, "next token": 1}
+    if name in steps:
+        return np.eye(rows, columns, steps[name], dtype=bool)
+    if name == "first token":
+        found[1 if own else 0 :, 0] = True
+    elif name in ("separators", "special tokens"):
+        found[:, marks] = True
+        found[:, 0] &= name == "special tokens"
+    elif name in ("induction", "same token"):
+        places: dict[str, list[int]] = {}
+        for i, piece in enumerate(pieces[:rows]):
+            if marks[i] or UNREADABLE in piece:
+                continue
+            for j in places.setdefault(piece, []):
+                found[i, j + (name == "induction")] = True
+            places[piece].append(i)
+        if name == "induction":
+            np.fill_diagonal(found, False)  # "the the": the token after the first is the second itself
+    else:
+        have = [one.name for one in MEASURES.values() if one.unit == "share" and "entropy" not in one.name]
+        raise BadOption(f"There are no target columns for {name!r}. There are some for: {', '.join(have)}.")
+    return found
+
+
+# --- a whole recording ----------------------------------------------------------------------------------------------
+
+
+def measure(attention: Any, name: str) -> np.ndarray:
+    """One measure of every head: float32 ``(layers, heads)``; see :data:`MEASURES` for names, units and questions.
+
+    NaN where a head can look at no column in question (a window that never reaches the first token).
+
+    Raises:
+        BadOption: there is no such measure (the message lists them), or it does not fit this kind of attention.
+        BadInput: the text has nothing to measure: no token twice for induction, no separators.
+    """
+    name = measure_name(name)
+    if reason := _unfit(attention, name):
+        raise (BadOption if attention.kind not in MEASURES[name].kinds else BadInput)(reason)
+    return measure_all(attention, [name])[name]
+
+
+def measure_all(attention: Any, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Several measures in one pass over the heads: name to float32 ``(layers, heads)``, as :func:`measure`.
+
+    Args:
+        attention: an ``Attention``.
+        names: which ones; ``None`` for all. Those that do not fit the attention or the text are left out.
+    """
+    wanted = [measure_name(name) for name in (MEASURES if names is None else names)]
+    wanted = [name for name in wanted if not _unfit(attention, name)]
+    found = {name: np.full((attention.layers, attention.heads), np.nan, np.float32) for name in wanted}
+    where = {name: np.nonzero(_targets(attention, name)) for name in wanted if name not in _SPREAD}
+    view: _View | None = None
+    for layer in range(attention.layers):
+        for head in range(attention.heads):
+            weights, sees = attention.head(layer, head), visible(attention, layer, head)
+            if view is None or not np.array_equal(view.visible, sees):  # as a rule one view serves all heads
+                view = _View(sees)
+            bits = row_entropy(weights) if {"entropy", "normalized entropy"} & set(wanted) else None
+            for name in wanted:
+                value = _SPREAD[name](weights, view, bits) if name in _SPREAD else view.share(weights, where[name])
+                found[name][layer, head] = value
+    return found
+
+
+def measure_name(name: str) -> str:
+    """The name of a measure as :data:`MEASURES` has it: capitals, ``_``, ``-`` and some other names are forgiven.
+
+    Raises:
+        BadOption: there is no such measure; the message lists all, the nearest first.
+    """
+    plain = " ".join(name.lower().replace("_", " ").replace("-", " ").split()) if isinstance(name, str) else ""
+    plain = _ALSO.get(plain, plain)
+    if plain in MEASURES:
+        return plain
+    near = get_close_matches(plain, MEASURES, 1, 0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise BadOption(f"There is no measure {name!r}.{hint} There are: {', '.join(MEASURES)}.")
+
+
+def measure_names(attention: Any) -> tuple[str, ...]:
+    """The measures that fit this attention and its text, in the order of :data:`MEASURES`."""
+    return tuple(name for name in MEASURES if not _unfit(attention, name))
+
+
+def visible(attention: Any, layer: int, head: int) -> np.ndarray:
+    """Which columns each row of a head may look at: bool ``(rows, columns)``.
+
+    Taken from the recorded bias (masks, windows); without one, a decoder sees what is not later, others see all.
+    """
+    rows, columns = len(attention.rows), len(attention.columns)
+    mask = attention.bias_kind(layer, head) if attention.recorded else "none"
+    bias = attention.bias(layer, head) if mask == "other" else None
+    if bias is not None:
+        return np.broadcast_to(bias > MASKED, (rows, columns))
+    if mask == "causal" or attention.kind == "decoder":
+        return np.tri(rows, columns, dtype=bool)
+    return np.ones((rows, columns), dtype=bool)
+
+
+class _View:
+    """What follows from the columns that rows can see, worked out once for all heads that see the same."""
+
+    def __init__(self, visible: np.ndarray) -> None:
+        self.visible = visible
+        seen = visible.sum(axis=1)
+        self.choice = seen > 1
+        self.widest = np.log2(np.maximum(seen, 2)).astype(np.float32)
+        self._steps: np.ndarray | None = None
+
+    @classmethod
+    def plain(cls, weights: np.ndarray, visible: np.ndarray | None) -> _View:
+        shape = np.shape(weights)[-2:]
+        if len(shape) < 2:
+            raise BadInput(f"Weights have the shape (..., rows, columns), not {np.shape(weights)}.")
+        if visible is not None and np.shape(visible) != shape:
+            raise BadInput(f"visible has the shape {np.shape(visible)}; the weights have {shape} rows and columns.")
+        return cls(np.ones(shape, dtype=bool) if visible is None else np.asarray(visible, dtype=bool))
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Distance in tokens between row and column."""
+        if self._steps is None:
+            rows, columns = self.visible.shape
+            self._steps = np.abs(np.arange(rows)[:, None] - np.arange(columns)).astype(np.float32)
+        return self._steps
+
+    def share(self, weights: np.ndarray, target: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Mean weight on target cells, given as row and column numbers, over the rows that can see one."""
+        rows, columns = target
+        seen = self.visible[rows, columns] & self.choice[rows]
+        rows, columns = rows[seen], columns[seen]
+        counted = np.unique(rows).size
+        return weights[..., rows, columns].sum(axis=-1, dtype=np.float64) / (counted or np.nan)
+
+
+def _over(rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Mean of ``(..., rows)`` over the rows that count."""
+    return rows[..., counted].mean(axis=-1, dtype=np.float64) if counted.any() else np.full(rows.shape[:-1], np.nan)
+
+
+_SPREAD: dict[str, Callable[[np.ndarray, _View, Any], np.ndarray]] = {
+    "entropy": lambda weights, view, bits: _over(bits, view.choice),
+    "normalized entropy": lambda weights, view, bits: _over(bits / view.widest, view.choice),
+    "mean distance": lambda weights, view, bits: _over(np.einsum("ij,ij->i", weights, view.steps), view.choice),
+}
+
+
+def _targets(attention: Any, name: str) -> np.ndarray:
+    columns = len(attention.columns) if attention.kind == "cross" else None
+    return targets(name, len(attention.rows), tokens=attention.rows, special=attention.special, columns=columns)
+
+
+def _unfit(attention: Any, name: str) -> str:
+    """Why a measure does not fit an attention, as a sentence or two; empty if it does."""
+    fits = MEASURES[name].kinds
+    if attention.kind not in fits:
+        why = {"cross": "rows and columns are different texts", "decoder": "a decoder does not look ahead"}
+        can = ", ".join(one.name for one in MEASURES.values() if attention.kind in one.kinds)
+        return f"{name!r} does not fit {attention.kind} attention: {why[attention.kind]}. These do: {can}."
+    if len(attention.columns) < 2:
+        return f"The text has one token, so no head has a choice, and {name!r} says nothing. Give a longer text."
+    if name not in _SPREAD and not _targets(attention, name).any():
+        if name in ("induction", "same token"):
+            return (
+                f"No token of this text comes back{' early enough' if name == 'induction' else ''}, so {name!r} has "
+                "nothing to look for. Give a text that repeats itself, for instance one sentence twice."
+            )
+        return f"This text has no {name}, so there is nothing to measure. bert-mini adds [CLS] and [SEP]."
+    return ""

@@ -1,0 +1,122 @@
+"""The explorer as one HTML page that needs nothing else: no server, no network, no kernel.
+
+Knows nothing about models or notebooks: it puts the blocks of ``payload.py`` between ``explorer.js`` and
+``explorer.css``. Blocks come in the order in which they are shown, so that the first picture is painted while the rest
+is still being read.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_course.attention import payload
+from llm_course.attention.payload import Part
+
+if TYPE_CHECKING:
+    from llm_course.attention.capture import Attention
+
+HERE = Path(__file__).parent
+PAGE_THUMBNAILS = 600_000  # bytes of a saved page's overview
+OUTPUT_WHOLE = 200_000  # a notebook's output carries every head if these take no more bytes than this
+OUTPUT_THUMBNAILS = 60_000  # else it carries a coarse overview and the head that is shown first
+# The page may run what it contains and nothing else: even a fault in it could ask nothing of the network.
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+
+
+@cache
+def source(name: str) -> str:
+    """``explorer.js`` or ``explorer.css``."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def pieces(
+    parts: list[list[Part]],
+    labels: list[str],
+    *,
+    view: dict[str, Any] | None = None,
+    title: str = "Attention explorer",
+    only: tuple[int, int] | None = None,
+    thumbnails: int = PAGE_THUMBNAILS,
+) -> Iterator[str]:
+    """The page, piece by piece; joined they are the HTML.
+
+    Args:
+        parts: for each side its kinds of attention.
+        labels: the sides' names.
+        view: what the page shows first, as the explorer's ``view``.
+        title: the page's title.
+        only: layer and head; every other head is left out, and so is rollout.
+        thumbnails: the most bytes that one overview takes.
+    """
+    spec: dict[str, Any] = {"view": view or {}, "sides": []}
+    first: list[str] = []
+    for label, side in zip(labels, parts, strict=True):
+        described = []
+        for part in side:
+            facts, images = part.facts(thumbnails)
+            described.append(facts if only is None else facts | {"rollout": False})
+            first += [_block(f"{part.name}.thumbnails", images), _block(f"{part.name}.measures", part.seen.numbers())]
+        spec["sides"].append({"label": label, "kinds": described})
+    yield (
+        f'<!doctype html>\n<html lang="en" class="lcx-page"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+        f"<style>\n{source('explorer.css')}</style></head><body>"
+        f"<div data-explorer><noscript>This page draws with JavaScript, which is switched off here.</noscript></div>\n"
+        f'<script type="application/json" data-block="spec">{payload.to_json(spec)}</script>\n'
+    )
+    yield from first
+    # "async" starts a module that stands in the page at once, not only when all heads have been read.
+    yield f'<script type="module" async>\n{source("explorer.js")}\nstartPage(document);\n</script>\n'
+    for part in (part for side in parts for part in side):
+        for layer in range(part.attention.layers):
+            head = None if only is None else only[1] if layer == only[0] else -1
+            data = payload.encode_layer(part.attention, layer, head)
+            yield _block(f"{part.name}.layer.{layer}", payload.compress(data, numbers=part.attention.recorded))
+        if part.seen.rollout is not None and only is None:
+            yield _block(f"{part.name}.rollout", payload.compress(payload.encode_weights(part.seen.rollout)))
+    yield "</body></html>\n"
+
+
+def output(
+    parts: list[list[Part]], labels: list[str], *, view: dict[str, Any], picture: str = "", alt: str = ""
+) -> str:
+    """The page as a notebook's ``text/html``: in a frame of its own, so that its style and script stay inside.
+
+    The frame is sandboxed: the page runs, but reaches neither the notebook nor its cookies. In a notebook that is not
+    trusted JupyterLab takes the frame's content and the attribute "hidden" away; what remains is the picture.
+    Of a long text it carries a coarse overview and the one head that is shown first.
+
+    Args:
+        parts, labels, view: as for :func:`pieces`.
+        picture: a PNG in base64; left out if empty.
+        alt: what the picture shows, in words.
+    """
+    size = sum(_bytes_of(part.attention) for side in parts for part in side)
+    only = None if size <= OUTPUT_WHOLE else (int(view.get("layer") or 0), int(view.get("head") or 0))
+    room = PAGE_THUMBNAILS if only is None else OUTPUT_THUMBNAILS
+    html = "".join(pieces(parts, labels, view=view, only=only, thumbnails=room))
+    inside = html.replace("&", "&amp;").replace("'", "&#39;")
+    image = f'<img hidden src="data:image/png;base64,{picture}" alt="{escape(alt)}">' if picture else ""
+    return (
+        f'<iframe title="Attention explorer" sandbox="allow-scripts allow-downloads" loading="lazy" '
+        f"style=\"width:100%;height:900px;border:0\" srcdoc='{inside}'></iframe>{image}"
+    )
+
+
+def _bytes_of(attention: Attention) -> int:
+    """About what all heads of it take: a byte for each number of queries and keys, or for each weight."""
+    query = attention.query(0, 0) if attention.recorded else None
+    rows, columns = len(attention.rows), len(attention.columns)
+    each = rows * columns if query is None else (rows + columns) * query.shape[1]
+    return attention.layers * attention.heads * each
+
+
+def _block(name: str, data: bytes) -> str:
+    text = base64.b64encode(data).decode("ascii")
+    return f'<script type="application/octet-stream" data-block="{escape(name)}">{text}</script>\n'

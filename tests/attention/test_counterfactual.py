@@ -1,0 +1,71 @@
+"""Answers with other weights: the model's own give its own answer, others those of a model that computes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import llm_course as lc
+import tiny_models
+from llm_course.attention.counterfactual import answers_with
+from llm_course.errors import BadInput, BadOption, WrongTask
+from llm_course.shelf.loading import load
+
+TEXT = "The cat sat on the mat."
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert", "roberta", "modernbert"])
+def test_its_own_weights_give_its_own_answer(name: str) -> None:
+    lm = load(tiny_models.folder(name))
+    inputs = lm.tokenizer(TEXT, return_tensors="pt")
+    with torch.no_grad():
+        own = lm.model(**inputs).logits.softmax(-1).numpy()
+    found = lc.attend(TEXT, model=lm)
+    for layer, row in ((None, 0), (0, 3)):
+        weights = found.weights[-1 if layer is None else layer][:, row]
+        assert np.allclose(answers_with(weights[None], TEXT, lm, layer=layer, row=row), own, atol=1e-5)
+
+
+def test_uniform_weights_are_what_queries_of_zero_give() -> None:
+    """A head whose queries are zero looks at all alike: the model itself says what the answer then is."""
+    import copy
+
+    lm = load(tiny_models.folder("bert"))
+    count = len(lc.attend(TEXT, model=lm).columns)
+    changed = copy.deepcopy(lm.model)
+    query = changed.bert.encoder.layer[1].attention.self.query
+    with torch.no_grad():
+        query.weight.zero_()
+        query.bias.zero_()
+        wanted = changed(**lm.tokenizer(TEXT, return_tensors="pt")).logits.softmax(-1).numpy()
+    found = answers_with(np.full((2, 2, count), 1 / count), TEXT, lm)
+    assert found.shape == (2, 3) and np.allclose(found, wanted, atol=1e-5), "in the last layer row 0 is all that counts"
+    own = answers_with(lc.attend(TEXT, model=lm).weights[1][:, 0][None], TEXT, lm)
+    assert np.abs(own - wanted).max() > 1e-3
+
+
+def test_each_try_stands_for_itself_and_the_model_is_left_alone() -> None:
+    lm = load(tiny_models.folder("bert"))
+    count = len(lc.attend(TEXT, model=lm).columns)
+    tries = np.random.default_rng(0).dirichlet(np.ones(count), size=(3, 2))
+    together = answers_with(tries, TEXT, lm)
+    for one, found in zip(tries, together, strict=True):
+        assert np.allclose(answers_with(one[None], TEXT, lm)[0], found, atol=1e-6)
+    assert not any(part._forward_pre_hooks for part in lm.model.modules())
+
+
+def test_what_cannot_be() -> None:
+    lm = load(tiny_models.folder("bert"))
+    count = len(lc.attend(TEXT, model=lm).columns)
+    even = np.full((1, 2, count), 1 / count)
+    for wrong in (even[0], even[:, :1], even[..., 1:], even * np.nan):
+        with pytest.raises(BadInput, match="weights must be"):
+            answers_with(wrong, TEXT, lm)
+    with pytest.raises(BadOption, match="layer=2"):
+        answers_with(even, TEXT, lm, layer=2)
+    with pytest.raises(BadOption, match="row="):
+        answers_with(even, TEXT, lm, row=count)
+    masked = load(tiny_models.folder("bert-masked"))
+    with pytest.raises(WrongTask, match="no classes"):
+        answers_with(even, TEXT, masked)

@@ -1,0 +1,310 @@
+"""The explorer in Python: what a notebook gets, what a saved page contains, how the kernel answers.
+
+Knows nothing about how it looks; ``tests/browser/test_explorer.py`` runs it.
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import re
+import struct
+import subprocess
+import sys
+import tracemalloc
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_attention import MadeUp
+
+from llm_course.attention import explorer, page, payload
+from llm_course.attention.explorer import WIDGET_VIEW, explore, save_html
+from llm_course.errors import BadInput, BadOption
+
+HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror='alert(1)'>", "\u202eevil", "\x00\x1b", "$x$", ""]
+
+
+def blocks(html: str) -> dict[str, str]:
+    """A page's blocks by name, as an HTML parser sees them."""
+
+    class Parser(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.found: dict[str, str] = {}
+            self.name: str | None = None
+
+        def handle_starttag(self, tag: str, attrs: Any) -> None:
+            self.name = dict(attrs).get("data-block") or ("code" if tag == "script" else None)
+            if self.name:
+                self.found[self.name] = ""
+
+        def handle_endtag(self, tag: str) -> None:
+            self.name = None
+
+        def handle_data(self, data: str) -> None:
+            if self.name:
+                self.found[self.name] += data
+
+    parser = Parser()
+    parser.feed(html)
+    return parser.found
+
+
+def inside(output: str) -> str:
+    """The page within an output's frame."""
+    found: list[str] = []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: Any) -> None:
+            if tag == "iframe":
+                found.append(dict(attrs)["srcdoc"])
+
+    Parser().feed(output)
+    assert len(found) == 1
+    return found[0]
+
+
+class Widget:
+    """A stand-in for the widget: it keeps what is set and sent."""
+
+    def __init__(self, **given: Any) -> None:
+        self.__dict__.update(given, sent=[], model_id="m", callback=None)
+
+    def on_msg(self, callback: Any) -> None:
+        self.callback = callback
+
+    def send(self, message: dict[str, Any], buffers: Any = ()) -> None:
+        self.sent.append((message, list(buffers)))
+
+    def hold_sync(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer, "_in_kernel", lambda: True)
+    monkeypatch.setattr(explorer, "_widget_class", lambda: Widget)
+
+
+def test_the_bundle_holds_page_picture_and_a_stable_text() -> None:
+    bundle = explore(MadeUp(["a", "b", "c"]))._repr_mimebundle_()
+    assert bundle["text/plain"] == "Explorer(made-up, encoder, 2 layers x 3 heads, 3 x 3 tokens)"
+    assert base64.b64decode(bundle["image/png"])[:4] == b"\x89PNG"
+    assert set(bundle) == {"text/plain", "text/html", "image/png"}, "no kernel here, so no widget"
+    assert bundle == explore(MadeUp(["a", "b", "c"]))._repr_mimebundle_(), "the same on every run"
+
+
+def test_in_a_kernel_the_widget_comes_first(live: None) -> None:
+    shown = explore(MadeUp(4))
+    bundle = shown._repr_mimebundle_()
+    assert bundle[WIDGET_VIEW]["model_id"] == "m" and bundle[WIDGET_VIEW]["explorer"] == shown.widget().key
+    assert shown.widget() is shown.widget()
+
+
+def test_without_anywidget_page_and_picture_are_shown(live: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ImportError("No module named 'anywidget'")
+
+    monkeypatch.setattr(explorer, "_widget_class", missing)
+    assert set(explore(MadeUp(4))._repr_mimebundle_()) == {"text/plain", "text/html", "image/png"}
+
+
+def test_the_output_is_a_frame_that_reaches_nothing_outside() -> None:
+    html = explore(MadeUp(4))._repr_mimebundle_()["text/html"]
+    assert 'sandbox="allow-scripts allow-downloads"' in html and "allow-same-origin" not in html
+    assert re.search(r'<img hidden src="data:image/png;base64,\w', html), "what is left where frames are taken out"
+    assert "default-src 'none'" in inside(html)
+    assert "//" not in re.sub(r"http://www\.w3\.org/2000/svg", "", "".join(re.findall(r"https?://\S+", html)))
+
+
+def test_hostile_tokens_stay_inside_the_payload(tmp_path: Path) -> None:
+    shown = explore(MadeUp(HOSTILE, model="</title><script>alert(1)</script>"))
+    for html in (
+        shown.save_html(tmp_path / "a.html").read_text("utf-8"),
+        inside(shown._repr_mimebundle_()["text/html"]),
+    ):
+        found = blocks(html)
+        assert json.loads(found["spec"])["sides"][0]["kinds"][0]["rows"] == HOSTILE
+        assert html.count("<script") == html.count("</script>") == len(found)
+        assert "alert(1)</script>" not in html
+
+
+def test_a_page_carries_all_kinds_and_heads(tmp_path: Path) -> None:
+    attention = MadeUp.translation(["Hello", "you"], ["Bonjour", "toi", "</s>"])
+    found = blocks(save_html(attention, tmp_path / "page.html").read_text("utf-8"))
+    kinds = json.loads(found["spec"])["sides"][0]["kinds"]
+    assert [kind["kind"] for kind in kinds] == ["cross", "encoder", "decoder"], "the one asked for comes first"
+    assert kinds[0]["columns"] == ["Hello", "you"] and "columns" not in kinds[1]
+    for kind in kinds:
+        parts = ["thumbnails", "measures", "layer.0", "layer.1", *(["rollout"] if kind["kind"] != "cross" else [])]
+        assert {f"{kind['id']}.{part}" for part in parts} <= set(found)
+        assert kind["rollout"] == (kind["kind"] != "cross")
+
+
+def test_the_script_and_style_are_the_widget_s_own(tmp_path: Path) -> None:
+    html = save_html(MadeUp(3), tmp_path / "page.html").read_text("utf-8")
+    assert page.source("explorer.js") in html and page.source("explorer.css") in html
+    for name in ("explorer.js", "explorer.css"):
+        assert "</" + "script" not in page.source(name) and "</" + "style" not in page.source(name)
+        assert not re.search(
+            r"innerHTML|insertAdjacentHTML|document\.write|\bfetch\(|XMLHttp|import\(", page.source(name)
+        )
+
+
+def test_two_texts_of_one_model_are_called_by_their_beginnings() -> None:
+    one, two = MadeUp(["the", " cat"], model="m"), MadeUp(list("abcdefgh"), model="m")
+    assert explore(one, two).labels == ["m: the cat", "m: a b c d e f …"]
+    assert explore(one, MadeUp(3, model="n")).labels == ["m", "n"]
+    assert explore(one, two, labels=("x", "y")).labels == ["x", "y"]
+    with pytest.raises(BadOption, match="2 labels for 1"):
+        explore(one, labels=("x", "y"))
+
+
+def test_the_view_opens_where_it_was_left(tmp_path: Path, live: None) -> None:
+    shown = explore(MadeUp(6), view={"tab": "map", "layer": 1, "row": 3})
+    assert shown.view == {"tab": "map", "layer": 1, "row": 3}
+    shown.widget().view = {"tab": "lines", "head": 2}  # as the browser reports it
+    assert shown.view == {"tab": "lines", "head": 2}
+    html = shown.save_html(tmp_path / "page.html").read_text("utf-8")
+    assert json.loads(blocks(html)["spec"])["view"] == {"tab": "lines", "head": 2}
+    for wrong in ({"colour": 1}, {"tab": "globe"}, {"source": "luck"}):
+        with pytest.raises(BadOption, match="colour|globe|luck"):
+            explore(MadeUp(3), view=wrong)
+
+
+@pytest.mark.parametrize("tokens", [8, 300])
+def test_long_texts_leave_most_heads_out_of_the_notebook(tokens: int) -> None:
+    shown = explore(MadeUp(tokens, layers=4, heads=4, d=32), view={"layer": 2, "head": 1})
+    html = shown._repr_mimebundle_()["text/html"]
+    found = blocks(inside(html))
+    full = {name: len(found[f"0.encoder.layer.{name}"]) for name in range(4)}
+    assert len(html) < 450_000
+    assert (min(full.values()) > 200) == (tokens == 8) and full[2] > 200, "the head that is shown is there"
+    assert json.loads(found["spec"])["sides"][0]["kinds"][0]["rollout"] is (tokens == 8)
+
+
+def test_the_first_message_is_small(live: None) -> None:
+    shown = explore(MadeUp(128, layers=12, heads=12, d=8))
+    widget = shown.widget()
+    size = sum(map(len, widget.blocks.values())) + len(json.dumps(widget.spec))
+    size += len(page.source("explorer.js").encode()) + len(page.source("explorer.css").encode())
+    assert size <= 450_000 and widget.spec["sides"][0]["kinds"][0]["thumb"] == [64, 64]
+
+
+def test_the_kernel_answers_with_bytes(live: None) -> None:
+    attention = MadeUp(20, bias="causal")
+    widget = explore(attention).widget()
+
+    def ask(**message: Any) -> bytes:
+        widget.sent.clear()
+        widget.callback(widget, {"id": "7", "data": "0.decoder", **message}, [])
+        ((answer, buffers),) = widget.sent
+        assert answer == {"id": "7"}
+        return buffers[0]
+
+    def weights(data: bytes) -> np.ndarray:
+        return (np.frombuffer(data, np.uint8, 400, 16).reshape(20, 20) / 255.0) ** 2
+
+    assert ask(type="head", layer=1, head=2) == payload.encode_head(attention, 1, 2)
+    mean = weights(ask(type="mean", heads=[[0, 1], [1, 2]]))
+    assert np.abs(mean - (attention.head(0, 1) + attention.head(1, 2)) / 2).max() <= 0.004
+    rolled = np.eye(20)
+    for layer in range(2):
+        rolled = 0.5 * (attention.mean(layer) + np.eye(20)) @ rolled
+    assert np.abs(weights(ask(type="rollout")) - rolled).max() <= 0.004
+
+
+@pytest.mark.parametrize(
+    "message", [{"type": "head", "layer": 99, "head": 0}, {"type": "mean", "heads": []}, {}, {"type": "x"}]
+)
+def test_a_question_that_makes_no_sense_gets_a_problem_back(live: None, message: dict[str, Any]) -> None:
+    widget = explore(MadeUp(4)).widget()
+    widget.callback(widget, {"id": "1", "data": "0.encoder", **message}, [])
+    widget.callback(widget, "no message", [])
+    ((answer, buffers),) = widget.sent
+    assert answer["id"] == "1" and answer["problem"] and not buffers
+
+
+def test_an_edited_text_replaces_the_old_one(live: None) -> None:
+    asked = []
+
+    def rerun(text: str, pair: str | None) -> MadeUp:
+        asked.append((text, pair))
+        if not text:
+            raise BadInput("The text is empty. Write one.")
+        if text == "boom":
+            raise RuntimeError("boom")
+        return MadeUp(text.split())
+
+    shown = explore(MadeUp(["a", "b"]), rerun=rerun, text="a b")
+    widget = shown.widget()
+    assert widget.spec["rerun"] and widget.spec["text"] == "a b" and widget.spec["pair"] is None
+    widget.callback(widget, {"type": "rerun", "text": "one two three", "pair": None}, [])
+    assert asked == [("one two three", None)] and shown.attention.rows == ("one", "two", "three")
+    assert widget.spec["sides"][0]["kinds"][0]["rows"] == ["one", "two", "three"] and widget.spec["turn"] == 1
+    for text, says in (("", "The text is empty. Write one."), ("boom", "RuntimeError: boom")):
+        widget.callback(widget, {"type": "rerun", "text": text, "pair": None}, [])
+        assert widget.spec["problem"] == says and shown.attention.rows == ("one", "two", "three")
+    assert widget.spec["turn"] == 3
+    assert not explore(MadeUp(3)).widget().spec["rerun"]
+
+
+def test_a_thousand_edits_leak_nothing(live: None) -> None:
+    shown = explore(MadeUp(6), rerun=lambda text, pair: MadeUp(6, seed=len(text)))
+    widget = shown.widget()
+
+    def edit(times: int) -> int:
+        for n in range(times):
+            widget.callback(widget, {"type": "rerun", "text": "x" * (n % 7), "pair": None}, [])
+            widget.callback(widget, {"type": "head", "id": str(n), "data": "0.encoder", "layer": 0, "head": 0}, [])
+            widget.sent.clear()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = edit(100)
+        assert edit(1000) - before < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_picture_is_small_and_described() -> None:
+    for attention, says in ((MadeUp(HOSTILE), "mean over 6 heads"), (MadeUp(200, layers=12, heads=12), "all heads")):
+        png, alt = explore(attention).picture()
+        width, height = struct.unpack(">II", png[16:24])
+        assert says in alt and 400 < width < 900 and 400 < height < 900 and len(png) < 160_000
+
+
+def test_nbconvert_shows_the_page(tmp_path: Path) -> None:
+    nbformat, nbconvert = pytest.importorskip("nbformat"), pytest.importorskip("nbconvert")
+    bundle = {**explore(MadeUp(3))._repr_mimebundle_(), WIDGET_VIEW: {"model_id": "gone", "version_major": 2}}
+    cell = nbformat.v4.new_code_cell("", outputs=[nbformat.v4.new_output("display_data", bundle)])
+    html, _ = nbconvert.HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert inside(html).startswith("<!doctype html>")
+
+
+def test_importing_the_explorer_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, llm_course.attention.explorer as e; "
+        "bad = {'torch', 'transformers', 'matplotlib', 'IPython', 'anywidget'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_labels_are_drawn_as_they_are() -> None:
+    assert [explorer._label(t) for t in ["$x$", " a", "\n", "", "\x00b"]] == [r"\$x\$", "␣a", "⏎", "∅", "·b"]
+
+
+def test_a_kernel_is_recognized(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object())))
+    assert explorer._in_kernel()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    assert not explorer._in_kernel()
