@@ -17,7 +17,11 @@ from llm_course.errors import BadInput, BadOption
 from llm_course.shelf.loading import LanguageModel, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+
+    from llm_course.attention.ranking import Ranking
 
 KINDS = ("encoder", "decoder", "cross")
 
@@ -212,6 +216,18 @@ class Attention:
         layer, head = self._checked(layer, head)
         own = self._layer(layer)
         return "other" if own is None or own.offset is not None else own.mask.kind
+
+    def find(self, name: str, top: int = 5, *, lowest: bool = False) -> Ranking:
+        """The heads that do one thing most, ``"previous token"`` for example; see :func:`.ranking.find`."""
+        from llm_course.attention.ranking import find
+
+        return find(self, name, top, lowest=lowest)
+
+    def save_html(self, path: str | Path, other: Attention | None = None) -> Path:
+        """Save the explorer as a page that needs no network; see :func:`.explorer.save_html`."""
+        from llm_course.attention.explorer import save_html
+
+        return save_html(self, path, other)
 
     def _layer(self, layer: int) -> Layer | None:
         maps = self._maps[self.kind]
