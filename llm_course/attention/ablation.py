@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llm_course.batching import number_in
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
-
-if TYPE_CHECKING:
-    import torch
 
 # What the library's models call the layer that takes all heads together: GPT-2 c_proj; BART, Marian, OPT out_proj;
 # Llama, Qwen o_proj; GPT-NeoX, BLOOM, Falcon dense; T5 o; ModernBERT Wo; DistilBERT out_lin.
@@ -36,8 +33,8 @@ class Place:
         heads: number of heads.
     """
 
-    owner: torch.nn.Module
-    projection: torch.nn.Module
+    owner: Any
+    projection: Any
     heads: int
 
     @property

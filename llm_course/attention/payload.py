@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import Attention
 
 TOLERANCE = 0.004  # no weight that the browser shows is further than this from the model's
-SAMPLED_TOLERANCE = 0.0015  # stricter, since only some rows are tried out
+SAMPLED_TOLERANCE = 0.002  # stricter, since only some rows are tried out
 SAMPLED_ROWS = 64
-BITS = (8, 10, 12, 14, 16)
+BITS = (8, 9, 10, 11, 12, 13, 14, 16)
 THUMBNAIL = 64  # pixels a side, before a tight budget makes it less
 LONGEST_WHOLE = 1024  # above so many rows the overview reads every second, third, ... row
 BIASES = {"none": 0, "causal": 1, "shift": 2, "weights": 3}
@@ -338,8 +338,10 @@ def _bits_needed(
 ) -> int | None:
     """The fewest bits with which sampled rows come back right; ``None`` if none are enough."""
     if bias == "weights":
-        return None if key_bits else BITS[2]  # the weights travel too, and these only explain them
-    at = np.unique(np.linspace(0, len(query) - 1, SAMPLED_ROWS).astype(int))
+        return None if key_bits else 10  # the weights travel too, and these only explain them
+    # Evenly spread rows, and those with the longest queries: the errors of the keys are multiplied by them.
+    even = np.linspace(0, len(query) - 1, SAMPLED_ROWS).astype(int)
+    at = np.union1d(even, np.argsort(-np.square(query).sum(axis=1), kind="stable")[:SAMPLED_ROWS])
     mask = _causal(at, len(key)) if bias == "causal" else None if shift is None else _unshifted(shift, at, len(key))
     exact = _softmax(query[at], key, scale, mask)
     for bits in BITS:

@@ -236,8 +236,12 @@ def reach(model: Recall, *, steps: int = STEPS, rows: int = 100, directions: int
         facts, questions = model.vectors(names, things), model.name(names)
     own, share = torch.empty(steps), torch.empty(steps)
     for back in range(steps):
-        one = questions[:, [steps - 1 - back]]
-        found = influence(lambda x, one=one: model.look_up(x, one)[:, 0], facts, directions)
+        asked = questions[:, [steps - 1 - back]]
+
+        def answer(x: Tensor, asked: Tensor = asked) -> Tensor:
+            return model.look_up(x, asked)[:, 0]
+
+        found = influence(answer, facts, directions)
         own[back], share[back] = found[back], found[back] / found.sum()
     return own / own[0], share
 

@@ -1,19 +1,20 @@
 """The explorer in Chromium as a test drives it: open a saved page, look at what is drawn, ask for a weight.
 
-Knows nothing about JupyterLab. The page's own policy forbids ``eval``, so waiting is done by selectors and by looking
-again and again.
+Knows nothing about JupyterLab. Test files take its fixtures by naming it as a plugin. The page's own policy forbids
+``eval``, so waiting is done by selectors and by looking again and again.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import pytest
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -121,3 +122,28 @@ class ExplorerPage:
         script = "() => { const e = document.activeElement;"
         script += " return `${e.getAttribute('role') ?? e.tagName} ${e.getAttribute('aria-label') ?? e.textContent}`; }"
         return str(self.page.evaluate(script))
+
+
+@pytest.fixture(scope="module")
+def explorer_browser(chromium: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def shown(explorer_browser: Any, request: pytest.FixtureRequest) -> Iterator[ExplorerPage]:
+    """A page; after the test nothing may have gone wrong in it."""
+    context = explorer_browser.new_context(viewport={"width": 1100, "height": 900}, **getattr(request, "param", {}))
+    opened = ExplorerPage(context.new_page())
+    yield opened
+    context.close()
+    assert opened.complaints == []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("explorer")

@@ -6,6 +6,7 @@ Knows nothing about views; ``test_explorer.py`` tries each on a saved page.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ RUN_CELL = """async (index) => {
   await window.jupyterapp.commands.execute("notebook:run-cell");
 }"""
 THEME = "async (name) => { await window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }); }"
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """A busy machine needs longer than playwright's five seconds."""
+    expect.set_options(timeout=60_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 def store(folder: Path, name: str, *cells: Any) -> str:
@@ -112,7 +121,7 @@ def test_an_edited_text_runs_again(page: LabPage, lab: tuple[str, Path]) -> None
     field = explorer.get_by_role("textbox", name="Text")
     field.fill("one two three")
     field.press("Enter")
-    expect(explorer.get_by_role("option")).to_have_text(["one", "two", "three"])
+    expect(explorer.get_by_role("listbox").get_by_role("option")).to_have_text(["one", "two", "three"])
     field.fill("")
     field.press("Enter")
     expect(explorer.get_by_role("alert")).to_have_text("ValueError: nothing there")

@@ -43,7 +43,7 @@ def attention(Q: Table, K: Table, V: Table, causal: bool = False) -> tuple[Table
     """
     scores = Q @ K.T / np.sqrt(Q.shape[-1])
     if causal:
-        scores = np.where(np.tri(*scores.shape, dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(len(Q), len(K)) > 0, scores, -np.inf)
     weights = softmax(scores)
     return weights @ V, weights
 
