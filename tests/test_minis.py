@@ -126,3 +126,23 @@ def test_the_summary_is_a_sentence_of_the_text_and_not_always_the_first():
     for article, result in zip(articles, results, strict=True):
         assert result.method == "extractive" and result.text in article["text"]
     assert len({r.positions for r in results}) > 1
+
+
+def test_bart_reads_what_it_writes_about():
+    """A sentence cut out of a story is more probable after that story than after another one."""
+    from llm_course.training.recipes.bart_mini import gap_pair
+
+    text = (Path(lc.__file__).parent / "lesson" / "data" / "stories.txt").read_text(encoding="utf-8")
+    pairs = [pair for story in text.split("\n\n") if not story.startswith("#") and (pair := gap_pair(story))]
+    lm = lc.load("bart-mini", device="cpu")
+
+    def loss(source, target):
+        ids = lm.tokenizer(source, return_tensors="pt")["input_ids"][:, :400]
+        with torch.inference_mode():
+            return lm.model(input_ids=ids, labels=lm.tokenizer(target, return_tensors="pt")["input_ids"]).loss.item()
+
+    own = [loss(source, target) for source, target in pairs]
+    other = [loss(pairs[i - 1][0], target) for i, (_, target) in enumerate(pairs)]
+    assert len(pairs) > 30
+    assert sum(a < b for a, b in zip(own, other, strict=True)) >= 0.7 * len(pairs)
+    assert sum(other) - sum(own) > 0.2 * len(pairs)

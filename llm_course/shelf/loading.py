@@ -206,6 +206,8 @@ def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.dev
         )
     else:
         raise catalogue.unknown(name, task)
+    # Long texts are read in windows or refused; the tokenizer's own warning about length would mislead.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     size = sum(p.numel() for p in model.parameters())
     model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
     return LanguageModel(entry.name if entry else name, model, tokenizer, entry.card if entry else {}, device, entry)
@@ -344,8 +346,6 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
             f"{folder} lacks weights for {task!r} (first: {missing[0]}); they would be random. "
             "It was saved by another kind of model: take one that was trained for this task."
         )
-    # The use cases read long texts in windows; the tokenizer's own warning about length would mislead.
-    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return model, tokenizer
 
 
