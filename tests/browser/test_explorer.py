@@ -6,14 +6,16 @@ Nothing may complain in the console, and nothing may be asked of any machine. ``
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from explorer_page import ExplorerPage
 from made_up_attention import MadeUp
 
 from llm_course.attention.explorer import save_html
+
+if TYPE_CHECKING:
+    from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from explorer_page import ExplorerPage
 from made_up_attention import MadeUp
 
 from llm_course.attention import page, payload
 from llm_course.attention.explorer import explore, save_html
+
+if TYPE_CHECKING:
+    from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
