@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.attention.measures import distance, share, targets
+from llm_course.attention.measures import mean_distance, share, targets
 from llm_course.lesson.exercises import Wrong, find, lesson_03
 
 
@@ -27,7 +27,7 @@ def test_the_solutions_pass_and_agree_with_the_package():
     assert "both directions" in lesson_03.check_distance(solved("distance"))
     assert "one back" in lesson_03.check_previous_token(solved("previous_token"))
     for table in (lesson_03.TABLE, lesson_03.BOTH_WAYS):
-        assert solved("distance")(table) == pytest.approx(float(distance(table)))
+        assert solved("distance")(table) == pytest.approx(float(mean_distance(table)))
         own = share(table, targets("previous token", len(table)))
         assert solved("previous_token")(table) == pytest.approx(float(own))
 
