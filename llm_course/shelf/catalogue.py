@@ -66,7 +66,8 @@ class Entry:
 _CODE = "Apache-2.0"
 _ENTRIES = (
     Entry("gpt-mini", "mini", "raw", "GPT2LMHeadModel", ("generate",), _CODE, 5_853_184, 11.7, "children's stories"),
-    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 0, 0, "reviews, conversations, stories"),
+    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 0, 0,
+          "reviews, conversations, stories"),
     Entry("bert-mini-sentiment", "mini", "representation, fine-tuned", "BertForSequenceClassification",
           ("sentiment",), _CODE, 0, 0, "rated sentences in three classes"),
     Entry("bert-mini-summary", "mini", "representation, fine-tuned", "BertForTokenClassification",
