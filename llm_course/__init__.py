@@ -3,8 +3,8 @@
 The face of the package. Names resolve on first use: importing it loads neither PyTorch nor transformers.
 
 >>> import llm_course as lc
->>> print(lc.translate("Hello, how are you?"))  # doctest: +SKIP
-Bonjour, comment allez-vous ?
+>>> print(lc.translate("My sister bought a new car."))  # doctest: +SKIP
+Ma sœur a acheté une nouvelle voiture.
 """
 
 from __future__ import annotations
