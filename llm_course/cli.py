@@ -143,11 +143,11 @@ def _demo(figure: Path) -> None:
         "paid for by a gift from a former teacher. It is open until nine in the evening, and entrance is free."
     )
     print("\nSummarization    ", repr(lc.summarize(article, max_sentences=1)), sep="\n  ")
-    translation = lc.translate("Hello, how are you?")
-    print("\nTranslation      ", f"Hello, how are you?  ->  {translation}", sep="\n  ")
-    from llm_course.attention.plots import heat_map
+    sentence = "My sister bought a new car."
+    print("\nTranslation      ", f"{sentence}  ->  {lc.translate(sentence)}", sep="\n  ")
+    from llm_course.attention.plots import alignment
 
-    drawn = heat_map(lc.attend("My sister bought a new car.", model="marian-mini"))
+    drawn = alignment(lc.attend(sentence, model="marian-mini"))
     drawn.savefig(figure, dpi=150)
     print(f"\nAttention: which English words each French word looked at: {figure}")
 
