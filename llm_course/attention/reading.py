@@ -81,7 +81,7 @@ def _framed(lm: LanguageModel, text: str, pair: str | None = None) -> Any:
 def _decoder(lm: LanguageModel, text: str, new: int) -> Reading:
     import torch
 
-    ids = start_of(lm) + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = lm.start + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
         raise BadInput(f"{lm.name}'s tokenizer finds no token in the text. Give it another text.")
     count = len(ids)
@@ -93,7 +93,7 @@ def _decoder(lm: LanguageModel, text: str, new: int) -> Reading:
         )
     read = torch.tensor([ids], device=lm.device)
     if new:
-        ends = _ends(lm)
+        ends = lm.ends
         fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends or [0])[0]
         # Greedy and nothing else, whatever the model's own file says.
         read = lm.model.generate(
@@ -103,21 +103,6 @@ def _decoder(lm: LanguageModel, text: str, new: int) -> Reading:
         )  # fmt: skip
     side = _side(lm, read[0].tolist())
     return Reading({"input_ids": read, "attention_mask": torch.ones_like(read)}, {"self": (side, side)}, count)
-
-
-def start_of(lm: LanguageModel) -> list[int]:
-    """The start token that a decoder model reads before a text, as in text generation; often there is none."""
-    if lm.card.get("starts_with_bos"):
-        return [lm.tokenizer.bos_token_id]
-    return [i for i in lm.frame[0] if i == lm.tokenizer.bos_token_id]
-
-
-def _ends(lm: LanguageModel) -> list[int]:
-    """The tokens that end a text."""
-    ends = lm.model.generation_config.eos_token_id
-    ends = lm.model.config.eos_token_id if ends is None else ends
-    found = {*(ends if isinstance(ends, (list, tuple)) else [ends]), lm.tokenizer.eos_token_id}
-    return sorted(end for end in found if end is not None)
 
 
 def _both(lm: LanguageModel, text: str, target: str | None) -> Reading:

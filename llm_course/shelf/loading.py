@@ -81,6 +81,21 @@ class LanguageModel:
         return [], []
 
     @property
+    def start(self) -> list[int]:
+        """The start token that stood before every text in a decoder model's training; empty where there was none."""
+        if self.card.get("starts_with_bos"):
+            return [self.tokenizer.bos_token_id]
+        return [i for i in self.frame[0] if i == self.tokenizer.bos_token_id]
+
+    @property
+    def ends(self) -> list[int]:
+        """The tokens that end a text that the model writes, in rising order."""
+        ends = self.model.generation_config.eos_token_id
+        ends = self.model.config.eos_token_id if ends is None else ends
+        found = {*(ends if isinstance(ends, (list, tuple)) else [ends]), self.tokenizer.eos_token_id}
+        return sorted(end for end in found if end is not None)
+
+    @property
     def window(self) -> int | None:
         """Most tokens the model reads at once; ``None`` if it does not say.
 

@@ -119,7 +119,7 @@ def _pieces(lm: LanguageModel, ids: list[int], seeds: list[int], how: Decoding) 
     new: list[int] = []
     told = 0
     for (token,), _ in _steps(lm, [ids], seeds, how):
-        if token in _ends(lm):
+        if token in lm.ends:
             break
         new.append(token)
         text = _continuation(lm, ids, new)
@@ -161,7 +161,7 @@ def perplexity(text: str, *, model: Any = None, device: str = "auto") -> Perplex
     (text,), _ = _one(text, "perplexity")
     lm = load(model, device, task="generate")
     ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
-    start = _start(lm)
+    start = lm.start
     if len(ids) + len(start) < 2:
         raise BadInput("perplexity() needs at least two tokens: the first has nothing before it.")
     logprobs = token_logprobs(lm, start + ids)
@@ -236,22 +236,8 @@ def _seeds(seed: Any, texts: list[str], single: bool) -> tuple[list[int], bool]:
     return [number_in("seed", s, 0, 2**63 - 1, int) for s in seeds], single
 
 
-def _start(lm: LanguageModel) -> list[int]:
-    """The start token of models that were trained with one before every text."""
-    if lm.card.get("starts_with_bos"):
-        return [lm.tokenizer.bos_token_id]
-    return [i for i in lm.frame[0] if i == lm.tokenizer.bos_token_id]
-
-
-def _ends(lm: LanguageModel) -> set[int]:
-    ends = lm.model.generation_config.eos_token_id
-    ends = lm.model.config.eos_token_id if ends is None else ends
-    found = set(ends if isinstance(ends, (list, tuple)) else [ends]) | {lm.tokenizer.eos_token_id}
-    return {end for end in found if end is not None}
-
-
 def _encode(lm: LanguageModel, text: str, new: int) -> list[int]:
-    ids = _start(lm) + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = lm.start + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
         raise BadInput(f"{lm.name}'s tokenizer finds no token in the text. Give it another text.")
     if lm.window and len(ids) + new > lm.window:
@@ -277,7 +263,7 @@ def _continuation(lm: LanguageModel, ids: list[int], new: list[int]) -> str:
 
 
 def _result(lm: LanguageModel, prompt: str, ids: list[int], new: list[int], logprobs: list[float]) -> Generation:
-    ended = bool(new) and new[-1] in _ends(lm)
+    ended = bool(new) and new[-1] in lm.ends
     kept = new[:-1] if ended else new
     return Generation(
         _continuation(lm, ids, kept), prompt, _names(lm, kept), tuple(logprobs[: len(kept)]), lm.name, ended
@@ -289,7 +275,7 @@ def _sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: 
     new: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
     going = [True] * len(prompts)
-    ends = _ends(lm)
+    ends = lm.ends
     for tokens, chances in _steps(lm, prompts, seeds, how):
         for row, (token, chance) in enumerate(zip(tokens, chances, strict=True)):
             if going[row]:
@@ -376,7 +362,7 @@ def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: D
     import torch
 
     longest = max(map(len, prompts))
-    ends = sorted(_ends(lm))
+    ends = lm.ends
     fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends or [0])[0]
     ids = torch.tensor([[fill] * (longest - len(p)) + p for p in prompts], device=lm.device)
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=lm.device)
