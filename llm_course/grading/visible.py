@@ -39,7 +39,8 @@ def verdict(name: str, answer: Any, folder: Path | None = None) -> str:
     if answer is ... or (answer is None and task["variable"]):
         return _blank(what)
     if not task["variable"] and not callable(answer):
-        return f"Not yet: {what} is a {type(answer).__name__}; the check needs the function itself: {what}, not {what}(...)."
+        kind = type(answer).__name__
+        return f"Not yet: {what} is of type {kind}; the check needs the function itself: {what}, not {what}(...)."
     right = from_spec(task["compare"])
     for number, case in enumerate(cases, 1):
         arguments = plain.decode(case["arguments"])
