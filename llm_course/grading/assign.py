@@ -46,9 +46,7 @@ def assign(name: str, course: Course) -> Path:
     done = capture_log(converter)
     release = course.path("release", name)
     if not done["success"]:
-        wrong = [line for line in done.get("log", "").splitlines() if "ERROR" in line or "CRITICAL" in line]
-        said = wrong[0] if wrong else done.get("error", "").strip().splitlines()[-1]
-        raise BadCourse(f"nbgrader could not make the release of {name}: {said}")
+        raise BadCourse(f"nbgrader could not make the release of {name}: {_reason(done)}")
     (release / CHECKS).write_text(released_checks, encoding="utf-8")
     os.chmod(release / CHECKS, 0o644)
     text = (release / f"{name}.ipynb").read_text(encoding="utf-8")
@@ -56,6 +54,17 @@ def assign(name: str, course: Course) -> Path:
         (release / f"{name}.ipynb").unlink()
         raise BadCourse(f"The release of {name} would still hold {left[0]!r}; it was not written. Correct the source.")
     return release
+
+
+def _reason(done: dict[str, Any]) -> str:
+    """The line of nbgrader's log that says most: the error at the end of the first traceback, or the first error."""
+    lines = [line.strip() for line in done.get("log", "").splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if "Traceback" in line:
+            after = next((index for index in range(number + 1, len(lines)) if lines[index].startswith("[")), len(lines))
+            return lines[after - 1]
+    wrong = [line for line in lines if line.startswith(("[ERROR]", "[CRITICAL]"))]
+    return wrong[0] if wrong else str(done.get("error", "")).strip().splitlines()[-1]
 
 
 def points(notebook: dict[str, Any]) -> dict[str, float]:

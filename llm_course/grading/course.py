@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -42,6 +44,7 @@ class Course:
             raise BadCourse(
                 f"nbgrader is needed to grade and cannot be loaded ({error}): pip install nbgrader"
             ) from None
+        _show_programs()
         self.config = Config()
         if (self.folder / "nbgrader_config.py").is_file():
             try:
@@ -105,6 +108,13 @@ class Course:
         for extra in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS]:
             extra.unlink()
         return copy
+
+
+def _show_programs() -> None:
+    """nbgrader starts the program ``alembic`` by its name; an environment that is not activated is not on the path."""
+    beside = str(Path(sys.executable).parent)
+    if shutil.which("alembic") is None:
+        os.environ["PATH"] = os.pathsep.join(filter(None, [beside, os.environ.get("PATH")]))
 
 
 class Journal:
