@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,20 @@ def squares(values):
 def mean(array):
     return np.asarray(array).mean(0)
 
+def rows(array):
+    return np.asarray(array).mean(1)
+
+def lists(rng):
+    return [(rng.integers(5, 99, 4).tolist(),) for _ in range(3)]
+
+def arrays(rng):
+    return [(rng.normal(size=(4, 3)),)]
+
 TASKS = (
-    Task("double", "double", double, (([1, 2, 3],),), lambda rng: [(rng.integers(5, 99, 4).tolist(),) for _ in range(3)],
-         (1, 2), mistakes=(Mistake("squares", squares, "You squared the values."),), seconds=5),
-    Task("mean", "mean", mean, ((np.arange(6.0).reshape(2, 3),),), lambda rng: [(rng.normal(size=(4, 3)),)], (1, 3),
-         mistakes=(Mistake("wrong axis", lambda array: np.asarray(array).mean(1), "That is the wrong axis."),), seconds=5),
+    Task("double", "double", double, (([1, 2, 3],),), lists, (1, 2), seconds=10,
+         mistakes=(Mistake("squares", squares, "You squared the values."),)),
+    Task("mean", "mean", mean, ((np.arange(6.0).reshape(2, 3),),), arrays, (1, 3), seconds=10,
+         mistakes=(Mistake("wrong axis", rows, "That is the wrong axis."),)),
 )
 """
 
@@ -94,6 +104,8 @@ class TinyCourse:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if folder.exists():
+            return
         (folder / "source" / "tiny").mkdir(parents=True)
         (folder / "judging").mkdir()
         (folder / "source" / "tiny" / "tiny.ipynb").write_text(json.dumps(source()))
@@ -142,12 +154,19 @@ class TinyCourse:
             return {grade.name: grade.score for grade in notebook.grades}
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> TinyCourse:
-    pytest.importorskip("nbgrader")
-    made = TinyCourse(tmp_path / "course")
+@pytest.fixture(scope="session")
+def _assigned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("nbgrader", reason="needs nbgrader: pip install 'llm-course[grade]'")
+    made = TinyCourse(tmp_path_factory.mktemp("assigned") / "course")
     made.assign()
-    return made
+    return made.folder
+
+
+@pytest.fixture
+def tiny(_assigned: Path, tmp_path: Path) -> TinyCourse:
+    """A course of its own for each test, its assignment released."""
+    shutil.copytree(_assigned, tmp_path / "course")
+    return TinyCourse(tmp_path / "course")
 
 
 @pytest.fixture
