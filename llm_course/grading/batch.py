@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.errors import BadCourse, BadOption, NoSandbox
-from llm_course.grading import integrity, marks
+from llm_course.grading import integrity, marks, sandbox
 from llm_course.grading.course import Course, Journal
 from llm_course.grading.judge import Judged, Prepared, fail_all, judge, prepare
 from llm_course.grading.sandbox import Limits, engine
@@ -139,6 +140,7 @@ class _Work:
     def __post_init__(self) -> None:
         path = self.course.path("release", self.name) / f"{self.name}.ipynb"
         data = path.read_bytes()
+        self.stop = threading.Event()
         self.release = integrity.parse(data)
         parts = [data, self.course.judging(self.name).read_bytes(), str((FORMAT, self.batch["seed"])).encode()]
         self.base = hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -166,9 +168,10 @@ class _Work:
             try:
                 for future in as_completed(futures):
                     self._take(*futures[future], future)
-            except BaseException:
-                for future in futures:
-                    future.cancel()
+            except BaseException:  # what runs is ended and written nowhere; the next call goes on
+                self.stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                sandbox.end_all()
                 raise
 
     def _read(self, student: str) -> tuple[bytes, str]:
@@ -193,7 +196,10 @@ class _Work:
             if cell["cell_type"] == "code" and integrity.grade_id(cell) not in checks
         ]
         hide = (self.course.folder,)
-        return judge(cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=hide), restored
+        judged = judge(
+            cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=hide, stop=self.stop,
+        )  # fmt: skip
+        return judged, restored
 
     def _take(self, student: str, digest: str, future: Any) -> None:
         try:

@@ -167,9 +167,12 @@ def main(words: str, release: str, work: str) -> None:
     module.__dict__["display"] = print
     sys.modules["__main__"] = module
     sys.argv[:] = [""]
+    own = os.getpid()
     for line in requests:
         request = json.loads(line)
         reply = answer(request, module.__dict__)
+        if os.getpid() != own:  # a cell forked, and this is the copy
+            os._exit(0)
         if request["kind"] == "cell":
             reply["printed"] = printed.take()
         reply["id"] = request["id"]

@@ -22,6 +22,7 @@ CELLS = 500
 SOURCE = 200_000  # characters of one cell
 SHINGLE = 5  # tokens
 ALIKE = 0.8
+COMPARED = 200_000  # characters of one submission
 FEWEST = 30  # shingles that a submission needs to be compared
 
 
@@ -186,7 +187,9 @@ def _language(notebook: dict[str, Any]) -> str:
 def shingles(texts: list[str]) -> frozenset[tuple[str, ...]]:
     """Runs of ``SHINGLE`` tokens in code, comments and white space left out."""
     found: set[tuple[str, ...]] = set()
+    left = COMPARED
     for text in texts:
+        text, left = text[:left], max(0, left - len(text))
         tokens = re.findall(r"\w+|[^\w\s]", re.sub(r"#[^\n]*", "", text))
         found |= {tuple(tokens[start : start + SHINGLE]) for start in range(len(tokens) - SHINGLE + 1)}
     return frozenset(found)

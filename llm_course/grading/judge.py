@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import select
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -127,7 +128,7 @@ def _hints(task: Task, case: Case) -> tuple[tuple[Any, str], ...]:
 
 def judge(
     cells: Sequence[tuple[int, str]], prepared: Sequence[Prepared], release: Path, *,
-    how: str, limits: Limits | None = None, hide: tuple[Path, ...] = (),
+    how: str, limits: Limits | None = None, hide: tuple[Path, ...] = (), stop: threading.Event | None = None,
 ) -> Judged:  # fmt: skip
     """Run a student's cells in a fresh sandbox and judge every part of every task.
 
@@ -138,6 +139,7 @@ def judge(
         how: what :func:`llm_course.grading.sandbox.engine` gave.
         limits: what the student's code may use.
         hide: folders that stay unseen: the course.
+        stop: once it is set, what has not been judged yet gets no points and the call ends soon.
 
     Raises:
         NoSandbox: the sandbox itself does not start; that is nobody's mark.
@@ -149,6 +151,8 @@ def judge(
     skip: set[int] = set()
     reason = ""
     while todo and judged.sandboxes <= RESTARTS and time.monotonic() - begun < limits.total:
+        if stop is not None and stop.is_set():
+            break
         judged.sandboxes += 1
         with Sandbox(release, limits, how, hide) as box:
             session = _Session(box, begun + limits.total)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +32,10 @@ def write(name: str, course: Course, student: str, verdict: dict[str, Any]) -> N
     Raises:
         BadCourse: the gradebook does not know the assignment.
     """
-    notebook = graded_notebook(verdict)
-    folder = _write_notebook(name, course, student, notebook)
+    folder = _write_notebook(name, course, student, graded_notebook(verdict))
     scores = {f"{part['task']}-{part['part']}": part["points"] for part in verdict["parts"]}
     with transaction(course) as gradebook:
-        _write_scores(name, course, gradebook, student, notebook, scores, folder)
+        _write_scores(name, course, gradebook, student, verdict["notebook"], scores, folder)
 
 
 @contextmanager
@@ -58,11 +58,18 @@ def transaction(course: Course) -> Iterator[Any]:
 
 
 def graded_notebook(verdict: dict[str, Any]) -> dict[str, Any]:
-    """The restored notebook with what its cells printed and, in the grade cells, the verdicts. Text only, no HTML."""
+    """The restored notebook with what its cells printed and, in the grade cells, the verdicts.
+
+    formgrader shows it in the instructor's browser, so nothing of a student's may run there: outputs are plain text,
+    and what would be HTML in a student's text is taken apart.
+    """
     notebook: dict[str, Any] = json.loads(json.dumps(verdict["notebook"]))
     said = {f"{part['task']}-{part['part']}": part for part in verdict["parts"]}
     for number, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
+            if cell["metadata"].get("nbgrader", {}).get("solution", not integrity.grade_id(cell)):
+                cell["cell_type"] = "markdown"  # a raw cell would be shown as the HTML that it holds
+                cell["source"] = harmless(cell["source"])
             continue
         texts = []
         if run := verdict["runs"].get(str(number)):
@@ -77,6 +84,12 @@ def graded_notebook(verdict: dict[str, Any]) -> dict[str, Any]:
             {"output_type": "stream", "name": stream, "text": text} for stream, text in texts if text
         ]  # fmt: skip
     return notebook
+
+
+def harmless(markdown: str) -> str:
+    """Markdown in which no HTML tag and no script link is left: a space after ``<`` and before the colon."""
+    apart = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
+    return re.sub(r"(?i)(javascript|vbscript|data)(\s*):(?=\S)", r"\1\2 : ", apart)
 
 
 def _write_notebook(name: str, course: Course, student: str, notebook: dict[str, Any]) -> Path:

@@ -163,11 +163,13 @@ class Sandbox:
         self.watcher = watch.Watcher(self.process.pid, limits.memory, limits.processes)
 
     def __enter__(self) -> Sandbox:
+        _LIVE.add(self)
         self.watcher.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.kill()
+        _LIVE.discard(self)
         self.watcher.stop()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
@@ -197,6 +199,15 @@ class Sandbox:
         except OSError:
             return ""
         return (text.strip().splitlines() or [""])[-1]
+
+
+_LIVE: set[Sandbox] = set()
+
+
+def end_all() -> None:
+    """End every sandbox of this process."""
+    for box in list(_LIVE):
+        box.kill()
 
 
 def variables(package: str, home: str) -> dict[str, str]:
@@ -256,6 +267,7 @@ def _bubblewrap(
     packages = []
     for folder in _sources():
         packages += ["--ro-bind", str(folder), str(folder)]
+    fonts = _fonts()
     root = os.geteuid() == 0
     outer: list[str] = []
     if root:  # lay everything out where user 65534 can reach it
@@ -268,6 +280,7 @@ def _bubblewrap(
         outer = [
             "bwrap", "--die-with-parent", *open_, "--perms", "0755", "--dir", "/tmp", *system, *packages,
             "--ro-bind", str(PACKAGE), "/package", "--ro-bind", str(release), "/release",
+            *(("--ro-bind", str(fonts), "/fonts") if fonts else ()),
             "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--",
             "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--pdeathsig", "KILL",
         ]  # fmt: skip
@@ -286,6 +299,7 @@ def _bubblewrap(
         "--ro-bind-data", "{passwd}", "/etc/passwd", "--ro-bind-data", "{group}", "/etc/group",
         "--proc", "/proc", "--dev", "/dev", "--size", "16000000", "--perms", "0700", "--tmpfs", "/dev/shm",
         "--remount-ro", "/dev", "--size", str(limits.disk), "--perms", "0700", "--tmpfs", "/tmp",
+        *(("--ro-bind", "/fonts" if root else str(fonts), f"/tmp/matplotlib/{fonts.name}") if fonts else ()),
         "--remount-ro", "/", "--chdir", "/tmp", "--clearenv",
     ]  # fmt: skip
     for name, value in variables(AT, "/tmp").items():
@@ -297,6 +311,13 @@ def _bubblewrap(
         inner += ["--seccomp", "{seccomp}"]
         data["seccomp"] = filter_
     return [*outer, *inner, "--"], data
+
+
+def _fonts() -> Path | None:
+    """matplotlib's list of the system's fonts, if one has been made here; making it takes a second or more."""
+    folders = (os.environ.get("MPLCONFIGDIR"), Path.home() / ".cache" / "matplotlib")
+    found = [path for folder in folders if folder for path in Path(folder).glob("fontlist-v*.json")]
+    return max(found, key=lambda path: path.stat().st_mtime) if found else None
 
 
 @functools.cache

@@ -23,8 +23,9 @@ nan = float("nan")
         (0, None, False), ("1", 1, False), (1, "1", False), ("a", "a", True), ("a", "b", False), (["a"], "a", False),
         ({"a": 1.0}, {"a": 1}, True), ({"a": 1, "b": 2}, {"a": 1}, False), ([1], {"a": 1}, False),
         ([["a", 1.0]], [("a", 1)], True), ([["a", 2.0]], [("a", 1)], False), ([[1], [1, 2]], [[1], [1, 2]], True),
-        ([[1], [1, 3]], [[1], [1, 2]], False), ([], [], True), ([], [1], False), (10**30, 10**30, True), (10**30, 1, False),
-        (["1"], [1], False), ([None], [1.0], False), (0.0, [], False), (np.zeros((0, 3)), np.zeros((0, 2)), False),
+        ([[1], [1, 3]], [[1], [1, 2]], False), ([], [], True), ([], [1], False), (10**30, 10**30, True),
+        (10**30, 1, False), (["1"], [1], False), ([None], [1.0], False), (0.0, [], False),
+        (np.zeros((0, 3)), np.zeros((0, 2)), False),
     ],
 )  # fmt: skip
 def test_close(answer: Any, expected: Any, right: bool) -> None:

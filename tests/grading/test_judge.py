@@ -105,52 +105,94 @@ def test_mistakes_cost_what_they_cost(run: Any) -> None:
     assert said["double-hidden"] == said["negate-hidden"] == ""
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "def double(x):\n    raise SystemExit(0)",
-        "import os\ndef double(x):\n    os._exit(0)",
-        "import os, signal\ndef double(x):\n    os.kill(os.getpid(), signal.SIGKILL)",
-        "def double(x):\n    while True: pass",
-        "import signal\nfor s in range(1, 65):\n    try: signal.signal(s, signal.SIG_IGN)\n    except Exception: pass\n"
-        "def double(x):\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass",
-        "import os, time\ndef double(x):\n    while True:\n        try: os.fork()\n        except OSError: time.sleep(0.1)",
-        "import threading, time\ndef double(x):\n    for _ in range(500):\n        threading.Thread(target=time.sleep, args=(9,), "
-        "daemon=True).start()\n    return 0",
-        "def double(x):\n    return 'a' * 10**10",
-        "import mmap\ndef double(x):\n    held = []\n    while True:\n        held.append(mmap.mmap(-1, 10**7))\n"
-        "        held[-1].write(b'1' * 10**7)",
-        "def double(x):\n    return [0] * 9_000_000",
-        "def double(x):\n    v = []\n    for _ in range(10**5): v = [v]\n    return v",
-        "class Same:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\n"
-        "def double(x):\n    return Same()",
-        "class Same(int):\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0\n"
-        "def double(x):\n    return Same(0)",
-        "import builtins, operator, json, base64\nbuiltins.abs = lambda x: 0\nbuiltins.all = lambda x: True\n"
-        "operator.eq = lambda a, b: True\ndef double(x):\n    return float('nan')",
-        FIND + "def double(x):\n    send('x' * 100)\n    return 2 * x",
-        FIND + "def double(x):\n    send('[' * 100_000)\n    return 2 * x",
-        FIND + "def double(x):\n    send(json.dumps({'id': '0' * 32, 'value': 4}))\n    return 2 * x",
-        FIND + "def double(x):\n    while True: send('y' * 60_000)",
-        FIND + "def double(x):\n    send(json.dumps({'id': request()['id'], 'right': True, 'points': 99}))\n    return 2 * x",
-        "import sys\nsys.modules['llm_course.grading.plain'].encode = lambda value: {'points': 9}\n"
-        "def double(x):\n    return 2 * x",
-        "double = 4",
-        "def double(x):\n    while True:\n        with open('/tmp/full', 'ab') as f: f.write(b'1' * 10**6)",
-    ],
-    ids=[
-        "exit", "os._exit", "kills itself", "hangs", "ignores signals", "fork bomb", "threads", "memory", "shared memory",
-        "large answer", "deep answer", "equal to everything", "int equal to everything", "patched builtins", "garbage",
-        "deep garbage", "forged id", "endless output", "forged verdict", "patched encoder", "no function", "fills the disk",
-    ],
-)  # fmt: skip
+HOSTILE = {
+    "exit": "def double(x):\n    raise SystemExit(0)",
+    "os._exit": "import os\ndef double(x):\n    os._exit(0)",
+    "kills itself": "import os\ndef double(x):\n    os.kill(os.getpid(), 9)",
+    "hangs": "def double(x):\n    while True: pass",
+    "ignores signals": """
+import signal
+for number in range(1, 65):
+    try: signal.signal(number, signal.SIG_IGN)
+    except Exception: pass
+def double(x):
+    while True:
+        try:
+            while True: pass
+        except BaseException: pass
+""",
+    "fork bomb": """
+import os, time
+def double(x):
+    while True:
+        try: os.fork()
+        except OSError: time.sleep(0.1)
+""",
+    "threads": """
+import threading, time
+def double(x):
+    for _ in range(500):
+        threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
+    return 0
+""",
+    "memory": "def double(x):\n    return 'a' * 10**10",
+    "shared memory": """
+import mmap
+def double(x):
+    held = []
+    while True:
+        held.append(mmap.mmap(-1, 10**7))
+        held[-1].write(b"1" * 10**7)
+""",
+    "large answer": "def double(x):\n    return [0] * 9_000_000",
+    "deep answer": "def double(x):\n    v = []\n    for _ in range(10**5): v = [v]\n    return v",
+    "equal to everything": """
+class Same:
+    def __eq__(self, other): return True
+    def __ne__(self, other): return False
+def double(x):
+    return Same()
+""",
+    "int equal to everything": """
+class Same(int):
+    def __eq__(self, other): return True
+    def __sub__(self, other): return 0
+def double(x):
+    return Same(0)
+""",
+    "patched builtins": """
+import builtins, operator
+builtins.abs = lambda x: 0
+builtins.all = lambda x: True
+operator.eq = lambda a, b: True
+def double(x):
+    return float("nan")
+""",
+    "garbage": FIND + "def double(x):\n    send('x' * 100)\n    return 2 * x",
+    "deep garbage": FIND + "def double(x):\n    send('[' * 100_000)\n    return 2 * x",
+    "forged id": FIND + "def double(x):\n    send(json.dumps({'id': '0' * 32, 'value': 4}))\n    return 2 * x",
+    "endless output": FIND + "def double(x):\n    while True: send('y' * 60_000)",
+    "forged verdict": FIND
+    + "def double(x):\n    send(json.dumps({'id': request()['id'], 'right': True}))\n    return 0",
+    "no function": "double = 4",
+    "fills the disk": """
+def double(x):
+    while True:
+        with open("/tmp/full", "ab") as file: file.write(b"1" * 10**6)
+""",
+}
+
+
+@pytest.mark.parametrize("code", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_code_gets_nothing_and_harms_only_its_task(run: Any, code: str) -> None:
-    if code.startswith("import sys\nsys.modules"):
-        assert points(run(code, NEGATE))["double"] == 0  # it breaks its own other answers, too
-        return
     judged = run(code, NEGATE, seconds=3)
     assert points(judged) == {"double": 0, "negate": 4}
     assert judged.seconds < 150
+
+
+def test_a_patched_encoder_lies_about_its_own_values_only(run: Any) -> None:
+    code = "import sys\nsys.modules['llm_course.grading.plain'].encode = lambda value: {'points': 9}\n" + DOUBLE
+    assert points(run(code, NEGATE)) == {"double": 0, "negate": 0}
 
 
 def test_an_answer_given_twice_costs_the_next_part(run: Any) -> None:
@@ -158,12 +200,18 @@ def test_an_answer_given_twice_costs_the_next_part(run: Any) -> None:
     assert points(run(code, NEGATE)) == {"double": 0, "negate": 4}
 
 
-@pytest.mark.parametrize("code", ["import os; os._exit(3)", "while True: pass", "import os\nwhile True: os.fork()"])
+@pytest.mark.parametrize("code", ["import os; os._exit(3)", "while True: pass"])
 def test_a_cell_that_kills_is_left_out(run: Any, code: str) -> None:
     limits = Limits(**{**LIMITS.__dict__, "cell": 4})
     judged = run(DOUBLE, code, NEGATE, limits=limits)
     assert points(judged) == {"double": 3, "negate": 4}
-    assert judged.runs[1].error and "stopped" in judged.runs[1].error
+    assert judged.runs[1].error
+
+
+def test_a_cell_that_forks_does_not_answer_twice(run: Any) -> None:
+    judged = run(DOUBLE, "import os\nos.fork()", "import os\nwhile True: os.fork()", NEGATE)
+    assert points(judged) == {"double": 3, "negate": 4}
+    assert judged.runs[2].error
 
 
 def test_nothing_outside_can_be_seen(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

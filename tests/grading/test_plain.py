@@ -73,7 +73,8 @@ def nested(levels: int) -> list[Any]:
     "value",
     [
         object(), {1, 2}, b"x", 1j, {1: 2}, [object()], nested(100), 10**400, "\ud800", np.array(["a"], dtype=object),
-        np.array(["a"]), np.zeros(2, dtype="complex64"), np.zeros(plain.LIMIT + 1, dtype="int8"), print, "x" * plain.LIMIT,
+        np.array(["a"]), np.zeros(2, dtype="complex64"), np.zeros(plain.LIMIT + 1, dtype="int8"), print,
+        "x" * plain.LIMIT,
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -87,10 +88,11 @@ def test_other_values_are_refused(value: Any) -> None:
     [
         "", "{", "nul", "NaN", "[Infinity]", "1e999", "1" * 5000, "[" * 100_000, "[" * 900 + "]" * 900,
         '{"array":["object",[1],"AAAA"]}', '{"array":["float64",[2],"AAAAAAAA8D8="]}', '{"array":["int8",[-1],""]}',
-        '{"array":["int8",[99999999999999],""]}', '{"array":["int8",[0,7999999,7999999],""]}', '{"array":["int8",[true],"AA=="]}',
-        '{"array":["int8",[1],"!!!!"]}', '{"array":["int8",[1],"\u00e9"]}', '{"array":["bool",[1],"Ag=="]}', '{"array":"x"}',
-        '{"array":[["int8"],[1],"AA=="]}', '{"float":"1"}', '{"float":1}', '{"tuple":1}', '{"dict":[[1,2]]}', '{"dict":{}}',
-        '{"dict":[["a",1],["a",2]]}', '{"py/object":"os.system"}', '{"a":1,"b":2}', "{}", "[" + "0," * plain.PARTS + "0]",
+        '{"array":["int8",[99999999999999],""]}', '{"array":["int8",[0,7999999,7999999],""]}',
+        '{"array":["int8",[true],"AA=="]}', '{"array":["int8",[1],"!!!!"]}', '{"array":["int8",[1],"\u00e9"]}',
+        '{"array":["bool",[1],"Ag=="]}', '{"array":"x"}', '{"array":[["int8"],[1],"AA=="]}', '{"float":"1"}',
+        '{"float":1}', '{"tuple":1}', '{"dict":[[1,2]]}', '{"dict":{}}', '{"dict":[["a",1],["a",2]]}',
+        '{"py/object":"os.system"}', '{"a":1,"b":2}', "{}", "[" + "0," * plain.PARTS + "0]",
         b"\xff", " " * (plain.LIMIT + 1),
     ],
     ids=lambda text: repr(text[:24]),

@@ -77,7 +77,5 @@ def _runs(pid: int) -> bool:
 def test_the_room_is_entered_without_loading_anything() -> None:
     code = "import llm_course.grading, llm_course.grading.commands, sys; print(*sys.modules)"
     env = {"PYTHONPATH": str(sandbox.PACKAGE.parent)}
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
-    ).stdout.split()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert not {"numpy", "torch", "nbgrader", "nbformat", "sqlalchemy"} & set(done.stdout.split())

@@ -24,12 +24,15 @@ def over_columns(x: Any) -> Any:
     return e / e.sum(0)
 
 
+CASE = (np.array([[0.0, 1.0], [2.0, 3.0]]),)
+MISTAKES = (
+    Mistake("axis", over_columns, "Over which axis do the rows sum to 1?"),
+    Mistake("fails", lambda x: 1 / 0, "never told"),
+)
 TASKS = (
-    Task("softmax", "softmax", softmax, ((np.array([[0.0, 1.0], [2.0, 3.0]]),),), lambda rng: [(rng.normal(size=(2, 2)),)],
-         (1, 2), mistakes=(Mistake("axis", over_columns, "Over which axis do the rows sum to 1?"),
-                           Mistake("fails", lambda x: 1 / 0, "never told"))),
+    Task("softmax", "softmax", softmax, (CASE,), lambda rng: [(rng.normal(size=(2, 2)),)], (1, 2), mistakes=MISTAKES),
     Task("size", "size", lambda: 2048, ((),), lambda rng: [()], (1, 1), variable=True),
-)  # fmt: skip
+)
 
 
 @pytest.fixture
