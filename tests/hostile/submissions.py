@@ -269,7 +269,8 @@ sys.settrace(spy)""")),
 import glob
 found = []
 for path in glob.glob({course!r} + '/**', recursive=True) + [{course!r} + '/judging/tiny.py',
-        {course!r} + '/source/tiny/tiny.ipynb', {course!r} + '/gradebook.db', {course!r} + '/submitted/ann/tiny/tiny.ipynb']:
+        {course!r} + '/source/tiny/tiny.ipynb', {course!r} + '/gradebook.db',
+        {course!r} + '/submitted/plain/tiny/mine.txt']:
     try:
         found.append(open(path, errors='replace').read(2000))
     except OSError:
@@ -448,8 +449,8 @@ while True:
     except OSError:
         pass
 """, RIGHT_MEAN, MEAN, slow=True),
-    Hostile("memory-bomb", "takes all memory", "held = []\nwhile True:\n    held.append(bytearray(50_000_000))\n", RIGHT_MEAN,
-            MEAN),
+    Hostile("memory-bomb", "takes all memory", "held = []\nwhile True:\n    held.append(bytearray(50_000_000))\n",
+            RIGHT_MEAN, MEAN),
     Hostile("disk", "fills the disk", """
 import os
 try:
@@ -485,7 +486,8 @@ def double(values):
     return [2 * value for value in values]
 """, RIGHT_MEAN, MEAN | {"double-visible": 1}, slow=True),
     Hostile("exit", "ends the process with success", "import os\nos._exit(0)\n", RIGHT_MEAN, MEAN, quick=True),
-    Hostile("exit-in-call", "ends the process when it is called", "import os\ndef double(values): os._exit(0)\n", RIGHT_MEAN, MEAN),
+    Hostile("exit-in-call", "ends the process when it is called", "import os\ndef double(values): os._exit(0)\n",
+            RIGHT_MEAN, MEAN),
     Hostile("system-exit", "raises SystemExit and KeyboardInterrupt", """
 def double(values): raise SystemExit(0)
 """, "def mean(array): raise KeyboardInterrupt"),
@@ -541,8 +543,8 @@ def double(values):
     print('called')
     return [2 * v for v in values]
 """, "def mean(array):\n    return array.mean(axis=0).tolist()", ALL),
-    Hostile("reordered", "cells in another order: they are put back", "def double(values):\n    return [2 * v for v in values]",
-            RIGHT_MEAN, ALL, _reordered),
+    Hostile("reordered", "cells in another order: they are put back",
+            "def double(values):\n    return [2 * v for v in values]", RIGHT_MEAN, ALL, _reordered),
     Hostile("stripped", "the metadata removed by another editor: they are put back by their ids",
             "def double(values):\n    return [2 * v for v in values]", RIGHT_MEAN, ALL, _no_metadata),
 )  # fmt: skip

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grading.conftest import TinyCourse, sandboxed  # noqa: F401 (a fixture)
 from hostile.submissions import HONEST, LISTED, Hostile
-
 from llm_course.grading.sandbox import Limits
 
 PROOF = os.environ.get("LLM_COURSE_GRADE_PROOF") == "1"
