@@ -159,8 +159,7 @@ class _Work:
             if verdict is None:
                 todo.append((student, data, said, digest))
             elif self.journal.last("marked", student=student, key=verdict["key"]) is None:
-                self._mark(student, verdict)
-                self.result.graded.append(student)
+                self._mark(student, verdict)  # a kill came between its verdict and its marks
             else:
                 self.result.skipped.append(student)
         with ThreadPoolExecutor(workers) as pool:
@@ -212,20 +211,28 @@ class _Work:
                 notes=list(restored.notes), notebook=restored.notebook, written=[list(one) for one in restored.written],
                 seconds=round(judged.seconds, 2), peak=judged.peak, sandboxes=judged.sandboxes,
             )  # fmt: skip
-            self._mark(student, self.journal.lines[-1])
         except NoSandbox:
             raise  # nobody can be graded
         except Exception as error:
-            self.result.failed.append((student, f"{type(error).__name__}: {error}"))
-            self.report(f"{student}: not graded ({type(error).__name__}: {error})")
+            self._failed(student, error)
             return
-        self.result.graded.append(student)
-        got, of = sum(part.points for part in judged.parts), sum(part.of for part in judged.parts)
-        self.report(f"{student}: {got:g} of {of:g} points in {judged.seconds:.1f} s")
+        self._mark(student, self.journal.lines[-1])
 
     def _mark(self, student: str, verdict: dict[str, Any]) -> None:
-        marks.write(self.name, self.course, student, verdict)
+        try:
+            marks.write(self.name, self.course, student, verdict)
+        except Exception as error:
+            self._failed(student, error)
+            return
         self.journal.write(kind="marked", student=student, key=verdict["key"])
+        self.result.graded.append(student)
+        got, of = (sum(part[what] for part in verdict["parts"]) for what in ("points", "of"))
+        self.report(f"{student}: {got:g} of {of:g} points in {verdict['seconds']:.1f} s")
+
+    def _failed(self, student: str, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}"
+        self.result.failed.append((student, said))
+        self.report(f"{student}: not graded ({said})")
 
     def alike(self, students: list[str]) -> list[tuple[str, str, float]]:
         """Compares the latest submissions of all students, whoever was graded now."""

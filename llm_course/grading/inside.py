@@ -15,7 +15,6 @@ request a line from standard input and answers each with one line on what was st
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 import io
 import json
@@ -109,16 +108,26 @@ def run(code: str, number: int, namespace: dict[str, Any]) -> None:
         print(f"(left out when graded: {line})")
     linecache.cache[name] = (len(code), None, code.splitlines(True), name)
     tree = ast.parse(code, name)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    value = eval(compile(tree, name, "exec", flags, dont_inherit=True), namespace)
-    if inspect.iscoroutine(value):
-        asyncio.run(value)
-    if last is not None:
-        value = eval(compile(ast.Expression(last.value), name, "eval", flags, dont_inherit=True), namespace)
-        value = asyncio.run(value) if inspect.iscoroutine(value) else value
+    _wait(eval(compile(tree, name, "exec", flags, dont_inherit=True), namespace))
+    if isinstance(last, ast.Expr):
+        code_object = compile(ast.Expression(last.value), name, "eval", flags, dont_inherit=True)
+        value = eval(code_object, namespace)
+        if code_object.co_flags & inspect.CO_COROUTINE:
+            value = _wait(value)
         if value is not None:
             print(repr(value))
+
+
+def _wait(value: Any) -> Any:
+    if not inspect.iscoroutine(value):
+        return value
+    import asyncio
+
+    return asyncio.run(value)
 
 
 def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:

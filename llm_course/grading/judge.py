@@ -195,7 +195,7 @@ def _verdict(task: Task, part: str, right: bool, said: str = "") -> Part:
 def _run(session: _Session, number: int, code: str, limits: Limits) -> Run:
     reply = session.ask({"kind": "cell", "number": number, "code": code, "seconds": limits.cell}, limits.cell)
     error, printed = reply.get("error"), reply.get("printed")
-    shown = printed[: limits.printed + 100] if isinstance(printed, str) else ""
+    shown = printed[: limits.printed + 100].encode("utf-8", "replace").decode() if isinstance(printed, str) else ""
     return Run(None if error is None else _line(error), shown)
 
 

@@ -212,6 +212,8 @@ def end_all() -> None:
 
 def variables(package: str, home: str) -> dict[str, str]:
     """The whole environment of student code: nothing of the instructor's."""
+    if site.ENABLE_USER_SITE:
+        package = os.pathsep.join((package, site.getusersitepackages()))
     return {
         "PATH": "/usr/bin:/bin", "HOME": home, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8",
         "TMPDIR": home, "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
@@ -287,6 +289,7 @@ def _bubblewrap(
     inner = [
         "bwrap", "--die-with-parent", "--new-session", "--unshare-all", "--unshare-user", *_no_nesting(),
         "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox", "--cap-drop", "ALL",
+        "--size", str(limits.disk), "--perms", "0700", "--tmpfs", "/tmp",  # first: packages may lie below /tmp
         *system, *packages,
         "--ro-bind", "/package" if root else str(PACKAGE), f"{AT}/llm_course",
     ]  # fmt: skip
@@ -298,7 +301,7 @@ def _bubblewrap(
         "--ro-bind", "/release" if root else str(release), "/release",
         "--ro-bind-data", "{passwd}", "/etc/passwd", "--ro-bind-data", "{group}", "/etc/group",
         "--proc", "/proc", "--dev", "/dev", "--size", "16000000", "--perms", "0700", "--tmpfs", "/dev/shm",
-        "--remount-ro", "/dev", "--size", str(limits.disk), "--perms", "0700", "--tmpfs", "/tmp",
+        "--remount-ro", "/dev",
         *(("--ro-bind", "/fonts" if root else str(fonts), f"/tmp/matplotlib/{fonts.name}") if fonts else ()),
         "--remount-ro", "/", "--chdir", "/tmp", "--clearenv",
     ]  # fmt: skip
