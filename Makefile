@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lab test demo notebooks lint bench train evaluate grade grade-proof browser constraints clean
+.PHONY: help setup lab test demo notebooks lint bench train evaluate grade grade-proof instructors browser constraints clean
 
 # the first Python that is new enough; `make PYTHON=/path/to/python lab` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -68,6 +68,9 @@ grade: $(READY) ## judge what was handed in: make grade NAME=1_tokens COURSE=fol
 grade-proof: $(READY) ## the grader against hostile submissions, beside its peers; needs bubblewrap
 	LLM_COURSE_REQUIRE_SANDBOX=1 LLM_COURSE_GRADE_PROOF=1 $(BIN)/python -m pytest tests/grading tests/hostile $(TEST)
 	$(BIN)/python benchmarks/graders.py
+
+instructors: $(READY) ## the instructor's version of every lesson, in build/instructors
+	@$(BIN)/python tools/instructors.py $(LESSON)
 
 browser: ## install Chromium for the browser test, where apt can
 	@sh tools/install_chromium.sh
