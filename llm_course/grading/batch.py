@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,7 @@ class _Work:
 
     def _judge(self, data: bytes, said: str) -> tuple[Judged, integrity.Restored]:
         """Runs in a thread of its own; touches neither the journal nor the gradebook."""
-        nothing = integrity.restore(self.release, {"cells": []})
+        nothing = replace(integrity.restore(self.release, {"cells": []}), notes=())
         if said:
             return fail_all(self.tasks, said), nothing
         try:

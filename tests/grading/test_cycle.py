@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llm_course.cli import main
 from llm_course.errors import BadCourse, BadOption
+from llm_course.grading.sandbox import Limits
+from llm_course.grading.watch import descendants
 
 ALL = {"double-visible": 1.0, "double-hidden": 2.0, "mean-visible": 1.0, "mean-hidden": 3.0, "why": 0.0}
 RIGHT = {
@@ -45,8 +52,6 @@ def test_release_and_grades(tiny: Any, sandboxed: str) -> None:
 
 
 def test_feedback_and_csv(tiny: Any, sandboxed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from llm_course.cli import main
-
     tiny.submit("bob", RIGHT | {"double": "def double(values):\n    return [value * value for value in values]"})
     tiny.submit("=cmd", RIGHT | {"mean": "def mean(array):\n    raise ValueError('<script>x</script>')"})
     tiny.grade()
@@ -125,6 +130,29 @@ def test_a_killed_batch_goes_on(tiny: Any, sandboxed: str, monkeypatch: pytest.M
     assert all(tiny.marks(student) == ALL for student in ("ann", "bob", "cy"))
 
 
+def test_kill_9_leaves_nothing_running_and_the_batch_goes_on(tiny: Any, sandboxed: str) -> None:
+    tiny.submit("ann", RIGHT)
+    tiny.submit("zed", RIGHT | {"double": "import time\ntime.sleep(80)"})
+    command = [sys.executable, "-m", "llm_course.cli", "grade", "tiny", "--course", str(tiny.folder), "--seed", "7"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    journal = tiny.folder / ".llm-course" / "journal" / "tiny.jsonl"
+    end = time.monotonic() + 300
+    while time.monotonic() < end and not (journal.exists() and '"marked"' in journal.read_text()):
+        assert process.poll() is None
+        time.sleep(0.1)
+    tree = descendants(process.pid)
+    assert len(tree) > 2  # zed's sandbox runs
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 60
+    while time.monotonic() < end and any(os.path.exists(f"/proc/{pid}/exe") for pid in tree):
+        time.sleep(0.1)
+    assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in tree)
+    done = tiny.grade(limits=Limits(**{**tiny.limits.__dict__, "cell": 2}))
+    assert done.skipped == ["ann"] and done.graded == ["zed"]
+    assert tiny.marks("ann") == ALL and tiny.marks("zed") == ALL | {"double-visible": 0.0, "double-hidden": 0.0}
+
+
 def test_a_batch_is_refused_while_another_runs(tiny: Any, sandboxed: str) -> None:
     from llm_course.grading.course import Journal
 
@@ -134,11 +162,55 @@ def test_a_batch_is_refused_while_another_runs(tiny: Any, sandboxed: str) -> Non
 
 
 def test_what_is_missing_is_named(tiny: Any, sandboxed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from llm_course.cli import main
-
     with pytest.raises(BadCourse, match="handed in nothing"):
         tiny.grade(student="nobody")
     assert main(["grade", "other", "--course", str(tiny.folder)]) == 2
     assert "llm-course assign other" in capsys.readouterr().err
     assert main(["assign", "tiny", "--course", str(tiny.folder / "nowhere")]) == 2
     assert "--course DIR" in capsys.readouterr().err
+
+
+def test_what_is_no_notebook_gets_nothing_and_stops_nobody(tiny: Any, sandboxed: str) -> None:
+    tiny.submit("ann", RIGHT)
+    for student in ("empty", "giant", "link", "linked", "picture"):
+        (tiny.folder / "submitted" / student / "tiny").mkdir(parents=True)
+    submitted = tiny.folder / "submitted"
+    with open(submitted / "giant" / "tiny" / "tiny.ipynb", "wb") as file:
+        file.truncate(50_000_000)
+    solution = tiny.folder / "source" / "tiny"
+    os.symlink(solution / "tiny.ipynb", submitted / "link" / "tiny" / "tiny.ipynb")
+    (submitted / "linked" / "tiny").rmdir()
+    os.symlink(solution, submitted / "linked" / "tiny")
+    (submitted / "picture" / "tiny" / "tiny.ipynb").write_bytes(b"\x89PNG\r\n")
+    done = tiny.grade()
+    assert len(done.graded) == 6 and done.failed == []
+    assert tiny.marks("ann") == ALL
+    for student in ("empty", "giant", "link", "linked", "picture"):
+        assert set(tiny.marks(student).values()) == {0.0}, student
+        assert "2 * value" not in (tiny.folder / "autograded" / student / "tiny" / "tiny.ipynb").read_text()
+    main(["feedback", "tiny", "--course", str(tiny.folder)])
+    assert "50 MB" in (tiny.folder / "feedback" / "giant" / "tiny" / "tiny.html").read_text()
+
+
+def test_nothing_of_a_students_runs_in_the_instructors_browser(tiny: Any, sandboxed: str) -> None:
+    from nbconvert import HTMLExporter
+
+    attack = "<script>alert(1)</script><img src=x onerror=alert(1)> [a](javascript:alert(1)) $a<b$"
+    texts = [
+        {"cell_type": kind, "metadata": {"raw_mimetype": "text/html"}, "source": attack} for kind in ("markdown", "raw")
+    ]
+    tiny.submit("eve", RIGHT | {"why": attack}, lambda nb: nb["cells"].extend(texts))
+    tiny.grade()
+    page, _ = HTMLExporter(template_name="basic").from_filename(
+        tiny.folder / "autograded" / "eve" / "tiny" / "tiny.ipynb"
+    )
+    assert "alert(1)" in page
+    assert "<script>alert" not in page and "<img src=x" not in page and 'href="javascript:' not in page
+
+
+def test_unsafe_grades_without_a_sandbox_and_says_so(tiny: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.submit("ann", RIGHT)
+    assert main(["grade", "tiny", "--course", str(tiny.folder), "--unsafe", "--seed", "7"]) == 0
+    said = capsys.readouterr()
+    assert "ann: 7 of 7 points" in said.out and "Graded 1" in said.out and "with your rights" in said.err
+    assert tiny.marks("ann") == ALL
