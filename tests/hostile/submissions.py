@@ -95,10 +95,10 @@ def shout(data):
 """
 
 
-def _each(kind: str, do: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+def _each(kinds: tuple[str, ...], do: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
     def change(notebook: dict[str, Any]) -> None:
         for cell in notebook["cells"]:
-            if cell["metadata"].get("nbgrader", {}).get("grade_id", "").endswith(kind):
+            if cell["metadata"].get("nbgrader", {}).get("grade_id", "").endswith(kinds):
                 do(cell)
 
     return change
@@ -190,7 +190,7 @@ class Odd(list):
     def __iter__(self): return iter([2, 4, 6])
     def __eq__(self, other): return True
 def double(values): return Odd([0])
-"""),
+""", marks=NONE | {"double-visible": 1}),
     Hostile("arrays", "returns a subclass of ndarray that is equal to everything", """
 import numpy as np
 class Same(np.ndarray):
@@ -504,7 +504,8 @@ def double(values): return double(values)
     Hostile("nested-file", "hands in JSON nested a million times", raw=b"[" * 1_000_000),
     Hostile("fifty-megabytes", "hands in 50 MB", raw=b'{"cells": [], "x": "' + b"x" * 50_000_000 + b'"}'),
     Hostile("kernel", "asks for another kernel", change=_kernel),
-    Hostile("rich", "gives its grade cells more points and removes their tests", change=_each("", _rich)),
+    Hostile("rich", "gives its grade cells more points and removes their tests", 
+            change=_each(("-visible", "-hidden"), _rich)),
     Hostile("graded", "makes every cell one that is graded by hand, for 99 points", change=_manual),
     Hostile("said-so", "stores the outputs of a right answer", change=_outputs),
     Hostile("doubled", "has every cell twice", change=_doubled),
