@@ -272,7 +272,8 @@ def _losses_shifted_back(scores: np.ndarray, ids: list[int]) -> np.ndarray:
 
 def _losses_columns(scores: np.ndarray, ids: list[int]) -> np.ndarray:
     shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum(axis=0)
-    return -np.log(shares[np.arange(len(ids) - 1), ids[1:]])
+    with np.errstate(divide="ignore"):
+        return -np.log(shares[np.arange(len(ids) - 1), ids[1:]])
 
 
 def _losses_of_scores(scores: np.ndarray, ids: list[int]) -> np.ndarray:

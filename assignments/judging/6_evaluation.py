@@ -285,7 +285,7 @@ def _bleu(written: list[str], references: list[str], penalty: str = "right", mea
     ours, theirs = (sum(len(text.split()) for text in texts) for texts in (written, references))
     if penalty == "turned":
         ours, theirs = theirs, ours
-    factor = 1.0 if penalty == "none" or (ours >= theirs and penalty != "both") else math.exp(1 - theirs / ours)
+    factor = 1.0 if penalty == "none" or ours >= theirs else math.exp(1 - theirs / ours)
     if penalty == "ratio":
         factor = min(1.0, ours / theirs)
     middle = math.prod(shares) ** 0.25 if mean == "geometric" else sum(shares) / 4
@@ -455,7 +455,7 @@ TASKS = (
         "calibration", "calibration_error", calibration_error,
         visible=(
             (np.array([0.95, 0.85, 0.92, 0.88, 0.62, 0.64]), [True, True, False, True, False, True], 5),
-            (np.array([0.55, 0.58, 0.95, 0.96, 0.97, 0.98]), [True, True, True, False, False, True], 10),
+            (np.array([0.55, 0.58, 0.57, 0.95, 0.96]), [True, True, True, True, False], 10),
         ),
         hidden=lambda rng: [_calibration_case(rng, n, bins) for n, bins in ((30, 5), (40, 10), (25, 4))],
         points=(1, 4),
@@ -478,7 +478,7 @@ TASKS = (
         visible=(
             ("le le le chat", ["le chat dort"], 1),
             ("le chat et le chien", ["le chat dort", "le chien et le chat"], 2),
-            ("la la", ["la porte", "la fenêtre"], 1),
+            ("la la la", ["la porte", "la fenêtre"], 1),
             ("le chat dort", ["un chat dort", "le chien dort bien ici"], 1),
         ),
         hidden=_clipped_hidden, points=(1, 3), compare=exact(),

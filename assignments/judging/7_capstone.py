@@ -188,12 +188,12 @@ def _fluent_worst(candidates: list[str], model: str) -> int:
     return int(np.argmax([lc.perplexity(one, model=model).loss for one in candidates]))
 
 
-def _fluent_shortest(candidates: list[str], model: str) -> int:
-    return int(np.argmin([len(one) for one in candidates]))
+def _fluent_from_one(candidates: list[str], model: str) -> int:
+    return most_fluent(candidates, model) + 1
 
 
-def _fluent_longest(candidates: list[str], model: str) -> int:
-    return int(np.argmax([len(one) for one in candidates]))
+def _fluent_text(candidates: list[str], model: str) -> str:
+    return candidates[most_fluent(candidates, model)]
 
 
 FLUENT = ["We are very sorry that your lamp was broken when it came, and we want to help you.",
@@ -379,16 +379,17 @@ TASKS = (
     Task(
         "language", "language", language,
         visible=tuple((one,) for one in ("The lamp is broken.", "La lampe est cassée.", "Merci !",
-                                         "LE TAPIS EST DANS LA RUE", "I saw a film, Les Enfants de la Mer.")),
+                                         "LE TAPIS EST DANS LA RUE", "Vous avez le film The Kid ?")),
         hidden=lambda rng: [(one,) for one in (*MAILS[:3], *FRENCH_MAILS, *OTHER_MAILS, "THE TABLE IS TOO SMALL FOR US",
-                                               "My neighbor read Le Petit Prince to the children.", "Hola")],
+                                               "My neighbor read Le Petit Prince to the children.",
+                                               "Je cherche le livre The Old Man dans ma ville.", "Hola")],
         points=(1, 2), compare=exact(),
         mistakes=(
+            Mistake("never unknown", _language_never_unknown,
+                    "A tie means that we do not know. Say so: 'unknown'."),
             Mistake("letters instead of words", _language_letters,
                     "You look for letters inside words: 'the' stands in 'mother', 'a' nearly everywhere. Compare whole "
                     "words: words(mail) gives them."),
-            Mistake("never unknown", _language_never_unknown,
-                    "A tie means that we do not know. Say so: 'unknown'."),
             Mistake("one English word is enough", _language_any,
                     "One word decides in your rule. Count the words of both languages, and compare."),
             Mistake("capital letters", _language_case,
@@ -402,11 +403,11 @@ TASKS = (
                  ("unknown", "positive", 0.95)),
         hidden=_routes_hidden, points=(1, 2), compare=exact(),
         mistakes=(
+            Mistake("unknown taken for English", _route_french_only, "'unknown' is not English. To a person."),
             Mistake("language ignored", _route_any_language,
                     "A French mail was routed by a classifier that reads English. It goes to a person, whatever the "
                     "score says: a model can be sure about nonsense."),
             Mistake("confidence ignored", _route_always_sure, "Below 0.6 the model is not sure: to a person."),
-            Mistake("unknown taken for English", _route_french_only, "'unknown' is not English. To a person."),
             Mistake("comparison turned", _route_turned, "Your comparison is turned: UNSURE mails go to a person."),
             Mistake("neutral taken for thanks", _route_neutral_thanks, "Neutral mails are requests."),
         ),
@@ -414,34 +415,35 @@ TASKS = (
     ),
     Task(
         "polite", "polite", polite,
-        visible=tuple((one,) for one in ("Nous avons trouvé votre lettre.", "Nous te répondrons bientôt.",
-                                         "Ton argent arrive.", "Nous t'écrirons demain.", "Merci.")),
+        visible=tuple((one,) for one in ("Nous te répondrons bientôt.", "Merci.",
+                                         "Nous avons trouvé votre lettre.", "Ton argent arrive.",
+                                         "Nous t'écrirons demain.")),
         hidden=lambda rng: [(POLITE[int(k)],) for k in rng.permutation(len(POLITE))],
         points=(1, 2), compare=exact(),
         mistakes=(
             Mistake("letters instead of words", _polite_letters,
                     "You found 'te' inside 'lettre'. Compare whole words: words(french) gives them."),
-            Mistake("turned", _polite_turned, "True and False are exchanged: True means that nobody is called tu."),
             Mistake("vous required", _polite_vous, "'Merci.' names nobody, and is polite. Look for tu, not for vous."),
             Mistake("capital letters", _polite_case,
                     "'Ton' at the start of a sentence counts, too: small letters first."),
             Mistake("cut at spaces", _polite_spaces,
                     "t'écrirons begins with t', which is te. Cutting at spaces does not find it; words() does."),
+            Mistake("turned", _polite_turned, "True and False are exchanged: True means that nobody is called tu."),
         ),
         right=(_polite_loop,),
     ),
     Task(
         "fluent", "most_fluent", most_fluent,
-        visible=((["Sorry lamp.", "We are very sorry that your lamp was broken, and we want to help you.",
-                   "Lamp your sorry very are that we was broken and help you want to we, lamp your sorry very."],
-                  "gpt-mini"),),
+        visible=((["Of letter the.", "We are very sorry that your lamp was broken, and we want to help you.",
+                   "Lamp your sorry very are that we was broken and help you want to we, lamp your sorry very.",
+                   "Sorry lamp."], "gpt-mini"),),
         hidden=_fluent_hidden, points=(1, 3), compare=exact(), seconds=120,
         mistakes=(
             Mistake("the sum decides", _fluent_sum,
                     "You compare whole texts, so the shortest one wins. Compare the loss a TOKEN."),
-            Mistake("the shortest", _fluent_shortest, "You take the shortest. Ask the model: lc.perplexity(...).loss."),
             Mistake("the worst", _fluent_worst, "You take the highest loss. The model likes what has a LOW one."),
-            Mistake("the longest", _fluent_longest, "You take the longest. Ask the model: lc.perplexity(...).loss."),
+            Mistake("places from 1", _fluent_from_one, "Off by one: places count from 0."),
+            Mistake("the text", _fluent_text, "You return the text itself. Its place in the list is wanted."),
         ),
         right=(_fluent_logprobs,),
     ),

@@ -504,7 +504,7 @@ def double(values): return double(values)
     Hostile("nested-file", "hands in JSON nested a million times", raw=b"[" * 1_000_000),
     Hostile("fifty-megabytes", "hands in 50 MB", raw=b'{"cells": [], "x": "' + b"x" * 50_000_000 + b'"}'),
     Hostile("kernel", "asks for another kernel", change=_kernel),
-    Hostile("rich", "gives its grade cells more points and removes their tests", 
+    Hostile("rich", "gives its grade cells more points and removes their tests",
             change=_each(("-visible", "-hidden"), _rich)),
     Hostile("graded", "makes every cell one that is graded by hand, for 99 points", change=_manual),
     Hostile("said-so", "stores the outputs of a right answer", change=_outputs),
