@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lab test demo notebooks lint bench train evaluate browser constraints clean
+.PHONY: help setup lab test demo notebooks lint bench train evaluate grade grade-proof instructors browser constraints clean
 
 # the first Python that is new enough; `make PYTHON=/path/to/python lab` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -13,7 +13,7 @@ READY := .venv/.ready
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); if [ "$$n" -ge 2 ]; then echo 2; else echo 0; fi)
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 # An environment that fails half-way leaves no stamp, so the next call tries again.
 # Some systems split ensurepip off their Python: then the pip that is there fills the environment.
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
 		|| $(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
 		|| { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip -q --python $(BIN)/python install pip; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab,dev,train]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab,dev,train,grade]'
 	@touch $@
 
 setup: $(READY) ## the environment only
@@ -60,6 +60,17 @@ train: $(READY) ## train a mini again: make train MODEL=gpt-mini DATA=folder
 
 evaluate: $(READY) ## measure the minis beside their baselines: make evaluate DATA=folder
 	@$(BIN)/llm-course evaluate $(MODEL) $(if $(DATA),--data $(DATA))
+
+grade: $(READY) ## judge what was handed in: make grade NAME=1_tokens COURSE=folder
+	@$(BIN)/llm-course grade $(or $(NAME),$(error say which: make grade NAME=1_tokens COURSE=folder)) --course $(or $(COURSE),.)
+
+# tests/hostile runs all of its submissions when LLM_COURSE_GRADE_PROOF=1, and a choice of them otherwise
+grade-proof: $(READY) ## the grader against hostile submissions, beside its peers; needs bubblewrap
+	LLM_COURSE_REQUIRE_SANDBOX=1 LLM_COURSE_GRADE_PROOF=1 $(BIN)/python -m pytest tests/grading tests/hostile $(TEST)
+	$(BIN)/python benchmarks/graders.py
+
+instructors: $(READY) ## the instructor's version of every lesson, in build/instructors
+	@$(BIN)/python tools/instructors.py $(LESSON)
 
 browser: ## install Chromium for the browser test, where apt can
 	@sh tools/install_chromium.sh

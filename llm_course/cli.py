@@ -1,4 +1,4 @@
-"""The command ``llm-course``: the use cases, the shelf, the check of the environment, the recipes.
+"""The command ``llm-course``: the use cases, the shelf, the check of the environment, the recipes, the grading.
 
 Knows nothing about models: every command calls the function of the same name.
 """
@@ -68,6 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of checkpoints and logs")
     train.add_argument("--steps", type=int, help="train for so many steps instead of the recipe's")
     train.add_argument("--install", action="store_true", help="put the trained model into the package")
+
+    assign = commands.add_parser("assign", help="for instructors: make the version of an assignment that students get")
+    grade = commands.add_parser("grade", help="for instructors: judge what was handed in, in a sandbox")
+    feedback = commands.add_parser("feedback", help="for instructors: write each student's page of feedback")
+    grades = commands.add_parser("grades", help="for instructors: the grades of an assignment as CSV")
+    for command in (assign, grade, feedback, grades):
+        command.add_argument("name", help="the assignment, 1_tokens for example")
+        command.add_argument("--course", type=Path, default=Path(), help="the course's folder; by default this one")
+    for command in (grade, feedback):
+        command.add_argument("--student", help="this student only")
+    grade.add_argument("--seed", type=int, help="of the hidden cases; by default drawn once and kept")
+    grade.add_argument("--regrade", action="store_true", help="grade again what has been graded and is unchanged")
+    grade.add_argument("--unsafe", action="store_true", help="run student code without a sandbox, with your rights")
+    grades.add_argument("--csv", type=Path, help="write to this file instead of the terminal")
     return parser
 
 
@@ -78,6 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if command in ("generate", "sentiment", "summarize", "translate"):
             _use_case(command, options)
+        elif command in ("assign", "grade", "feedback", "grades"):
+            from llm_course.grading import commands
+
+            getattr(commands, command)(**options)
         else:
             globals()[f"_{command}"](**options)
         sys.stdout.flush()  # here, where a closed pipe is caught, and not when Python ends

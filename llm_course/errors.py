@@ -65,3 +65,15 @@ class NoMemory(LLMCourseError, MemoryError):
 
 class DataMissing(LLMCourseError, FileNotFoundError):
     """A training corpus is not where the recipe looks for it."""
+
+
+class NotPlain(LLMCourseError, ValueError):
+    """A value is not plain data (numbers, text, lists, dicts, arrays), is too large, or its encoding is damaged."""
+
+
+class NoSandbox(LLMCourseError, RuntimeError):
+    """Student code cannot be shut in here; it is not run."""
+
+
+class BadCourse(LLMCourseError, ValueError):
+    """The course folder, an assignment in it or its judging file is not what the grader can work on."""

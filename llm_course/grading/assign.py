@@ -1,0 +1,89 @@
+"""Make the version of an assignment that students get, and register it in the gradebook.
+
+Knows nothing about submissions. nbgrader strips solutions, hidden tests and mark schemes and writes down the cells and
+points; this adds ``checks.json``, made from the judging file, and looks that nothing was left in and all fits together.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from llm_course.errors import BadCourse
+from llm_course.grading import integrity
+from llm_course.grading.course import Course
+from llm_course.grading.tasks import Task, checks, load_tasks
+from llm_course.grading.visible import CHECKS
+
+LEFT_OVERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "BEGIN MARK SCHEME", "END MARK SCHEME")
+
+
+def assign(name: str, course: Course) -> Path:
+    """Write ``release/NAME`` and register the assignment, its cells and its points.
+
+    Returns:
+        the folder of the release.
+
+    Raises:
+        BadCourse: source and judging file do not fit together, or nbgrader refuses the source.
+    """
+    source = course.path("source", name) / f"{name}.ipynb"
+    if not source.is_file():
+        raise BadCourse(f"There is no {source}. Build it first, or name the course with --course DIR.")
+    tasks = load_tasks(course.judging(name))
+    _fit(integrity.parse(source.read_bytes()), tasks, source)
+    released_checks = checks(tasks)  # before anything is written: it can fail
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.utils import capture_log
+
+    course.directory.assignment_id = name
+    converter = GenerateAssignment(coursedir=course.directory, config=course.config)
+    converter.force = True
+    converter.log.setLevel(logging.INFO)
+    converter.log.propagate = False
+    done = capture_log(converter)
+    release = course.path("release", name)
+    if not done["success"]:
+        raise BadCourse(f"nbgrader could not make the release of {name}: {_reason(done)}")
+    (release / CHECKS).write_text(released_checks, encoding="utf-8")
+    os.chmod(release / CHECKS, 0o644)
+    text = (release / f"{name}.ipynb").read_text(encoding="utf-8")
+    if left := [mark for mark in LEFT_OVERS if mark in text]:
+        (release / f"{name}.ipynb").unlink()
+        raise BadCourse(f"The release of {name} would still hold {left[0]!r}; it was not written. Correct the source.")
+    return release
+
+
+def _reason(done: dict[str, Any]) -> str:
+    """The line of nbgrader's log that says most: the error at the end of the first traceback, or the first error."""
+    lines = [line.strip() for line in done.get("log", "").splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if "Traceback" in line:
+            after = next((index for index in range(number + 1, len(lines)) if lines[index].startswith("[")), len(lines))
+            return lines[after - 1]
+    wrong = [line for line in lines if line.startswith(("[ERROR]", "[CRITICAL]"))]
+    return wrong[0] if wrong else str(done.get("error", "")).strip().splitlines()[-1]
+
+
+def points(notebook: dict[str, Any]) -> dict[str, float]:
+    """The points of each grade cell, by its id."""
+    marks = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
+    return {mark["grade_id"]: float(mark.get("points", 0)) for mark in marks if mark.get("grade")}
+
+
+def _fit(notebook: dict[str, Any], tasks: tuple[Task, ...], source: Path) -> None:
+    given = points(notebook)
+    for task in tasks:
+        for part, wanted in zip(("visible", "hidden"), task.points, strict=True):
+            cell = f"{task.name}-{part}"
+            if given.get(cell, 0) != wanted:
+                raise BadCourse(
+                    f"{source}: grade cell {cell} has {given.get(cell, 'no')} points; the judging file says {wanted:g}."
+                )
+    judged = {f"{task.name}-{part}" for task in tasks for part in ("visible", "hidden")}
+    marks = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
+    by_hand = {mark["grade_id"] for mark in marks if mark.get("grade") and mark.get("solution")}
+    if lost := sorted(set(given) - judged - by_hand):
+        raise BadCourse(f"{source}: grade cell {lost[0]} belongs to no task of the judging file.")

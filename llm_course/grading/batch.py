@@ -1,0 +1,243 @@
+"""Grade all that was handed in for one assignment: who is due, two at a time, each verdict written down once.
+
+Knows nothing about how a verdict is made (``judge``) or where marks go (``marks``). Whatever one submission does, the
+others are graded. After a kill at any moment the same command goes on: a student whose verdict stands in the journal
+is not run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from llm_course.errors import BadCourse, BadOption, NoSandbox
+from llm_course.grading import integrity, marks, sandbox
+from llm_course.grading.course import Course, Journal
+from llm_course.grading.judge import Judged, Prepared, fail_all, judge, prepare
+from llm_course.grading.sandbox import Limits, engine
+from llm_course.grading.tasks import Task, load_tasks
+
+FORMAT = 1  # of the verdicts in the journal
+
+
+@dataclass
+class Batch:
+    """What a batch did.
+
+    Args:
+        graded: students that this call graded.
+        skipped: students whose submission has been graded already and is unchanged.
+        failed: (student, why) for students that could not be graded; they have no marks from this batch.
+        alike: (student, student, share) of submissions alike beyond the starter code.
+        seed: of the hidden cases.
+        backup: the copy of the gradebook made before, if there was one.
+    """
+
+    graded: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    alike: list[tuple[str, str, float]] = field(default_factory=list)
+    seed: int = 0
+    backup: Path | None = None
+
+
+def grade(
+    name: str, course: Course, *, student: str | None = None, seed: int | None = None, unsafe: bool = False,
+    regrade: bool = False, workers: int | None = None, limits: Limits | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Batch:  # fmt: skip
+    """Grade what was handed in for an assignment and has not been graded yet.
+
+    Args:
+        name: the assignment; it has been released (:func:`llm_course.grading.assign.assign`).
+        course: the course.
+        student: grade this student only.
+        seed: of the hidden cases, from 0 up. Drawn at random for the first batch of an assignment and kept for later
+            ones, so that all students meet the same cases and a regrade gives the same marks.
+        unsafe: run student code without a sandbox.
+        regrade: grade again what has been graded.
+        workers: students at a time; by default the number of processors, at most 2.
+        limits: what each student's code may use.
+        report: is told a line for each student.
+
+    Raises:
+        BadCourse: no release, no judging file, an unknown student, or another process grades this assignment.
+        BadOption: another seed than before, without ``regrade``.
+        NoSandbox: student code cannot be shut in here.
+    """
+    release = course.path("release", name)
+    if not (release / f"{name}.ipynb").is_file():
+        raise BadCourse(f"{name} has not been released: there is no {release}. First: llm-course assign {name}")
+    tasks = load_tasks(course.judging(name))
+    how = engine(unsafe)
+    students = course.students(name)
+    if student is not None:
+        if student not in students:
+            raise BadCourse(f"{student} handed in nothing for {name}. Who did: {', '.join(students) or 'nobody'}.")
+        students = [student]
+    with Journal(course, name).open() as journal:
+        batch = _begin(journal, students, seed, regrade)
+        prepared = prepare(tasks, batch["seed"])
+        result = Batch(seed=batch["seed"], backup=course.back_up())
+        # Seen by the sandboxes: a copy that any user may read, without notebooks.
+        with tempfile.TemporaryDirectory(prefix="llm-course-release-") as copied:
+            desk = Path(copied) / "release"
+            shutil.copytree(release, desk, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
+            for path in (desk, *desk.rglob("*")):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            work = _Work(name, course, tasks, prepared, desk, how, limits or Limits(), journal, batch, result, report)
+            work.run(students, workers or min(2, os.cpu_count() or 1))
+        if not result.failed:
+            journal.write(kind="end", batch=batch["batch"])
+        result.alike = work.alike(course.students(name))
+    return result
+
+
+def _begin(journal: Journal, students: list[str], seed: int | None, regrade: bool) -> dict[str, Any]:
+    """The batch to work on: the one that a kill left unfinished, or a new one."""
+    last = journal.last("begin")
+    if seed is not None and seed < 0:
+        raise BadOption(f"The seed is {seed}; it is a number from 0 up.")
+    if last is not None and seed is not None and seed != last["seed"] and not regrade:
+        raise BadOption(
+            f"This assignment was graded with the seed {last['seed']}, so that all students met the same hidden cases. "
+            f"To grade everybody anew with {seed}, add --regrade."
+        )
+    unfinished = last is not None and journal.last("end", batch=last["batch"]) is None
+    if last is not None and unfinished and seed in (None, last["seed"]) and (not regrade or last["regrade"]):
+        return last
+    if seed is None:
+        seed = last["seed"] if last else secrets.randbelow(2**31)
+    journal.write(
+        kind="begin", batch=secrets.token_hex(8), seed=seed, regrade=regrade, students=students, format=FORMAT
+    )  # fmt: skip
+    return journal.lines[-1]
+
+
+@dataclass
+class _Work:
+    name: str
+    course: Course
+    tasks: tuple[Task, ...]
+    prepared: tuple[Prepared, ...]
+    desk: Path
+    how: str
+    limits: Limits
+    journal: Journal
+    batch: dict[str, Any]
+    result: Batch
+    report: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        path = self.course.path("release", self.name) / f"{self.name}.ipynb"
+        data = path.read_bytes()
+        self.stop = threading.Event()
+        self.release = integrity.parse(data)
+        parts = [data, self.course.judging(self.name).read_bytes(), str((FORMAT, self.batch["seed"])).encode()]
+        self.base = hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+    def run(self, students: list[str], workers: int) -> None:
+        todo = []
+        for student in students:
+            data, said = self._read(student)
+            digest = hashlib.sha256((self.base + said).encode() + data).hexdigest()
+            which = dict(student=student, digest=digest)
+            if self.batch["regrade"]:
+                which["batch"] = self.batch["batch"]
+            verdict = self.journal.last("judged", **which)
+            if verdict is not None and verdict is not self.journal.last("judged", student=student):
+                verdict = None  # handed in again since, and then the old version once more
+            if verdict is None:
+                todo.append((student, data, said, digest))
+            elif self.journal.last("marked", student=student, key=verdict["key"]) is None:
+                self._mark(student, verdict)  # a kill came between its verdict and its marks
+            else:
+                self.result.skipped.append(student)
+        with ThreadPoolExecutor(workers) as pool:
+            futures = {pool.submit(self._judge, data, said): (student, digest) for student, data, said, digest in todo}
+            try:
+                for future in as_completed(futures):
+                    self._take(*futures[future], future)
+            except BaseException:  # what runs is ended and written nowhere; the next call goes on
+                self.stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                sandbox.end_all()
+                raise
+
+    def _read(self, student: str) -> tuple[bytes, str]:
+        try:
+            return integrity.read(self.course.path("submitted", self.name, student), self.name), ""
+        except integrity.Unreadable as error:
+            return b"", str(error)
+
+    def _judge(self, data: bytes, said: str) -> tuple[Judged, integrity.Restored]:
+        """Runs in a thread of its own; touches neither the journal nor the gradebook."""
+        nothing = replace(integrity.restore(self.release, {"cells": []}), notes=())
+        if said:
+            return fail_all(self.tasks, said), nothing
+        try:
+            restored = integrity.restore(self.release, integrity.parse(data))
+        except integrity.Unreadable as error:
+            return fail_all(self.tasks, str(error)), nothing
+        checks = {f"{task.name}-{part}" for task in self.tasks for part in ("visible", "hidden")}
+        cells = [
+            (number, cell["source"])
+            for number, cell in enumerate(restored.notebook["cells"])
+            if cell["cell_type"] == "code" and integrity.grade_id(cell) not in checks
+        ]
+        hide = (self.course.folder,)
+        judged = judge(
+            cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=hide, stop=self.stop,
+        )  # fmt: skip
+        return judged, restored
+
+    def _take(self, student: str, digest: str, future: Any) -> None:
+        try:
+            judged, restored = future.result()
+            key = secrets.token_hex(8)
+            self.journal.write(
+                kind="judged", student=student, digest=digest, batch=self.batch["batch"], key=key,
+                parts=[asdict(part) for part in judged.parts],
+                runs={str(number): asdict(run) for number, run in judged.runs.items()},
+                notes=list(restored.notes), notebook=restored.notebook, written=[list(one) for one in restored.written],
+                seconds=round(judged.seconds, 2), peak=judged.peak, sandboxes=judged.sandboxes,
+            )  # fmt: skip
+        except NoSandbox:
+            raise  # nobody can be graded
+        except Exception as error:
+            self._failed(student, error)
+            return
+        self._mark(student, self.journal.lines[-1])
+
+    def _mark(self, student: str, verdict: dict[str, Any]) -> None:
+        try:
+            marks.write(self.name, self.course, student, verdict)
+        except Exception as error:
+            self._failed(student, error)
+            return
+        self.journal.write(kind="marked", student=student, key=verdict["key"])
+        self.result.graded.append(student)
+        got, of = (sum(part[what] for part in verdict["parts"]) for what in ("points", "of"))
+        self.report(f"{student}: {got:g} of {of:g} points in {verdict['seconds']:.1f} s")
+
+    def _failed(self, student: str, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}"
+        self.result.failed.append((student, said))
+        self.report(f"{student}: not graded ({said})")
+
+    def alike(self, students: list[str]) -> list[tuple[str, str, float]]:
+        """Compares the latest submissions of all students, whoever was graded now."""
+        written = {}
+        for student in students:
+            if verdict := self.journal.last("judged", student=student):
+                written[student] = [text for _, text in verdict["written"]]
+        return integrity.alike(written, [integrity.text_of(cell) for cell in self.release["cells"]])

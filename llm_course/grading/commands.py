@@ -1,0 +1,70 @@
+"""The commands of instructors: assign, grade, feedback, grades.
+
+Knows nothing about arguments (``cli.py`` reads them); says in words what was done and what to do next.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def assign(name: str, course: Path) -> None:
+    """Make the release of an assignment and say where it is."""
+    from llm_course.grading.assign import assign
+    from llm_course.grading.course import Course
+
+    release = assign(name, Course(course))
+    files = ", ".join(sorted(path.name for path in release.iterdir()))
+    print(f"{name} is ready for students in {release}: {files}.")
+
+
+def grade(name: str, course: Path, student: str | None, seed: int | None, unsafe: bool, regrade: bool) -> None:
+    """Grade what was handed in and say what came of it."""
+    from llm_course.errors import LLMCourseError
+    from llm_course.grading.batch import grade
+    from llm_course.grading.course import Course
+
+    if unsafe:
+        print("--unsafe: student code runs with your rights and can read and change your files.", file=sys.stderr)
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+
+    done = grade(
+        name, Course(course), student=student, seed=seed, unsafe=unsafe, regrade=regrade, report=report,
+    )  # fmt: skip
+    if done.backup:
+        print(f"The gradebook as it was before: {done.backup}")
+    print(f"Seed of the hidden cases: {done.seed}")
+    for one, other, share in done.alike:
+        print(f"Alike beyond the starter code: {one} and {other} ({share:.0%} of token runs in common)")
+    print(f"Graded {len(done.graded)}; unchanged since they were graded: {len(done.skipped)}.")
+    if done.failed:
+        names = ", ".join(student for student, _ in done.failed)
+        raise LLMCourseError(f"Not graded: {names} (reasons above). Run the command again to try only these.")
+
+
+def feedback(name: str, course: Path, student: str | None) -> None:
+    """Write the feedback of an assignment."""
+    from llm_course.grading.course import Course
+    from llm_course.grading.feedback import write
+
+    written = write(name, Course(course), student)
+    print(f"Feedback for {len(written)} student{'' if len(written) == 1 else 's'} of {name}.")
+    if written:
+        print(f"For example: {written[0]}")
+
+
+def grades(name: str, course: Path, csv: Path | None) -> None:
+    """Write the grades of an assignment as CSV, or print them."""
+    from llm_course.grading.course import Course
+    from llm_course.grading.feedback import table
+
+    rows: Any = table(name, Course(course))
+    if csv is None:
+        sys.stdout.write(rows)
+        return
+    csv.write_text(rows, encoding="utf-8")
+    print(f"Grades of {rows.count(chr(10)) - 1} students: {csv}")

@@ -1,0 +1,177 @@
+"""A course folder as nbgrader lays it out: where things are, the backup of the gradebook, the journal of batches.
+
+Knows nothing about judging. Folders and the gradebook's address are nbgrader's own, also where ``nbgrader_config.py``
+changes them; beside them the grader keeps ``.llm-course/``, readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from llm_course.errors import BadCourse
+
+BACKUPS = 20  # kept of one gradebook
+
+
+class Course:
+    """One course.
+
+    Args:
+        folder: the course's root, which holds ``source/`` and ``judging/``.
+
+    Raises:
+        BadCourse: there is no such folder, its configuration fails, or nbgrader is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        if not self.folder.is_dir():
+            raise BadCourse(f"There is no folder {folder}. Name the course with --course DIR.")
+        try:
+            from nbgrader.coursedir import CourseDirectory
+            from traitlets.config.loader import Config, PyFileConfigLoader
+        except ImportError as error:
+            raise BadCourse(
+                f"nbgrader is needed to grade and cannot be loaded ({error}): pip install nbgrader"
+            ) from None
+        _show_programs()
+        self.config = Config()
+        if (self.folder / "nbgrader_config.py").is_file():
+            try:
+                self.config = PyFileConfigLoader("nbgrader_config.py", path=str(self.folder)).load_config()
+            except Exception as error:
+                raise BadCourse(f"{self.folder / 'nbgrader_config.py'} fails: {error}") from error
+        self.config.CourseDirectory.root = str(self.folder)
+        self.directory = CourseDirectory(config=self.config)
+
+    @property
+    def db_url(self) -> str:
+        """The address of the gradebook."""
+        return str(self.directory.db_url)
+
+    @property
+    def state(self) -> Path:
+        """The grader's own folder."""
+        path = self.folder / ".llm-course"
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def judging(self, name: str) -> Path:
+        """The judging file of an assignment."""
+        return self.folder / "judging" / f"{name}.py"
+
+    def path(self, step: str, name: str, student: str = ".") -> Path:
+        """The folder of an assignment in a step: source, release, submitted, autograded or feedback."""
+        directory = getattr(self.directory, f"{step}_directory")
+        return Path(os.path.normpath(self.directory.format_path(directory, student, name)))
+
+    def students(self, name: str) -> list[str]:
+        """Who handed something in, in alphabetical order. Links do not count as students."""
+        root = Path(self.directory.format_path(self.directory.submitted_directory, "x", name))
+        steps = root.relative_to(self.folder / self.directory.submitted_directory).parts
+        if steps != ("x", name):
+            raise BadCourse("The grader needs nbgrader's usual folders: submitted/STUDENT/ASSIGNMENT.")
+        submitted = self.folder / self.directory.submitted_directory
+        if not submitted.is_dir():
+            return []
+        return sorted(one.name for one in submitted.iterdir() if not one.is_symlink() and os.path.lexists(one / name))
+
+    def gradebook(self) -> Any:
+        """nbgrader's gradebook; a context manager."""
+        from nbgrader.api import Gradebook
+
+        return Gradebook(self.db_url, self.directory.course_id)
+
+    def back_up(self) -> Path | None:
+        """Copy the gradebook, whole even while others write to it. ``None`` if there is no SQLite file."""
+        if not self.db_url.startswith("sqlite:///"):
+            return None
+        source = Path(self.db_url.removeprefix("sqlite:///"))
+        if not source.is_file():
+            return None
+        folder = self.state / "backups"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        copy = folder / f"gradebook-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06d}.db"
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(copy)) as new:
+            old.backup(new)
+        os.chmod(copy, 0o600)
+        for extra in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS]:
+            extra.unlink()
+        return copy
+
+
+def _show_programs() -> None:
+    """nbgrader starts the program ``alembic`` by its name; an environment that is not activated is not on the path."""
+    beside = str(Path(sys.executable).parent)
+    if shutil.which("alembic") is None:
+        os.environ["PATH"] = os.pathsep.join(filter(None, [beside, os.environ.get("PATH")]))
+
+
+class Journal:
+    """What has been done for one assignment, a line each, so that a killed batch goes on and does nothing twice.
+
+    Lines: ``begin`` (batch, seed, students), ``judged`` (a student's verdicts), ``marked`` (they are in the
+    gradebook), ``end``. A line that a kill cut short is left out when reading.
+    """
+
+    def __init__(self, course: Course, name: str) -> None:
+        folder = course.state / "journal"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = folder / f"{name}.jsonl"
+        self.lines: list[dict[str, Any]] = []
+
+    @contextmanager
+    def open(self) -> Iterator[Journal]:
+        """Hold the journal for one batch.
+
+        Raises:
+            BadCourse: another process is grading this assignment.
+        """
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+", encoding="utf-8") as self._file:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise BadCourse(
+                    "This assignment is being graded by another process. Wait until it has ended."
+                ) from None
+            self.read(self._file.read())
+            yield self
+
+    def read(self, text: str | None = None) -> Journal:
+        """Read the lines."""
+        if text is None:
+            text = self._path.read_text(encoding="utf-8") if self._path.is_file() else ""
+        self._torn = bool(text) and not text.endswith("\n")
+        self.lines = []
+        for line in text.splitlines():
+            try:
+                self.lines.append(json.loads(line))
+            except ValueError:
+                continue
+        return self
+
+    def write(self, **line: Any) -> None:
+        """Add a line; it is on the disk when this returns."""
+        self._file.write(("\n" if self._torn else "") + json.dumps(line) + "\n")
+        self._torn = False
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.lines.append(line)
+
+    def last(self, kind: str, **which: Any) -> dict[str, Any] | None:
+        """The latest line of a kind that has these values."""
+        for line in reversed(self.lines):
+            if line.get("kind") == kind and all(line.get(name) == value for name, value in which.items()):
+                return line
+        return None

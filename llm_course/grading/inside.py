@@ -1,0 +1,198 @@
+"""The runner inside the sandbox: runs the notebook's cells and calls the student's functions when asked.
+
+Knows nothing about expected values, points or verdicts, and is trusted with nothing: student code lives in the same
+process and can make it say anything. The judge outside takes what it says as this student's values only.
+
+Started by ``sandbox.py`` as a script: limits, the folder of release files, the working folder to make. It reads one
+request a line from standard input and answers each with one line on what was standard output::
+
+    {"id": ..., "kind": "hello"}
+    {"id": ..., "kind": "cell", "number": 3, "code": ..., "seconds": ...}  -> {"id", "error", "printed"}
+    {"id": ..., "kind": "call", "name": ..., "variable": ..., "arguments": ..., "seconds": ...}
+                                                                   -> {"id", "value"} or {"id", "error"}
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import json
+import linecache
+import os
+import resource
+import shutil
+import signal
+import sys
+import types
+from typing import Any
+
+from llm_course.grading import plain
+from llm_course.grading.visible import failure
+
+
+class Late(BaseException):
+    """The time of this cell or call is over. No ``Exception``, so that an honest ``except Exception`` lets it pass."""
+
+
+class Capped(io.TextIOBase):
+    """Keeps the first characters that are printed and drops the rest."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[str] = []
+        self._length = 0
+
+    def write(self, text: str) -> int:
+        if self._length < self._limit:
+            self._parts.append(text[: self._limit - self._length])
+        self._length += len(text)
+        return len(text)
+
+    def take(self) -> str:
+        printed = "".join(self._parts)
+        if self._length > self._limit:
+            printed += f"\n... ({self._length - self._limit} more characters)"
+        self._parts, self._length = [], 0
+        return printed
+
+
+def bound(limits: dict[str, float]) -> None:
+    """Set the kernel's limits of this process and all it starts. They can be lowered, never raised again."""
+    wanted = {
+        "RLIMIT_DATA": limits["data"], "RLIMIT_FSIZE": limits["file"], "RLIMIT_NOFILE": limits["files"],
+        "RLIMIT_CPU": limits["cpu"], "RLIMIT_CORE": 0, "RLIMIT_MSGQUEUE": 0, "RLIMIT_NPROC": limits["processes"] or -1,
+    }  # fmt: skip
+    for name, value in wanted.items():
+        number = getattr(resource, name, None)
+        if number is None or value == -1:
+            continue
+        most = resource.getrlimit(number)[1]
+        value = int(value) if most == resource.RLIM_INFINITY else min(int(value), most)
+        resource.setrlimit(number, (value, value))
+
+
+def without_magics(code: str) -> tuple[str, list[str]]:
+    """Leave out what only IPython understands: lines with ``%``, ``!`` or a trailing ``?``, and cell magics.
+
+    Returns:
+        the code to run and what was left out. ``%%time``, ``%%timeit`` and ``%%capture`` leave the cell's body.
+    """
+    try:
+        ast.parse(code)
+        return code, []
+    except (SyntaxError, ValueError):
+        pass
+    lines = code.split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    left_out = []
+    if lines[first].startswith("%%"):
+        magic = lines[first].split()[0]
+        if magic not in ("%%time", "%%timeit", "%%capture"):
+            return "", [lines[first]]
+        left_out.append(lines[first])
+        lines[first] = ""
+    for number, line in enumerate(lines):
+        start = line.lstrip()
+        if start.startswith(("%", "!", "?")) or (start.endswith("?") and not start.startswith("#")):
+            left_out.append(start)
+            lines[number] = line[: len(line) - len(start)] + "pass"
+    return "\n".join(lines), left_out
+
+
+def run(code: str, number: int, namespace: dict[str, Any]) -> None:
+    """Run a cell as a notebook does: top-level ``await`` works, and the value of a last expression is printed."""
+    name = f"<cell {number}>"
+    code, left_out = without_magics(code)
+    for line in left_out:
+        print(f"(left out when graded: {line})")
+    linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+    tree = ast.parse(code, name)
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    _wait(eval(compile(tree, name, "exec", flags, dont_inherit=True), namespace))
+    if isinstance(last, ast.Expr):
+        code_object = compile(ast.Expression(last.value), name, "eval", flags, dont_inherit=True)
+        value = eval(code_object, namespace)
+        if code_object.co_flags & inspect.CO_COROUTINE:
+            value = _wait(value)
+        if value is not None:
+            print(repr(value))
+
+
+def _wait(value: Any) -> Any:
+    if not inspect.iscoroutine(value):
+        return value
+    import asyncio
+
+    return asyncio.run(value)
+
+
+def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
+    """Do what one request asks, within its seconds."""
+    if request["kind"] == "hello":
+        return {}
+
+    def late(*_: Any) -> None:
+        raise Late(f"stopped after {request['seconds']:.0f} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, max(0.1, request["seconds"]))
+    try:
+        if request["kind"] == "cell":
+            run(request["code"], request["number"], namespace)
+            return {"error": None}
+        value = namespace[request["name"]]
+        if not request["variable"]:
+            value = value(*plain.decode(request["arguments"]))
+        return {"value": plain.encode(value)}
+    except KeyError as error:
+        if request["kind"] == "call" and request["name"] not in namespace:
+            return {"error": f"{request['name']} is not defined in the notebook"}
+        return {"error": failure(error)}
+    except BaseException as error:
+        return {"error": failure(error)}
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main(words: str, release: str, work: str) -> None:
+    """Serve requests until there are no more."""
+    limits = {name: float(value) for name, value in (word.split("=") for word in words.split(","))}
+    bound(limits)
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    shutil.copytree(release, work, ignore=shutil.ignore_patterns("*.ipynb"), symlinks=True)
+    os.chdir(work)
+    sys.path[0] = work  # in place of this script's own folder
+    printed = Capped(int(limits["printed"]))
+    sys.stdout = sys.stderr = printed
+    module = types.ModuleType("__main__")
+    module.__dict__["display"] = print
+    sys.modules["__main__"] = module
+    sys.argv[:] = [""]
+    own = os.getpid()
+    for line in requests:
+        request = json.loads(line)
+        reply = answer(request, module.__dict__)
+        if os.getpid() != own:  # a cell forked, and this is the copy
+            os._exit(0)
+        if request["kind"] == "cell":
+            reply["printed"] = printed.take()
+        reply["id"] = request["id"]
+        try:
+            text = json.dumps(reply, allow_nan=False)
+        except Exception as error:
+            text = json.dumps({"id": request["id"], "error": failure(error)})
+        data = memoryview(text.encode("utf-8", "replace") + b"\n")
+        while data:
+            data = data[os.write(replies, data) :]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,212 @@
+"""What was handed in, put back into the form that was released, with a note on each change; and who wrote alike.
+
+Knows nothing about points. Locked cells get their released text again, deleted ones come back, the order is the
+released one; what a student may write stays. Nothing here runs or believes the submission.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from llm_course.errors import LLMCourseError
+from llm_course.grading import plain
+
+NOTEBOOK_BYTES = 10_000_000
+CELLS = 500
+SOURCE = 200_000  # characters of one cell
+SHINGLE = 5  # tokens
+ALIKE = 0.8
+COMPARED = 200_000  # characters of one submission
+FEWEST = 30  # shingles that a submission needs to be compared
+
+
+class Unreadable(LLMCourseError):
+    """What was handed in is no notebook that can be run; the message is for the student."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A submission in released form.
+
+    Args:
+        notebook: the notebook, without outputs.
+        notes: what had been changed, a line each.
+        written: what the student wrote, by the id of the cell; other cells have the id ``""``.
+    """
+
+    notebook: dict[str, Any]
+    notes: tuple[str, ...]
+    written: tuple[tuple[str, str], ...]
+
+
+def read(folder: Path, name: str) -> bytes:
+    """The bytes of a submitted notebook. Links are not followed: they could lead to the solutions.
+
+    Raises:
+        Unreadable: there is none, it is a link or no file, or it is too large.
+    """
+    path = folder / f"{name}.ipynb"
+    if folder.is_symlink() or not folder.is_dir():
+        raise Unreadable(f"No folder was handed in that holds {name}.ipynb.")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise Unreadable(f"No notebook {name}.ipynb was handed in.") from None
+    except OSError:
+        raise Unreadable(f"{name}.ipynb cannot be opened. Hand in the file itself, not a link to it.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{name}.ipynb is not a file.")
+        if status.st_size > NOTEBOOK_BYTES:
+            raise Unreadable(
+                f"{name}.ipynb has {status.st_size / 1e6:.0f} MB; at most {NOTEBOOK_BYTES / 1e6:.0f} MB are read. "
+                "Clear its outputs and hand it in again."
+            )
+        return file.read(NOTEBOOK_BYTES + 1)
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """A notebook as plain data.
+
+    Raises:
+        Unreadable: it is no notebook of format 4.
+    """
+    try:
+        notebook = plain.parse(data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES)
+    except LLMCourseError as error:
+        raise Unreadable(f"The file handed in is no notebook. {error}") from None
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise Unreadable("The file handed in is no notebook of format 4. Save it with JupyterLab and hand it in again.")
+    if len(notebook["cells"]) > CELLS:
+        raise Unreadable(f"The notebook has {len(notebook['cells'])} cells; at most {CELLS} are read.")
+    return notebook
+
+
+def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
+    """Put a submission back into the released form. Both are notebooks as :func:`parse` gives them."""
+    notes: list[str] = []
+    known = {grade_id(cell): cell for cell in release["cells"] if grade_id(cell)}
+    by_cell_id = {cell.get("id"): name for name, cell in known.items() if cell.get("id")}
+    head: list[dict[str, Any]] = []
+    found: dict[str, dict[str, Any]] = {}
+    after: dict[str, list[dict[str, Any]]] = {}
+    following = head
+    for cell in submitted["cells"]:
+        own = _clean(cell)
+        if own is None:
+            notes.append("A cell that could not be read was left out.")
+            continue
+        name = grade_id(cell)
+        if name not in known and isinstance(cell.get("id"), str) and by_cell_id.get(cell["id"]) not in (None, *found):
+            name = by_cell_id[cell["id"]]
+            notes.append(f"Cell {name}: its metadata had been changed; restored.")
+        if name in known and name not in found:
+            found[name] = own
+            following = after.setdefault(name, [])
+        else:
+            following.append(own)
+    order = [name for name in known if name in found]
+    if order != list(found):
+        notes.append("The cells had been reordered; they are in the released order again.")
+    cells, written = list(head), [("", cell["source"]) for cell in head if cell["cell_type"] == "code"]
+    for name, original in known.items():
+        cell, mark = dict(original), original["metadata"]["nbgrader"]
+        cell.pop("attachments", None)
+        cell["source"] = text_of(original)
+        own = found.get(name)
+        if own is None:
+            notes.append(f"Cell {name} had been deleted; it is back.")
+            if mark.get("solution"):
+                cell["source"] = ""
+        elif mark.get("solution"):
+            if own["cell_type"] != original["cell_type"]:
+                notes.append(f"Cell {name} had been made a {own['cell_type']} cell; restored.")
+            cell["source"] = own["source"]
+            written.append((name, own["source"]))
+        elif own["source"].rstrip() != cell["source"].rstrip() or own["cell_type"] != original["cell_type"]:
+            notes.append(f"Cell {name} is locked and had been edited; restored.")
+        cells.append(cell)
+        for extra in after.get(name, ()):
+            cells.append(extra)
+            if extra["cell_type"] == "code":
+                written.append(("", extra["source"]))
+    for number, cell in enumerate(cells):
+        cell["id"] = cell["id"] if grade_id(cell) and cell.get("id") else f"cell-{number}"
+        if cell["cell_type"] == "code":
+            cell.update(outputs=[], execution_count=None)
+    if (spoken := _language(submitted)) and spoken != "python":
+        notes.append(f"The notebook had been saved for another kernel ({spoken[:40]}); it was run with Python.")
+    notebook = {
+        "cells": cells, "metadata": release.get("metadata", {}), "nbformat": 4,
+        "nbformat_minor": max(5, release.get("nbformat_minor", 5)),
+    }  # fmt: skip
+    return Restored(notebook, tuple(notes), tuple(written))
+
+
+def text_of(cell: dict[str, Any]) -> str:
+    """A cell's source as one text; notebooks may keep it as a list of lines."""
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def _clean(cell: Any) -> dict[str, Any] | None:
+    """A submitted cell with nothing but its type and its text."""
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return None
+    source = cell.get("source", "")
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        source = "".join(source)
+    if not isinstance(source, str) or len(source) > SOURCE:
+        return None
+    source = source.encode("utf-8", "replace").decode()
+    return {"cell_type": cell["cell_type"], "metadata": {}, "source": source}
+
+
+def grade_id(cell: Any) -> str:
+    """The id that nbgrader knows a cell by; empty if it has none."""
+    metadata = cell.get("metadata") if isinstance(cell, dict) else None
+    mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    name = mark.get("grade_id") if isinstance(mark, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _language(notebook: dict[str, Any]) -> str:
+    metadata = notebook.get("metadata")
+    kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    language = kernel.get("language") if isinstance(kernel, dict) else None
+    return language.lower() if isinstance(language, str) else ""
+
+
+def shingles(texts: list[str]) -> frozenset[tuple[str, ...]]:
+    """Runs of ``SHINGLE`` tokens in code, comments and white space left out."""
+    found: set[tuple[str, ...]] = set()
+    left = COMPARED
+    for text in texts:
+        text, left = text[:left], max(0, left - len(text))
+        tokens = re.findall(r"\w+|[^\w\s]", re.sub(r"#[^\n]*", "", text))
+        found |= {tuple(tokens[start : start + SHINGLE]) for start in range(len(tokens) - SHINGLE + 1)}
+    return frozenset(found)
+
+
+def alike(written: dict[str, list[str]], starter: list[str]) -> list[tuple[str, str, float]]:
+    """Pairs of students whose code is alike beyond the starter code: (student, student, share), most alike first.
+
+    The share is the Jaccard index of the two sets of token runs (Broder, 1997), those of the starter code left out. It
+    says that two texts are alike, not why: short tasks have few solutions.
+    """
+    given = shingles(starter)
+    sets = {student: shingles(texts) - given for student, texts in written.items()}
+    pairs = []
+    for one, other in combinations(sorted(name for name, found in sets.items() if len(found) >= FEWEST), 2):
+        both = len(sets[one] & sets[other])
+        share = both / (len(sets[one]) + len(sets[other]) - both)
+        if share >= ALIKE:
+            pairs.append((one, other, share))
+    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))

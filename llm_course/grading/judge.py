@@ -1,0 +1,318 @@
+"""Judge one student: ask the sandbox for values, compare them here, and say which parts are right.
+
+Knows nothing about nbgrader, files of a course or other students. All that the sandbox sends is a claim about this
+student's own values. Each request has an id that cannot be guessed before it is made; an answer with another id, a
+second answer, one that is too large, too late or no plain data makes the part wrong that was asked for, and that
+sandbox is ended. The next part gets a fresh one, so that one crash costs one part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from llm_course.errors import BadCourse, NoSandbox, NotPlain
+from llm_course.grading import plain, visible
+from llm_course.grading.sandbox import Limits, Sandbox
+from llm_course.grading.tasks import Task
+
+RESTARTS = 8  # fresh sandboxes for one student, at most
+START_SECONDS = 120  # for Python to start, on a busy machine
+GRACE = 3  # seconds between the sandbox's own alarm and its end
+
+
+class Lost(Exception):
+    """The sandbox no longer answers, or answers what nobody asked; its text says why, for the student."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: encoded arguments, the arguments themselves, the expected value, and (wrong value, hint) pairs."""
+
+    encoded: Any
+    arguments: tuple[Any, ...]
+    expected: Any
+    hints: tuple[tuple[Any, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task with its cases and their expected values, computed once for all students of a batch."""
+
+    task: Task
+    visible: tuple[Case, ...]
+    hidden: tuple[Case, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The verdict on the visible or the hidden cases of one task. ``said`` is for the student, and empty if hidden."""
+
+    task: str
+    part: str
+    right: bool
+    points: float
+    of: float
+    said: str = ""
+
+    @property
+    def cell(self) -> str:
+        """The id of the grade cell that these points belong to."""
+        return f"{self.task}-{self.part}"
+
+
+@dataclass
+class Run:
+    """What came of running one cell: an error in a line or ``None``, and the beginning of what it printed."""
+
+    error: str | None
+    printed: str = ""
+
+
+@dataclass
+class Judged:
+    """The verdicts on one student: all parts, in order, and what each code cell did, by its number."""
+
+    parts: list[Part] = field(default_factory=list)
+    runs: dict[int, Run] = field(default_factory=dict)
+    seconds: float = 0.0
+    peak: int = 0
+    sandboxes: int = 0
+
+
+def prepare(tasks: Sequence[Task], seed: int) -> tuple[Prepared, ...]:
+    """Make the hidden cases of this seed and let the references say what is expected.
+
+    Raises:
+        BadCourse: a reference fails, or a value is no plain data.
+    """
+    prepared = []
+    for task in tasks:
+        parts = []
+        for arguments_list in (task.visible, task.hidden_cases(seed)):
+            cases = []
+            for arguments in arguments_list:
+                try:
+                    encoded = plain.encode(tuple(arguments))
+                    expected = plain.decode(plain.encode(task.expected(arguments)))
+                except Exception as error:
+                    raise BadCourse(
+                        f"Task {task.name}: its reference fails on one of its own cases: {error}"
+                    ) from error
+                cases.append(Case(encoded, tuple(arguments), expected))
+            parts.append(tuple(cases))
+        shown = tuple(replace(case, hints=_hints(task, case)) for case in parts[0])
+        prepared.append(Prepared(task, shown, parts[1]))
+    return tuple(prepared)
+
+
+def _hints(task: Task, case: Case) -> tuple[tuple[Any, str], ...]:
+    hints = []
+    for mistake in task.mistakes:
+        try:
+            wrong = plain.decode(plain.encode(mistake.function(*plain.decode(case.encoded))))
+        except Exception:
+            continue
+        if not task.is_right(wrong, case.expected):
+            hints.append((wrong, mistake.hint))
+    return tuple(hints)
+
+
+def judge(
+    cells: Sequence[tuple[int, str]], prepared: Sequence[Prepared], release: Path, *,
+    how: str, limits: Limits | None = None, hide: tuple[Path, ...] = (), stop: threading.Event | None = None,
+) -> Judged:  # fmt: skip
+    """Run a student's cells in a fresh sandbox and judge every part of every task.
+
+    Args:
+        cells: (number, code) of the code cells to run, in order.
+        prepared: what :func:`prepare` made.
+        release: the folder of release files that the student's code may see.
+        how: what :func:`llm_course.grading.sandbox.engine` gave.
+        limits: what the student's code may use.
+        hide: folders that stay unseen: the course.
+        stop: once it is set, what has not been judged yet gets no points and the call ends soon.
+
+    Raises:
+        NoSandbox: the sandbox itself does not start; that is nobody's mark.
+    """
+    limits = limits or Limits()
+    begun = time.monotonic()
+    judged = Judged()
+    todo = [(one, part) for one in prepared for part in ("visible", "hidden") if _points(one.task, part)]
+    skip: set[int] = set()
+    reason = ""
+    while todo and judged.sandboxes <= RESTARTS and time.monotonic() - begun < limits.total:
+        if stop is not None and stop.is_set():
+            break
+        judged.sandboxes += 1
+        with Sandbox(release, limits, how, hide) as box:
+            session = _Session(box, begun + limits.total)
+            session.hello()
+            try:
+                for number, code in cells:
+                    if number not in skip:
+                        judged.runs[number] = _run(session, number, code, limits)
+            except Lost as lost:
+                judged.runs[number] = Run(f"stopped: {lost}")
+                skip.add(number)
+                reason = str(lost)
+                continue
+            finally:
+                judged.peak = max(judged.peak, box.watcher.peak)
+            while todo:
+                one, part = todo.pop(0)
+                try:
+                    judged.parts.append(_part(session, one, part))
+                except Lost as lost:
+                    judged.parts.append(_verdict(one.task, part, False, f"{one.task.calls} stopped: {lost}"))
+                    break
+                finally:
+                    judged.peak = max(judged.peak, box.watcher.peak)
+    for one, part in todo:
+        judged.parts.append(_verdict(one.task, part, False, f"not run: the time was over ({reason or 'too slow'})"))
+    judged.seconds = time.monotonic() - begun
+    return judged
+
+
+def _points(task: Task, part: str) -> float:
+    return task.points[0] if part == "visible" else task.points[1]
+
+
+def _verdict(task: Task, part: str, right: bool, said: str = "") -> Part:
+    points = _points(task, part)
+    return Part(task.name, part, right, points if right else 0.0, points, said if part == "visible" else "")
+
+
+def _run(session: _Session, number: int, code: str, limits: Limits) -> Run:
+    reply = session.ask({"kind": "cell", "number": number, "code": code, "seconds": limits.cell}, limits.cell)
+    error, printed = reply.get("error"), reply.get("printed")
+    shown = printed[: limits.printed + 100].encode("utf-8", "replace").decode() if isinstance(printed, str) else ""
+    return Run(None if error is None else _line(error), shown)
+
+
+def _part(session: _Session, one: Prepared, part: str) -> Part:
+    task = one.task
+    end = time.monotonic() + task.seconds
+    for case in one.visible if part == "visible" else one.hidden:
+        left = max(0.1, end - time.monotonic())
+        reply = session.ask(
+            {"kind": "call", "name": task.calls, "variable": task.variable, "arguments": case.encoded, "seconds": left},
+            left,
+        )
+        called = visible.call(task.calls, case.arguments, task.variable)
+        if "value" not in reply:
+            return _verdict(task, part, False, f"{called}: {_line(reply.get('error'))}")
+        try:
+            given = plain.decode(reply["value"])
+        except NotPlain as error:
+            return _verdict(task, part, False, f"{called}: {error}")
+        if not task.is_right(given, case.expected):
+            said = visible.explain(task.calls, case.arguments, given, case.expected, task.variable)
+            hints = [hint for wrong, hint in case.hints if task.is_right(given, wrong)]
+            return _verdict(task, part, False, said + (f" Hint: {hints[0]}" if hints else ""))
+    return _verdict(task, part, True, "right")
+
+
+def _line(text: Any) -> str:
+    """Text from the sandbox as one short printable line."""
+    if not isinstance(text, str):
+        return "it gave no answer"
+    return "".join(letter if letter.isprintable() else " " for letter in text[:400]).strip()
+
+
+class _Session:
+    """Requests to one sandbox and its answers, one at a time, all bounded in time and size."""
+
+    def __init__(self, box: Sandbox, deadline: float) -> None:
+        self._box, self._deadline = box, deadline
+        assert box.process.stdin and box.process.stdout
+        self._to, self._from = box.process.stdin.fileno(), box.process.stdout.fileno()
+        os.set_blocking(self._to, False)
+        os.set_blocking(self._from, False)
+        self._held = bytearray()
+        self._taken = 0
+
+    def hello(self) -> None:
+        """Wait until the runner is there; no student code has run yet, so a failure is the sandbox's own."""
+        try:
+            self.ask({"kind": "hello", "seconds": 0}, START_SECONDS, total=False)
+        except Lost as lost:
+            said = self._box.start_errors()
+            raise NoSandbox(f"The sandbox did not start: {lost}. {said}") from None
+
+    def ask(self, request: dict[str, Any], seconds: float, total: bool = True) -> dict[str, Any]:
+        """Send a request and give the answer to it.
+
+        Raises:
+            Lost: anything else came, or nothing in time.
+        """
+        own = secrets.token_hex(16)
+        end = time.monotonic() + seconds + GRACE
+        if total:
+            end = min(end, self._deadline)
+        if self._held:
+            raise Lost("it sent an answer that nobody asked for")
+        self._send(json.dumps({**request, "id": own}, allow_nan=False).encode() + b"\n", end)
+        line = self._receive(end)
+        try:
+            reply = plain.parse(line)
+        except NotPlain as error:
+            raise Lost(f"it sent a message that cannot be read ({error})") from None
+        if not isinstance(reply, dict) or not secrets.compare_digest(str(reply.get("id")).encode(), own.encode()):
+            raise Lost("it sent an answer that nobody asked for")
+        return reply
+
+    def _send(self, data: bytes, end: float) -> None:
+        left = memoryview(data)
+        while left:
+            self._wait(self._to, select.POLLOUT, end)
+            try:
+                left = left[os.write(self._to, left[:65536]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._ended() from None
+
+    def _receive(self, end: float) -> bytes:
+        while (cut := self._held.find(b"\n")) < 0:
+            self._wait(self._from, select.POLLIN, end)
+            try:
+                data = os.read(self._from, 65536)
+            except BlockingIOError:
+                continue
+            if not data:
+                raise self._ended()
+            self._taken += len(data)
+            if self._taken > self._box.limits.output or len(self._held) > plain.LIMIT + 1000:
+                raise Lost("it sent too much")
+            self._held += data
+        line = bytes(self._held[:cut])
+        del self._held[: cut + 1]
+        return line
+
+    def _wait(self, descriptor: int, event: int, end: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        left = end - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise Lost("its time was over")
+
+    def _ended(self) -> Lost:
+        return Lost(self._box.watcher.reason or "its process ended")
+
+
+def fail_all(tasks: Sequence[Task], said: str) -> Judged:
+    """No points, for a submission that cannot be run at all; ``said`` tells the student why."""
+    parts = [
+        _verdict(task, part, False, said) for task in tasks for part in ("visible", "hidden") if _points(task, part)
+    ]
+    return Judged(parts)

@@ -1,0 +1,92 @@
+"""nbgrader's formgrader on a course that the judge has graded: a browser sees everybody's marks.
+
+Knows nothing about JupyterLab's own pages; formgrader is served beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from browser.conftest import FLAGS
+from grading.conftest import RIGHT, TinyCourse
+from llm_course.errors import NoSandbox
+from nb_kernel import isolation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+HALF = RIGHT | {"double": "def double(values):\n    return [value * value for value in values]"}
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> TinyCourse:
+    """A course with three students, graded in the sandbox."""
+    pytest.importorskip("nbgrader")
+    tiny = TinyCourse(tmp_path / "course")
+    (tiny.folder / "nbgrader_config.py").write_text('c = get_config()\nc.CourseDirectory.course_id = "tiny-course"\n')
+    tiny.assign()
+    for student, answers in {"ann": RIGHT, "bob": HALF, "cy": {}}.items():
+        tiny.submit(student, answers)
+    try:
+        tiny.grade()
+    except NoSandbox as error:
+        if os.environ.get("LLM_COURSE_REQUIRE_SANDBOX") == "1":
+            pytest.fail(f"LLM_COURSE_REQUIRE_SANDBOX=1, and there is no sandbox: {error}")
+        pytest.skip(f"needs bubblewrap: {error}")
+    return tiny
+
+
+@pytest.fixture
+def formgrader(graded: TinyCourse, tmp_path: Path) -> Iterator[str]:
+    """The address of a server that runs formgrader on that course, with a place for the page and for the token."""
+    home = tmp_path / "jupyter"
+    env = {**os.environ, **isolation(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    log = tmp_path / "log"
+    with log.open("w", encoding="utf-8") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0",
+             "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={graded.folder}"],
+            stdout=output, stderr=subprocess.STDOUT, env=env, cwd=graded.folder,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 180
+        while not (url := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text(encoding="utf-8"))):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")[-3000:]
+            time.sleep(0.2)
+        yield url[1] + "/formgrader/{page}?token=" + url[2]
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def test_the_marks_are_there(chromium: str, formgrader: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(120_000)
+            expect.set_options(timeout=60_000)
+            page.goto(formgrader.format(page="gradebook/tiny/tiny"), wait_until="domcontentloaded")
+            page.wait_for_selector("table tbody tr")
+            rows = page.locator("table tbody tr")
+            expect(rows).to_have_count(3)
+            text = " ".join(page.locator("table").inner_text().split())
+            if folder := os.environ.get("LLM_COURSE_PICTURES"):
+                page.screenshot(path=str(Path(folder) / "formgrader.png"))
+            # ann: 7 of 9 with the written question open; bob: 4 of 9; cy: nothing
+            assert "7 / 9" in text and "4 / 9" in text and "0 / 9" in text, text
+        finally:
+            expect.set_options(timeout=5_000)
+            browser.close()
