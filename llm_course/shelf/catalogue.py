@@ -66,7 +66,7 @@ class Entry:
 _CODE = "Apache-2.0"
 _ENTRIES = (
     Entry("gpt-mini", "mini", "raw", "GPT2LMHeadModel", ("generate",), _CODE, 5_853_184, 11.7, "children's stories"),
-    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 0, 0,
+    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask", "embed"), _CODE, 0, 0,
           "reviews, conversations, stories"),
     Entry("bert-mini-sentiment", "mini", "representation, fine-tuned", "BertForSequenceClassification",
           ("sentiment",), _CODE, 0, 0, "rated sentences in three classes"),
@@ -91,14 +91,17 @@ _ENTRIES = (
     Entry("bert", "full", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 109_514_298, 440,
           "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased",
           revision="86b5e0934494bd15c9632b12f734a8a67f723594"),
+    Entry("minilm", "full", "representation, fine-tuned", "BertModel", ("embed",), _CODE, 22_713_216, 91,
+          "1 billion sentence pairs", hub="sentence-transformers/all-MiniLM-L6-v2",
+          revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini"},
+             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert"},
+             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm"},
 }  # fmt: skip
 
 
