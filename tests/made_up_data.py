@@ -46,6 +46,10 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
     if name == "tatoeba-en-fr":
         # Two rows for each English sentence: its two French variants.
         return {"en": f"We go {split} {number // 2}.", "fr": f"Nous allons {split} {number // 2} {'ab'[number % 2]}."}
+    if name.startswith("tatoeba-en-"):
+        # Two English sentences for each translation, with few words in common.
+        words = (f"They walk {split} {number // 2}.", f"On foot some people came {split} {number // 2}.")[number % 2]
+        return {"en": words, name[-2:]: f"Satz {split} {number // 2}."}
     if name == "scitldr":
         return {"text": story, "summary": sentence, "all_summaries": [sentence, story.split(".")[2]]}
     if name == "legal":
