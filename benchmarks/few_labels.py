@@ -34,7 +34,8 @@ def pool(data: Path, split: str) -> list[few_labels.Row]:
     found = []
     for name in ("uci", "vader"):
         for row in rows(data, name, split):
-            clear = name == "uci" or (abs(row["score"]) >= 1 and ("movie" in row["source"] or "amazon" in row["source"]))
+            on_topic = any(word in row["source"] for word in ("uci", "movie", "amazon"))
+            clear = on_topic and abs(row.get("score", 1)) >= 1
             if row["label"] in few_labels.CLASSES and clear and 4 <= len(row["text"].split()) <= 22:
                 found.append((row["text"], few_labels.CLASSES.index(row["label"])))
     return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
@@ -60,12 +61,15 @@ def measure(data: Path, sizes: dict[int, int]) -> list[dict[str, object]]:
                     pairs.append([few_labels.share_right(model, tokenizer, half) for half in (choose, test)])
                 tries.append((np.mean([a for a, _ in pairs]), lr, [b for _, b in pairs]))
             _, lr, shares = max(tries)
-            record[name] = {"rate": lr, "right": round(float(np.mean(shares)), 4), "each": [round(s, 4) for s in shares]}
+            each = [round(share, 4) for share in shares]
+            record[name] = {"rate": lr, "right": round(float(np.mean(shares)), 4), "each": each}
         bags = []
         for draw in draws:
             some = [train[i] for i in np.random.default_rng(draw + 1).permutation(len(train))[:size]]
-            said = BagOfWords().fit([t for t, _ in some], [few_labels.CLASSES[c] for _, c in some]).predict(
-                [t for t, _ in test]
+            said = (
+                BagOfWords()
+                .fit([t for t, _ in some], [few_labels.CLASSES[c] for _, c in some])
+                .predict([t for t, _ in test])
             )
             bags.append(float(np.mean([s == few_labels.CLASSES[c] for s, (_, c) in zip(said, test, strict=True)])))
         record["bag of words"] = {"right": round(float(np.mean(bags)), 4), "each": [round(b, 4) for b in bags]}

@@ -19,7 +19,7 @@ NEVER = (0xC0, 0xC1, *range(0xF5, 0x100))
 
 
 def byte_name(byte: int) -> str:
-    """How a byte-level vocabulary writes one byte: printable Latin-1 as itself, the others as characters from 256 on."""
+    """How a byte-level vocabulary writes a byte: printable Latin-1 as itself, the others as characters from 256 on."""
 
     def shown(b: int) -> bool:
         return 0x21 <= b <= 0x7E or 0xA1 <= b <= 0xAC or 0xAE <= b <= 0xFF

@@ -47,7 +47,8 @@ def new_classifier(pretrained: bool, seed: int = 0) -> Any:
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # it would report that the new layer is new
     transformers.logging.disable_progress_bar()
-    model = transformers.BertForSequenceClassification.from_pretrained(WEIGHTS / BASE, config=config, dtype=torch.float32)
+    kind = transformers.BertForSequenceClassification
+    model = kind.from_pretrained(WEIGHTS / BASE, config=config, dtype=torch.float32)
     transformers.logging.set_verbosity(level)
     return model
 

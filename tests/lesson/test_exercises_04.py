@@ -1,4 +1,4 @@
-"""The exercises of lesson 04: the solutions pass, each typical mistake gets its own diagnosis; the sentences are sound."""
+"""The exercises of lesson 04: solutions pass, each typical mistake gets its own diagnosis; the sentences are sound."""
 
 from __future__ import annotations
 

@@ -249,7 +249,9 @@ NO_MODELS = [None, "no such model", 3, [], "", "/no/such/folder", b"x", object()
 
 # not ids=str: the address of object() would differ between the two processes that run the tests
 @pytest.mark.parametrize("model", NO_MODELS, ids=lambda m: m if isinstance(m, str) else type(m).__name__)
-@pytest.mark.parametrize("name", ["generate", "sentiment", "summarize (extractive)", "translate", "attend", "fill_mask", "embed"])
+@pytest.mark.parametrize(
+    "name", ["generate", "sentiment", "summarize (extractive)", "translate", "attend", "fill_mask", "embed"]
+)
 def test_models_that_are_none(name: str, model: Any) -> None:
     found = answer(name, "The cat sat.", model=model)
     assert isinstance(found, LLMCourseError) or model is None

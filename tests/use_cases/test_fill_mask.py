@@ -13,7 +13,7 @@ from llm_course.errors import BadInput, BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 
 families = pytest.mark.parametrize("name", tiny_models.MASKED)
-TEXTS = ["The [MASK] sat on the mat.", "I [MASK] this product, it is [MASK]!", "[MASK]", "My sister bought a new [MASK]"]
+TEXTS = ["The [MASK] sat on the mat.", "I [MASK] this product, it is [MASK]!", "[MASK]", "My sister has a new [MASK]"]
 
 
 def model(name: str) -> LanguageModel:
@@ -61,8 +61,12 @@ def test_a_gap_in_a_long_text_is_read_with_context_on_both_sides(name: str) -> N
     for text in ("cat " * count + "[MASK]" + " cat" * count, "[MASK]" + " cat" * count, "cat " * count + "[MASK]"):
         ids = lm.tokenizer(text.replace("[MASK]", lm.tokenizer.mask_token), add_special_tokens=False)["input_ids"]
         place = ids.index(lm.tokenizer.mask_token_id)
-        seen = []
-        hook = lm.model.register_forward_pre_hook(lambda _, args, kw: seen.append(kw["input_ids"][0]), with_kwargs=True)
+        seen: list[torch.Tensor] = []
+
+        def note(_: object, args: object, given: dict[str, torch.Tensor], kept: list[torch.Tensor] = seen) -> None:
+            kept.append(given["input_ids"][0])
+
+        hook = lm.model.register_forward_pre_hook(note, with_kwargs=True)
         lc.fill_mask(text, model=lm)
         hook.remove()
         assert len(seen) == 1 and len(seen[0]) == lm.window, "one whole window, and only that of the gap"

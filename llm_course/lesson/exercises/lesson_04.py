@@ -28,8 +28,8 @@ def _number(result: Any) -> float:
 
 @exercise(
     "lora_numbers",
-    hint="A table of r rows and c columns holds r·c numbers. B is as tall as W and `rank` wide; A is `rank` tall and as "
-    "wide as W.",
+    hint="A table of r rows and c columns holds r·c numbers. B is as tall as W and `rank` wide; A is `rank` tall and "
+    "as wide as W.",
     solution="""def lora_numbers(rows, columns, rank):
     of_b = rows * rank
     of_a = rank * columns
@@ -44,7 +44,7 @@ def check_lora_numbers(answer: Any) -> str | None:
         if found == rows * columns:
             raise Wrong("that is the whole matrix W. LoRA trains two thin matrices in its place.")
         if found == rows * rank * rank * columns:
-            raise Wrong("you multiplied the two counts. The matrices are multiplied; their numbers are counted together.")
+            raise Wrong("you multiplied the counts. The matrices are multiplied; their numbers are counted together.")
         if found in (2 * rows * rank, 2 * rank * columns):
             raise Wrong("B and A have different shapes: B is as tall as W, A as wide as W.")
         if found in (rows * rank, rank * columns):

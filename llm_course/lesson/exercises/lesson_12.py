@@ -21,8 +21,8 @@ def _number(result: Any) -> float:
 
 @exercise(
     "training_kwh",
-    hint="Gap 1: operations divided by operations per second gives seconds. `useful` is the share of the peak speed that "
-    "is reached, so it makes the time longer: divide by `peak * useful`. Gap 2: watts times seconds is joules; a "
+    hint="Gap 1: operations divided by operations per second gives seconds. `useful` is the share of the peak speed "
+    "that is reached, so it makes the time longer: divide by `peak * useful`. Gap 2: watts times seconds is joules; a "
     "kilowatt-hour is 3.6 million joules.",
     solution="""def training_kwh(operations, peak, useful, watts):
     seconds = operations / (peak * useful)
@@ -50,8 +50,8 @@ def check_training_kwh(answer: Any) -> str | None:
 
 @exercise(
     "seconds_per_token",
-    hint="For each token every parameter is fetched once. Bytes to move: parameters times bytes per parameter. Divide by "
-    "the bandwidth, which is in bytes per second.",
+    hint="For each token every parameter is fetched once. Bytes to move: parameters times bytes per parameter. Divide "
+    "by the bandwidth, which is in bytes per second.",
     solution="""def seconds_per_token(parameters, bytes_each, bandwidth):
     return parameters * bytes_each / bandwidth""",
 )
