@@ -24,7 +24,7 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "A raw language model: it continues a text, token by token, in the manner of children's stories.",
     ),
     "bert-mini": (
-        "fill-mask", ("bert", "masked-lm"), 'lc.attend("The cat sat", model="bert-mini")',
+        "fill-mask", ("bert", "masked-lm"), 'lc.fill_mask("She [MASK] a book in the library.")',
         "A masked language model: it reads a text from both sides and names hidden tokens.",
     ),
     "bert-mini-sentiment": (
@@ -56,6 +56,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "All in small letters, in English; it holds no dialogue.",
         "It has seen a few million words, so it knows little about the world and nothing about rare words.",
         "Part of its text are tweets and forum comments, some of them rude and biased.",
+        "Its vectors were not trained for comparing texts; counting words may do as well (measured below).",
     ),
     "bert-mini-sentiment": (
         "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",

@@ -101,6 +101,8 @@ def evaluate_all(data: str | Path | None, names: Sequence[str] | None = None, li
         needed = dict.fromkeys(corpus for name in wanted or TASKS for corpus in recipe(name).CORPORA)
         if "gpt-mini" in (wanted or TASKS):
             needed["tinystories-validation"] = None
+        if "bert-mini" in (wanted or TASKS):
+            needed["tatoeba-en-de"] = None  # sentences that say the same
         homes = where_to_get([*needed])
         raise DataMissing(f"The minis are measured on files of a folder that --data names. They are public:\n{homes}")
     for name in wanted:
