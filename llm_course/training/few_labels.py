@@ -7,6 +7,7 @@ negative (0)? Both starts have the same architecture, the same examples, the sam
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from importlib.resources import files
@@ -125,3 +126,24 @@ def masked_loss(model: Any, tokenizer: Any, texts: Sequence[str], seed: int = 0)
         seen = ids.masked_fill(chosen, tokenizer.mask_token_id)
         logits = model(input_ids=seen, attention_mask=(ids != tokenizer.pad_token_id).long()).logits
         return torch.nn.functional.cross_entropy(logits[chosen].float(), ids[chosen]).item()
+
+
+def labels_for(share: float, sizes: Sequence[int], curve: Sequence[float]) -> int | None:
+    """How many labels a curve needs to reach a share right: straight lines over the logarithm of the size.
+
+    ``None`` where it does not get there within the sizes; the smallest size where it is there from the start.
+    """
+    for i, value in enumerate(curve):
+        if value >= share:
+            if i == 0:
+                return sizes[0]
+            part = (share - curve[i - 1]) / (value - curve[i - 1])
+            return round(sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** part)
+    return None
+
+
+def back_to_gaps(filler: Any, classifier: Any) -> Any:
+    """A copy of a masked language model with the encoder of a classifier that was fine-tuned from it."""
+    twin = copy.deepcopy(filler)
+    twin.bert.load_state_dict(classifier.bert.state_dict(), strict=False)  # a filler has no pooler
+    return twin

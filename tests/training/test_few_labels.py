@@ -55,6 +55,27 @@ def test_the_loss_at_gaps_is_that_of_a_plain_pass() -> None:
     assert count > 0 and found == pytest.approx(total / count, abs=1e-4)
 
 
+def test_labels_are_read_off_a_curve() -> None:
+    sizes, curve = [10, 100, 1000], [0.5, 0.6, 0.8]
+    assert few_labels.labels_for(0.4, sizes, curve) == 10 and few_labels.labels_for(0.5, sizes, curve) == 10
+    assert few_labels.labels_for(0.6, sizes, curve) == 100
+    assert few_labels.labels_for(0.7, sizes, curve) == round(100 * 10**0.5), "half way on the logarithm"
+    assert few_labels.labels_for(0.81, sizes, curve) is None
+
+
+def test_a_classifiers_encoder_goes_back_under_the_layer_for_gaps() -> None:
+    classifier = few_labels.new_classifier(True)
+    base = load("bert-mini", "cpu").model
+    same = few_labels.back_to_gaps(base, classifier)
+    ids = torch.tensor([[2, 50, 60, 3]])
+    assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-4)
+    with torch.no_grad():
+        classifier.bert.embeddings.word_embeddings.weight.mul_(0.5)
+    other = few_labels.back_to_gaps(base, classifier)
+    assert not torch.allclose(other(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-2)
+    assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-4), "the original stays"
+
+
 def test_long_sentences_keep_their_end_token() -> None:
     tokenizer = tiny("fill_mask").tokenizer
     (ids,) = few_labels.encode(tokenizer, ["cat " * 200])
