@@ -18,7 +18,7 @@ from llm_course.shelf.catalogue import WEIGHTS
 from llm_course.shelf.loading import checksum
 from llm_course.training.corpora import CORPORA
 
-NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
+NAMES = ("gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
 
 
 def recipe(name: str) -> Any:
