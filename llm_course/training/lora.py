@@ -39,14 +39,14 @@ class LowRank(nn.Module):
 
 
 def attach(
-    model: nn.Module, targets: Iterable[str], ranks: dict[str, int] | int, scale: float = 2.0, vectors: bool = True
+    model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2.0, vectors: bool = True
 ) -> list[str]:
     """Freeze a model and make low-rank differences of some of its matrices trainable, in place.
 
     Args:
         model: any module.
         targets: ends of names of submodules with a two-dimensional ``weight`` (``"c_attn"``, ``"wte"``).
-        ranks: one rank, or a rank per target.
+        rank: of every difference.
         scale: factor of the difference (``alpha / rank`` in the paper).
         vectors: also train all one-dimensional parameters (biases, normalization), which are few.
 
@@ -59,18 +59,15 @@ def attach(
     wanted = list(targets)
     for parameter in model.parameters():
         parameter.requires_grad_(vectors and parameter.ndim == 1)
+    found = [module for name, module in model.named_modules() if name.endswith(tuple(wanted))]
+    shared = {id(module.weight) for module in found}  # of tied modules, all that use the weight
     changed, by_weight = [], {}
-    found = [(name, m) for name, m in model.named_modules() if any(name.endswith(t) for t in wanted)]
-    shared = {id(m.weight) for _, m in found}
     for name, module in model.named_modules():
         weight = getattr(module, "weight", None)
-        if not isinstance(weight, nn.Parameter) or id(weight) not in shared:
-            continue
-        if id(weight) not in by_weight:
-            target = next((t for t in wanted if name.endswith(t)), None)
-            rank = ranks if isinstance(ranks, int) else ranks[target or name]
-            by_weight[id(weight)] = LowRank(*weight.shape, rank=rank, scale=scale).to(weight.device)
-        changed.append((name, module, by_weight[id(weight)]))
+        if isinstance(weight, nn.Parameter) and id(weight) in shared:
+            if id(weight) not in by_weight:
+                by_weight[id(weight)] = LowRank(*weight.shape, rank=rank, scale=scale).to(weight.device)
+            changed.append((name, module, by_weight[id(weight)]))
     if not changed:
         raise ValueError(f"No module's name ends in one of {wanted}.")
     for _, module, difference in changed:
@@ -93,25 +90,3 @@ def merge(model: nn.Module) -> nn.Module:
         parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
         module.weight = whole
     return model.requires_grad_(True)
-
-
-def factors(difference: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The best approximation of a matrix by rank ``rank`` (truncated singular value decomposition).
-
-    Args:
-        difference: ``(rows, columns)``.
-        rank: how many singular values are kept.
-
-    Returns:
-        ``(B, A)`` of shapes ``(rows, rank)`` and ``(rank, columns)``, the singular values shared evenly between
-        them, so that both keep their digits in float16.
-    """
-    left, values, right = torch.linalg.svd(difference.double(), full_matrices=False)
-    root = values[:rank].sqrt()
-    return (left[:, :rank] * root).float(), (root[:, None] * right[:rank]).float()
-
-
-def kept_share(difference: torch.Tensor, rank: int) -> float:
-    """The share of a matrix's squared norm that its best approximation of that rank keeps, from 0 to 1."""
-    values = torch.linalg.svdvals(difference.double()).square()
-    return float(values[:rank].sum() / values.sum()) if values.sum() > 0 else 1.0

@@ -18,7 +18,10 @@ from llm_course.shelf.catalogue import WEIGHTS
 from llm_course.shelf.stored import checksum
 from llm_course.training.corpora import CORPORA
 
-NAMES = ("gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
+NAMES = (
+    "gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini",
+    "gpt-mini-instruct", "gpt-mini-chat",
+)  # fmt: skip
 
 
 def recipe(name: str) -> Any:
@@ -82,6 +85,8 @@ def train(
     record = fit(model, task.loss, plan, folder, watch=getattr(task, "watch", None))
     record |= {"corpora": list(own.CORPORA), "date": time.strftime("%Y-%m-%d")}
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if hasattr(own, "finish"):  # a model that was trained by low-rank differences gets them written into its weights
+        model = own.finish(model)
     model.save_pretrained(folder / "final")
     tokenizer.save_pretrained(folder / "final")
     if install:
@@ -141,7 +146,8 @@ def seal(name: str) -> None:
     """Store the SHA-256 of every file of a mini that loading depends on."""
     path = WEIGHTS / "checksums.json"
     listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    needed = {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
+    needed = {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+              "chat_template.jinja"}  # fmt: skip
     files = sorted(f for f in (WEIGHTS / name).iterdir() if f.name in needed)
     listed[name] = {file.name: checksum(file) for file in files}
     for file in files:
