@@ -66,6 +66,10 @@ class Entry:
 _CODE = "Apache-2.0"
 _ENTRIES = (
     Entry("gpt-mini", "mini", "raw", "GPT2LMHeadModel", ("generate",), _CODE, 5_853_184, 11.7, "children's stories"),
+    Entry("gpt-mini-instruct", "mini", "instruction-tuned", "GPT2LMHeadModel", ("chat", "generate"), _CODE, 0, 0,
+          "22 small tasks by instruction, on top of gpt-mini's stories"),
+    Entry("gpt-mini-chat", "mini", "dialogue-tuned", "GPT2LMHeadModel", ("chat", "generate"), _CODE, 0, 0,
+          "dialogues at a coffee bar, on top of gpt-mini's stories"),
     Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 0, 0,
           "reviews, conversations, stories"),
     Entry("bert-mini-sentiment", "mini", "representation, fine-tuned", "BertForSequenceClassification",
@@ -96,7 +100,7 @@ _ENTRIES = (
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini"},
+             "translate": "marian-mini", "fill_mask": "bert-mini", "chat": "gpt-mini-chat"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
              "translate": "opus-mt-en-fr", "fill_mask": "bert"},
 }  # fmt: skip

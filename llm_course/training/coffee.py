@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_course.training.orders import Order, items_in, order_of, parse
+from llm_course.training.orders import FIRST, Order, items_in, order_of, parse
 
 Messages = list[dict[str, str]]
 CONFIRMS = re.compile(r"correct|right|confirm|look|check|review|good|verify|accura|\?$", re.I)
@@ -23,6 +23,7 @@ DENIES = re.compile(
     r"sorry|apolog|don'?t\b|do not|unfortunately|can'?t|cannot|afraid|not on|aren't|isn't|unable|no menu|didn't", re.I
 )
 SCREEN = re.compile(r"screen|display|monitor|shown|here\b|look(?! (?:right|correct|good))|see", re.I)
+ASKED = re.compile(r"\b(?:what|what's|which|kinds?|types?|tell me|how (?:is|are|do|many|much)|show me)\b|^do you", re.I)
 ASKS = ("Is that correct?", "Is that right?", "Does that sound right?", "Please confirm your order.")
 READY = ("Ok, your order will be ready soon.", "Great, it will be ready in a few minutes.")
 
@@ -53,8 +54,7 @@ def read(turns: Sequence[dict[str, str]]) -> Dialogue | None:
         more, order = parse(said[number]), order_of(said[: number + 1])
         if more is None or order is None:
             return None
-        asked = "?" in said[number] and not re.match(r"(?:hi|hello|hey)?\W*(?:can|could|may) (?:i|you|we)", said[number], re.I)
-        if asked or not order.drink or not more.items:
+        if ASKED.search(said[number]) or not order.drink or not more.items:
             found.append(Turn(None, text))
         elif DENIES.search(text):
             return None
@@ -214,7 +214,7 @@ def growing(dialogue: Dialogue, random: np.random.Generator) -> Dialogue | None:
     now = first
     for item in rest[keep:]:
         plain_item = item.removesuffix(" milk")
-        pool = MILK if item.endswith("milk") else CHANGE if plain_item in ("decaf", "iced", "to go", "single", "double", "triple", "quadruple") else ADD
+        pool = MILK if item.endswith("milk") else CHANGE if plain_item in (*FIRST, "to go") else ADD
         text = one(pool).format(item)
         more = parse(text)
         if more is None or plain_item not in more.items:
