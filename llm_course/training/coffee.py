@@ -102,7 +102,7 @@ NEW_SHOPS = ("Blue Cup", "Golden Moon", "Happy Cat", "Little Garden")
 KINDS = ("capitals", "brief", "name", "shop", "sold out")
 SOLD_OUT = ("oat milk", "almond milk", "non-fat milk", "2% milk", "whole milk", "vanilla", "caramel", "hazelnut",
             "chocolate", "mocha", "latte", "cortado", "cappuccino", "macchiato")  # fmt: skip
-BRIEF_WORDS = 9
+BRIEF_WORDS = 3  # of the reply that follows a confirmed order
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Steering:
         return bool(orders) and not (self.kind == "name" and named)
 
     def obeyed(self, reply: str) -> bool:
-        """Whether a reply to an order does what the message says."""
+        """Whether a reply to an order does what the message says; for ``brief``, the reply after that."""
         return {
             "capitals": reply == reply.upper() and any(c.isalpha() for c in reply),
             "brief": 0 < len(reply.split()) <= BRIEF_WORDS,
