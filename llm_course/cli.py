@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--seed", type=int, default=0)
     chat.add_argument("--json", action="store_true", help="print each reply as JSON, one object a line")
 
+    fill_mask = use_case("fill-mask", "which words fit where [MASK] stands")
+    fill_mask.add_argument("--top", type=int, default=5, help="candidates for each gap")
+    use_case("embed", "a text as a vector; always JSON").set_defaults(json=True)
+
     commands.add_parser("models", help="the shelf of models")
     doctor = commands.add_parser("doctor", help="check the environment: OK, or what to do")
     doctor.add_argument("--online", action="store_true", help="also ask the Hub whether it answers")
@@ -86,8 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
-        if command in ("generate", "sentiment", "summarize", "translate"):
-            _use_case(command, options)
+        if command in ("generate", "sentiment", "summarize", "translate", "fill-mask", "embed"):
+            _use_case(command.replace("-", "_"), options)
         else:
             globals()[f"_{command}"](**options)
         sys.stdout.flush()  # here, where a closed pipe is caught, and not when Python ends

@@ -68,6 +68,17 @@ def test_options_reach_the_use_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.split(". ")) == 3
 
 
+def test_gaps_and_vectors(capsys: pytest.CaptureFixture[str]) -> None:
+    masked = tiny_models.folder("bert-masked")
+    assert main(["fill-mask", "The [MASK] sat.", "--top", "2", "--json", "--model", str(masked)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == lc.fill_mask("The [MASK] sat.", top=2, model=masked).to_dict()
+    assert main(["fill-mask", "The [MASK] sat.", "--model", str(masked)]) == 0
+    assert capsys.readouterr().out == f"{found['text']}\n"
+    assert main(["embed", "The cat", "--model", str(masked)]) == 0
+    assert json.loads(capsys.readouterr().out)["vector"] == lc.embed("The cat", model=masked).vector.tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -183,14 +183,14 @@ def _bert(head: str = "ForSequenceClassification", side: str = "right", **more: 
     return getattr(transformers, f"Bert{head}")(config), tokenizer
 
 
-def _distilbert() -> tuple[Any, Any]:
+def _distilbert(head: str = "ForSequenceClassification") -> tuple[Any, Any]:
     tokenizer = _fast(word_piece(), pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-                      model_input_names=["input_ids", "attention_mask"])  # fmt: skip
+                      mask_token="[MASK]", model_input_names=["input_ids", "attention_mask"])  # fmt: skip
     config = transformers.DistilBertConfig(
         vocab_size=len(tokenizer), dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64,
         pad_token_id=0, **CLASSES,
     )  # fmt: skip
-    return transformers.DistilBertForSequenceClassification(config), tokenizer
+    return getattr(transformers, f"DistilBert{head}")(config), tokenizer
 
 
 def _roberta(head: str = "ForSequenceClassification", pad: bool = True) -> tuple[Any, Any]:
@@ -207,7 +207,7 @@ def _roberta(head: str = "ForSequenceClassification", pad: bool = True) -> tuple
     return getattr(transformers, f"Roberta{head}")(config), tokenizer
 
 
-def _modernbert() -> tuple[Any, Any]:
+def _modernbert(head: str = "ForSequenceClassification") -> tuple[Any, Any]:
     tokenizer = _fast(
         byte_level(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], before="[CLS]", after="[SEP]"), pad_token="[PAD]",
         unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
@@ -217,7 +217,7 @@ def _modernbert() -> tuple[Any, Any]:
         vocab_size=len(tokenizer), intermediate_size=64, max_position_embeddings=64, local_attention=16, pad_token_id=0,
         bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3, **SMALL, **CLASSES,
     )  # fmt: skip
-    return transformers.ModernBertForSequenceClassification(config), tokenizer
+    return getattr(transformers, f"ModernBert{head}")(config), tokenizer
 
 
 def _gpt2_classifier(pad: bool) -> tuple[Any, Any]:
@@ -322,7 +322,10 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "roberta": _roberta, "roberta-no-pad": lambda: _roberta(pad=False), "modernbert": _modernbert,
     "gpt2-classifier": lambda: _gpt2_classifier(pad=True),
     "gpt2-classifier-no-pad": lambda: _gpt2_classifier(pad=False),
-    "bert-masked": lambda: _bert("ForMaskedLM"), "bert-extract": lambda: _bert("ForTokenClassification"),
+    "bert-masked": lambda: _bert("ForMaskedLM"), "bert-masked-pad-left": lambda: _bert("ForMaskedLM", side="left"),
+    "distilbert-masked": lambda: _distilbert("ForMaskedLM"), "roberta-masked": lambda: _roberta("ForMaskedLM"),
+    "modernbert-masked": lambda: _modernbert("ForMaskedLM"), "bert-bare": lambda: _bert("Model"),
+    "bert-extract": lambda: _bert("ForTokenClassification"),
     "roberta-extract": lambda: _roberta("ForTokenClassification"),
     "bert-tagger": lambda: _bert("ForTokenClassification", num_labels=5),
     "bert-topics": lambda: _bert(id2label={0: "sports", 1: "politics"}, label2id={"sports": 0, "politics": 1}),
@@ -337,6 +340,8 @@ SENTIMENT = ("bert", "bert-pad-left", "bert-bf16", "distilbert", "roberta", "rob
              "gpt2-classifier", "gpt2-classifier-no-pad")  # fmt: skip
 ENCODER_DECODER = ("t5", "t5-untied", "bart", "bart-no-pad", "bart-bf16", "marian", "marian-untied", "marian-spm",
                    "mbart", "mbart-start", "pegasus")  # fmt: skip
+MASKED = ("bert-masked", "bert-masked-pad-left", "distilbert-masked", "roberta-masked", "modernbert-masked")
+EMBEDDING = (*MASKED, "bert-bare", "bert", "gpt2", "llama", "t5", "bart")
 EXTRACTIVE = ("bert-extract", "roberta-extract")
 
 
