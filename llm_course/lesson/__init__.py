@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llm_course.doctor import doctor
+    from llm_course.lesson.abilities import abilities_table
     from llm_course.lesson.bars import progress, reset_progress
     from llm_course.lesson.checking import check, hint, solution
     from llm_course.lesson.figures import show
-    from llm_course.lesson.abilities import abilities_table
     from llm_course.lesson.playgrounds import (
         chat_box,
         decoding_playground,
@@ -38,8 +38,9 @@ _WHERE = {
 }  # fmt: skip
 
 __all__ = [
-    "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
-    "reveal", "sentiment_playground", "show", "solution", "summary_playground", "translation_playground",
+    "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict",
+    "progress", "quiz", "reset_progress", "reveal", "sentiment_playground", "show", "solution",
+    "summary_playground", "translation_playground",
 ]  # fmt: skip
 
 

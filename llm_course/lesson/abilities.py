@@ -32,7 +32,7 @@ def record() -> dict[str, Any]:
 
 def best(cells: dict[str, dict[str, float | None]], ability: str) -> set[str]:
     """The minis whose figure is best to two decimals: lowest for stories (bits), highest for all others."""
-    known = {name: round(own[ability], 2) for name, own in cells.items() if own[ability] is not None}  # type: ignore[arg-type]
+    known = {name: round(value, 2) for name, own in cells.items() if (value := own[ability]) is not None}
     if not known:
         return set()
     top = min(known.values()) if ability == "continue a story" else max(known.values())
@@ -48,22 +48,30 @@ def abilities_table() -> None:
     cells, measures = found["cells"], found["measures"]
     winners = {what: best(cells, what) for what in measures}
     left = ' style="text-align:left"'
-    head = "".join(f'<th scope="col"{left}>{escape(what)}<br><small>{escape(how)}</small></th>' for what, how in measures.items())
+    head = "".join(
+        f'<th scope="col"{left}>{escape(what)}<br><small>{escape(how)}</small></th>' for what, how in measures.items()
+    )
     body = ""
     for name, own in cells.items():
         row = "".join(f"<td{left}>{_cell(own[what], name in winners[what])}</td>" for what in measures)
-        body += f'<tr><th scope="row"{left}>{escape(name)}<br><small>{escape(found["kinds"][name])}</small></th>{row}</tr>'
-    full = "".join(
-        f"<td{left}>{escape(one['model'])}: {escape(one['figure'])}{'<br><small>' + escape(one['source']) + '</small>' if one['source'] else ''}</td>"
-        for one in (found["full"][what] for what in measures)
-    )
+        body += (
+            f'<tr><th scope="row"{left}>{escape(name)}<br><small>{escape(found["kinds"][name])}</small></th>{row}</tr>'
+        )
+    full = "".join(f"<td{left}>{_published(found['full'][what])}</td>" for what in measures)
     body += f'<tr><th scope="row"{left}>full size<br><small>published, on other tests</small></th>{full}</tr>'
-    caption = f"Who can do what, measured {found['date']} on {found['machine']['cores']} cores. Bold: best of its column."
+    caption = (
+        f"Who can do what, measured {found['date']} on {found['machine']['cores']} cores. Bold: best of its column."
+    )
     html = (
         f'<table><caption style="text-align:left">{escape(caption)}</caption><thead><tr><th scope="col"{left}>mini</th>'
         f"{head}</tr></thead><tbody>{body}</tbody></table>"
     )
     emit(html=html, plain=f"Who can do what: {len(cells)} minis, {len(measures)} abilities.", full=_text(found))
+
+
+def _published(one: dict[str, str]) -> str:
+    source = f"<br><small>{escape(one['source'])}</small>" if one["source"] else ""
+    return f"{escape(one['model'])}: {escape(one['figure'])}{source}"
 
 
 def _cell(value: float | None, bold: bool) -> str:

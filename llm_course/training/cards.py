@@ -88,7 +88,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "gpt-mini-instruct": (
         "It does the small tasks it was tuned on, in English, and follows hardly any other instruction.",
-        "It knows no facts: of words it has not seen with their answer, it guesses synonyms, antonyms and translations.",
+        "It knows no facts: of words it has not seen with their answer, it guesses synonyms and translations.",
         "It reads one instruction at a time and holds no dialogue.",
     ),
     "gpt-mini-chat": (

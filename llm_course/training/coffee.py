@@ -136,7 +136,11 @@ class Steering:
         if self.kind == "brief":
             return f"{turn.order}. Right?" if turn.order else "Ready soon."
         if self.kind == "name":
-            return f"{turn.order} for {self.about}. {ASKS[0]}" if turn.order else f"Ok {self.about}, it will be ready soon."
+            return (
+                f"{turn.order} for {self.about}. {ASKS[0]}"
+                if turn.order
+                else f"Ok {self.about}, it will be ready soon."
+            )
         if self.kind == "shop" and number == 0:
             return f"Welcome to {self.about}. {plain(turn)}"
         if self.kind == "sold out" and turn.order and self.item in turn.order.items:
@@ -202,7 +206,7 @@ def growing(dialogue: Dialogue, random: np.random.Generator) -> Dialogue | None:
     if order is None or order.count > 1 or len(order.items) < 2:
         return None
     rest = [order.milk + " milk"] if order.milk else []
-    rest += [extra for extra in order.extras]
+    rest += order.extras
     random.shuffle(rest)
     keep = int(random.integers(0, len(rest))) if len(rest) > 1 else 0  # some is ordered at once
     first = parse(" ".join([*rest[:keep], order.drink]))

@@ -18,8 +18,10 @@ DRINKS = {
     "cold brew": r"cold brews?", "steamer": r"steamers?", "espresso": r"e[sx]presso'?s?",
     "peppermint rose tea": r"peppermint rose(?: tea)?", "jin xuan tea": r"jin xuan(?: \w+)?(?: tea)?",
     "lavender earl grey tea": r"lavender earl gr[ea]y(?: tea)?", "cloud and mist tea": r"cloud and mist(?: tea)?",
-    "english breakfast tea": r"english breakfast(?: black)?(?: tea)?", "ginger green tea": r"ginger(?: green)?[\w ]* tea",
-    "wild strawberry tea": r"wild strawberry(?: tea)?", "iced coffee": r"iced? coffees?", "tea": r"teas?",
+    "english breakfast tea": r"english breakfast(?: black)?(?: tea)?",
+    "ginger green tea": r"ginger(?: green)?[\w ]* tea",
+    "wild strawberry tea": r"wild strawberry(?: tea)?",
+    "iced coffee": r"iced? coffees?", "tea": r"teas?",
 }  # fmt: skip
 MILKS = {
     "oat": r"oat\W?milk|oat", "almond": r"almond", "whole": r"whole(?= milk)", "2%": r"2\s?%|two percent",
@@ -27,7 +29,8 @@ MILKS = {
 }  # fmt: skip
 EXTRAS = {
     "sugar-free vanilla": r"sugar\W?free vanilla", "vanilla": r"vanilla", "caramel": r"caramel(?: sauce)?",
-    "chocolate": r"chocolate(?: sauce)?", "hazelnut": r"hazel\W?nut", "honey": r"honey", "decaf": r"decaf\w*|half\W?caf\w*", "iced": r"iced|over ice",
+    "chocolate": r"chocolate(?: sauce)?", "hazelnut": r"hazel\W?nut", "honey": r"honey",
+    "decaf": r"decaf\w*|half\W?caf\w*", "iced": r"iced|over ice",
     "extra foam": r"extra foam", "single": r"single", "double": r"double", "triple": r"triple",
     "quadruple": r"quadruple|quad", "to go": r"to[ -]go|take\W?away|take out",
 }  # fmt: skip

@@ -98,7 +98,12 @@ def forbidden(task: str, inputs: Sequence[str]) -> set[str]:
 
 
 def draw(
-    task: str, count: int, random: np.random.Generator, words: Sequence[str], sentences: Sequence[str], not_these: set[str]
+    task: str,
+    count: int,
+    random: np.random.Generator,
+    words: Sequence[str],
+    sentences: Sequence[str],
+    not_these: set[str],
 ) -> list[tuple[str, str]]:
     """``count`` pairs of input and output of a task, none of whose inputs is in ``not_these`` (lower case)."""
     found: list[tuple[str, str]] = []

@@ -16,9 +16,7 @@ from llm_course.shelf.loading import LanguageModel, load
 MASK = "[MASK]"  # how a gap is written for every model; each model's own token ("<mask>") is understood, too
 
 
-def fill_mask(
-    text: Any, top: int = 5, *, model: Any = None, device: str = "auto", progress: bool | None = None
-) -> Any:
+def fill_mask(text: Any, top: int = 5, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
     """Fill the gaps of one text or of each text of a list.
 
     Args:
@@ -76,7 +74,9 @@ def _windows(lm: LanguageModel, ids: list[int]) -> list[tuple[list[int], list[in
     gaps: dict[tuple[int, int], list[int]] = {}
     for place in (i for i, token in enumerate(ids) if token == lm.tokenizer.mask_token_id):
         # Most context on its poorer side; a gap at the text's own end has none there in any window.
-        best = max(cut, key=lambda span: min(place - span[0], span[1] - 1 - place) if span[0] <= place < span[1] else -1)
+        best = max(
+            cut, key=lambda span: min(place - span[0], span[1] - 1 - place) if span[0] <= place < span[1] else -1
+        )
         gaps.setdefault(best, []).append(place)
     return [
         ([*before, *ids[start:end], *after], [place - start + len(before) for place in places])

@@ -42,9 +42,13 @@ def check_as_text(answer: Any) -> str | None:
     if not isinstance(found, str):
         raise Wrong(f"your function gives back {type(found).__name__}, where a str is expected.")
     if found == TEXT.removesuffix("Assistant:"):
-        raise Wrong("the text ends after the user's turn. Then the model goes on as the user: nothing says whose turn it is.")
+        raise Wrong(
+            "the text ends after the user's turn. Then the model goes on as the user: nothing says whose turn it is."
+        )
     if found == TEXT + " " or found == TEXT + "\n":
-        raise Wrong("there is a blank after the last colon. The model's first word brings its own space: end with the colon.")
+        raise Wrong(
+            "there is a blank after the last colon. The model's first word brings its own space: end with the colon."
+        )
     if found == TEXT.replace(END, ""):
         raise Wrong("the assistant's turns have no end token. From such texts a model never learns to stop.")
     if found.count(END) > TEXT.count(END):
@@ -59,7 +63,9 @@ def check_as_text(answer: Any) -> str | None:
         raise Wrong(f"expected {TEXT!r}, got {found!r}.")
     other = [{"role": "user", "content": "Hi."}]
     if answer(other) != "User: Hi.\nAssistant:":
-        raise Wrong("the first conversation comes out right, a shorter one does not. Did you write its content into the code?")
+        raise Wrong(
+            "the first conversation comes out right, a shorter one does not. Did you write its content into the code?"
+        )
     return "every turn on its line, the assistant's with an end, and the last line waits for the model."
 
 
@@ -86,7 +92,9 @@ def check_answer_loss(answer: Any) -> str | None:
     if near(3.0):
         raise Wrong("this is the sum. A long answer would weigh more than a short one: take the mean.")
     if near(0.5):
-        raise Wrong("you divided the assistant's losses by the number of all tokens. Divide by the number of the assistant's.")
+        raise Wrong(
+            "you divided the assistant's losses by the number of all tokens. Divide by the number of the assistant's."
+        )
     if near(6.0) or near(5.5):
         raise Wrong("these are the losses of the others. Keep those whose speaker is 'assistant'.")
     if not near(1.0):

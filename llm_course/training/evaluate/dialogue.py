@@ -1,4 +1,4 @@
-"""How well a model holds its turn at a coffee bar: perplexity, orders carried over turns, and what a system message does.
+"""How well a model holds its turn at a coffee bar: perplexity, orders carried over turns, system messages obeyed.
 
 Knows nothing about how the model was trained, beyond the form of its dialogues. Wherever a reply is judged, the turns
 before it are those of the test dialogue (teacher-forced), and the reply is greedy.
@@ -21,7 +21,17 @@ import numpy as np
 
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.training.coffee import (
-    KINDS, SOLD_OUT, YES, Dialogue, Messages, Steering, Turn, growing, plain, spoken, steering,
+    KINDS,
+    SOLD_OUT,
+    YES,
+    Dialogue,
+    Messages,
+    Steering,
+    Turn,
+    growing,
+    plain,
+    spoken,
+    steering,
 )  # fmt: skip
 from llm_course.training.conversations import SPEAKERS, answer_loss, encode_all, pack
 from llm_course.training.corpora import rows
@@ -138,8 +148,14 @@ def steered(lm: LanguageModel, found: Sequence[Dialogue]) -> dict[str, dict[str,
                 cases.append((one, dialogue, number))
         shares[kind] = {
             "dialogues": len(cases),
-            "with": _share(one.obeyed(text) for (one, *_), (text, _) in zip(cases, replies(lm, [before(d, n, s) for s, d, n in cases]), strict=True)),
-            "without": _share(one.obeyed(text) for (one, *_), (text, _) in zip(cases, replies(lm, [before(d, n) for _, d, n in cases]), strict=True)),
+            "with": _share(
+                one.obeyed(text)
+                for (one, *_), (text, _) in zip(cases, replies(lm, [before(d, n, s) for s, d, n in cases]), strict=True)
+            ),
+            "without": _share(
+                one.obeyed(text)
+                for (one, *_), (text, _) in zip(cases, replies(lm, [before(d, n) for _, d, n in cases]), strict=True)
+            ),
         }
     other = []
     for dialogue in found:

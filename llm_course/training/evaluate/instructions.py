@@ -178,7 +178,5 @@ def tables(measured: dict[str, Any]) -> list[Table]:
     stories = measured["stories_name_the_thing"]
     return [
         Table(f"instruction-induction, {measured['rows']} test rows: exact match", ("task", *names), tuple(lines)),
-        Table(
-            "Stories that name what was asked for", tuple(stories), (tuple(f"{v:.2f}" for v in stories.values()),)
-        ),
+        Table("Stories that name what was asked for", tuple(stories), (tuple(f"{v:.2f}" for v in stories.values()),)),
     ]
