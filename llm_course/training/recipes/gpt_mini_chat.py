@@ -24,8 +24,8 @@ from llm_course.training.loop import Plan
 BASE = "gpt-mini"
 CORPORA = ["coffee-dialogues"]
 RANK, TARGETS = 13, ("c_attn", "c_proj", "c_fc", "wte")  # as in gpt-mini-instruct
-LONGEST, BATCH_TOKENS, COPIES = 250, 2048, 6
-PLAN = Plan(steps=700, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
+LONGEST, BATCH_TOKENS, COPIES = 250, 2048, 5
+PLAN = Plan(steps=500, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
 CARD = {"base": BASE, "rank": RANK, "starts_with_bos": True}
 
 
