@@ -326,7 +326,8 @@ def _pegasus() -> tuple[Any, Any]:
 
 MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "gpt2": _gpt2, "gpt2-untied": lambda: _gpt2(tie=False), "gpt2-pad-left": lambda: _gpt2(pad=True, side="left"),
-    "gpt2-chat": _gpt2_chat, "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
+    "gpt2-chat": _gpt2_chat,
+    "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
     "llama-tied": lambda: _llama(tie=True), "qwen2": lambda: _qwen(2), "qwen3": lambda: _qwen(3), "bloom": _bloom,
     "bert": _bert, "bert-pad-left": lambda: _bert(side="left"), "bert-bf16": _bert, "distilbert": _distilbert,
     "roberta": _roberta, "roberta-no-pad": lambda: _roberta(pad=False), "modernbert": _modernbert,
