@@ -26,7 +26,7 @@ from llm_course.training.evaluate import dialogue, instructions
 from llm_course.training.evaluate.record import first, stamp
 
 RECORD = Path(__file__).parents[2] / "lesson" / "data" / "abilities.json"
-STORIES, PER_TASK, DIALOGUES, GAPS, PICTURES = 100, 25, 60, 300, 200
+STORIES, PER_TASK, DIALOGUES, GAPS, PICTURES = 60, 12, 40, 200, 200
 WINDOW = 40  # words of context on each side of a gap
 Texts = Sequence[str]
 

@@ -41,7 +41,7 @@ from llm_course.training.orders import items_in, parse
 from llm_course.training.recipes.gpt_mini_chat import CORPORA, dialogues
 from llm_course.use_cases.chat import chat
 
-SCRIPTED, SEED, NEW = 100, 1, 60
+SCRIPTED, SEED, NEW = 60, 1, 60
 CARRIED = 0.80
 HOW = (
     "Test dialogues of Taskmaster-4 (coffee) whose orders can be read, with the order in words where the assistant "
