@@ -75,6 +75,31 @@ class Generation(Result):
 
 
 @dataclass(frozen=True, repr=False)
+class Reply(Result):
+    """What the assistant says next. ``messages`` is the whole conversation, this reply included.
+
+    ``tokens`` is how many the reply has, its end token included; ``ended`` whether the model ended its turn.
+    """
+
+    text: str
+    messages: tuple[dict[str, str], ...]
+    tokens: int
+    model: str
+    ended: bool = True
+
+    def __repr__(self) -> str:
+        return f"Reply({_cut(self.text)!r}, {self.model})"
+
+    def _repr_html_(self) -> str:
+        turns = "".join(
+            f'<div style="margin:.25em 0;{"opacity:.75" if number + 1 < len(self.messages) else ""}">'
+            f"<b>{escape(message['role'].capitalize())}:</b> {escape(message['content'])}</div>"
+            for number, message in enumerate(self.messages)
+        )
+        return _html(self.model if self.ended else f"{self.model}, broken off after {self.tokens} tokens", turns)
+
+
+@dataclass(frozen=True, repr=False)
 class Sentiment(Result):
     """The feeling of a text: the most probable label, its probability, and all probabilities."""
 

@@ -112,15 +112,25 @@ def _fast(tokenizer: Tokenizer, **names: Any) -> Any:
 # --- models -------------------------------------------------------------------------------------------------
 
 
-def _gpt2(tie: bool = True, pad: bool = False, side: str = "right") -> tuple[Any, Any]:
+def _gpt2(
+    tie: bool = True, pad: bool = False, side: str = "right", positions: int = 128, template: str | None = None
+) -> tuple[Any, Any]:
     special = ["<|endoftext|>", "<pad>"] if pad else ["<|endoftext|>"]
     tokenizer = _fast(byte_level(special), eos_token=special[0], bos_token=special[0], padding_side=side,
                       **({"pad_token": "<pad>"} if pad else {}))  # fmt: skip
     config = transformers.GPT2Config(
-        vocab_size=len(tokenizer), n_layer=2, n_embd=32, n_head=2, n_positions=128, bos_token_id=0, eos_token_id=0,
-        pad_token_id=1 if pad else None, tie_word_embeddings=tie,
+        vocab_size=len(tokenizer), n_layer=2, n_embd=32, n_head=2, n_positions=positions, bos_token_id=0,
+        eos_token_id=0, pad_token_id=1 if pad else None, tie_word_embeddings=tie,
     )  # fmt: skip
+    tokenizer.chat_template = template
     return transformers.GPT2LMHeadModel(config), tokenizer
+
+
+def _gpt2_chat() -> tuple[Any, Any]:
+    """With the course's chat template, and room for a conversation in its small vocabulary."""
+    from llm_course.training.conversations import TEMPLATE
+
+    return _gpt2(positions=1024, template=TEMPLATE)
 
 
 def _neox() -> tuple[Any, Any]:
@@ -316,6 +326,7 @@ def _pegasus() -> tuple[Any, Any]:
 
 MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "gpt2": _gpt2, "gpt2-untied": lambda: _gpt2(tie=False), "gpt2-pad-left": lambda: _gpt2(pad=True, side="left"),
+    "gpt2-chat": _gpt2_chat,
     "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
     "llama-tied": lambda: _llama(tie=True), "qwen2": lambda: _qwen(2), "qwen3": lambda: _qwen(3), "bloom": _bloom,
     "bert": _bert, "bert-pad-left": lambda: _bert(side="left"), "bert-bf16": _bert, "distilbert": _distilbert,

@@ -18,6 +18,7 @@ from llm_course.training.evaluate.record import Table, goals_table
 TASKS = {
     "gpt-mini": "language_model", "bert-mini": "masked_words", "bert-mini-sentiment": "sentiment",
     "bert-mini-summary": "summarization", "bart-mini": "summarization", "marian-mini": "translation",
+    "gpt-mini-instruct": "instructions", "gpt-mini-chat": "dialogue",
 }  # fmt: skip
 TITLE, HEAD = "The minis beside their baselines", ("model", "measure", "measured", "baselines")
 
