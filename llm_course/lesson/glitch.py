@@ -2,7 +2,7 @@
 
 Knows nothing about notebooks. The way is that of Land and Bartolo 2024, "Fishing for Magikarp" (arXiv 2405.05417), in
 its plainest form: tokens are ranked by how near their vectors are to those of tokens that cannot have been trained,
-and the nearest are put to the test, whether the model can repeat them.
+and the nearest are put to the test: does the model notice which of them it has read?
 """
 
 from __future__ import annotations
@@ -45,16 +45,28 @@ def likeness(vectors: np.ndarray, known: Sequence[int]) -> np.ndarray:
     return (vectors * targets).sum(axis=1) / np.maximum(lengths, 1e-12)
 
 
-def repeats(lm: LanguageModel, tokens: Sequence[int], times: int = 8) -> np.ndarray:
-    """For each token: its probability of coming next after it has been read ``times`` times in a row."""
+def recognized(lm: LanguageModel, tokens: Sequence[int], times: int = 8) -> np.ndarray:
+    """How many times as probable each token becomes by having been read ``times`` times, up to where it stands next.
+
+    It is compared with its probability after as many of each other token given (the geometric mean over these). A
+    factor of 1 says that the model does not notice which of the tokens it has read.
+
+    Raises:
+        ValueError: fewer than two tokens are given.
+    """
     import torch
 
-    start = lm.start or []
+    if len(tokens) < 2:
+        raise ValueError("recognized() compares tokens with each other; give two or more.")
+    some = torch.tensor(list(tokens), device=lm.device)
     found = []
     with torch.inference_mode():
-        for begin in range(0, len(tokens), 64):
-            some = list(tokens[begin : begin + 64])
-            ids = torch.tensor([[*start, *[token] * times] for token in some], device=lm.device)
-            shares = lm.model(input_ids=ids).logits[:, -1].float().softmax(-1)
-            found += shares[torch.arange(len(some)), torch.tensor(some)].tolist()
-    return np.array(found)
+        for part in some.split(64):
+            ids = part[:, None].expand(-1, times)
+            if lm.start:
+                ids = torch.cat([torch.full((len(part), 1), lm.start[0], device=lm.device), ids], dim=1)
+            found.append(lm.model(input_ids=ids).logits[:, -1].float().log_softmax(-1)[:, some])
+    logs = torch.cat(found).double().cpu().numpy()  # row: what was read; column: what may come
+    own = np.diag(logs)
+    others = (logs.sum(axis=0) - own) / (len(tokens) - 1)
+    return np.exp(own - others)

@@ -1,4 +1,4 @@
-"""Glitch tokens: bytes that no text has, likeness by hand, and repetition of a model that was made to repeat."""
+"""Glitch tokens: bytes that no text has, likeness by hand, and tokens that a model cannot tell apart."""
 
 from __future__ import annotations
 
@@ -40,9 +40,28 @@ def test_likeness_by_hand() -> None:
     assert found == pytest.approx([0, 0, 3 / 10**0.5, -3 / 10**0.5])
 
 
-def test_repetition_is_the_probability_of_the_same_token_again() -> None:
+def test_a_token_is_recognized_by_how_much_more_probable_it_gets() -> None:
     lm = load(tiny_models.folder("gpt2"), "cpu", task="generate")
-    tokens = list(range(5, 100))
-    found = glitch.repeats(lm, tokens, times=3)
-    one = lm.model(torch.tensor([[*lm.start, 7, 7, 7]])).logits[0, -1].softmax(-1)[7].item()
-    assert found.shape == (95,) and found[tokens.index(7)] == pytest.approx(one, abs=1e-6)
+    tokens = list(range(5, 75))
+    found = glitch.recognized(lm, tokens, times=3)
+
+    def share(read: int, wanted: int) -> float:
+        return lm.model(torch.tensor([[*lm.start, read, read, read]])).logits[0, -1].softmax(-1)[wanted].item()
+
+    others = [share(read, 7) for read in tokens if read != 7]
+    expected = share(7, 7) / float(np.exp(np.mean(np.log(others))))
+    assert found.shape == (70,) and found[tokens.index(7)] == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match="two or more"):
+        glitch.recognized(lm, [7])
+
+
+def test_tokens_with_one_vector_cannot_be_told_apart() -> None:
+    import dataclasses
+    from copy import deepcopy
+
+    lm = load(tiny_models.folder("gpt2"), "cpu", task="generate")
+    twin = dataclasses.replace(lm, model=deepcopy(lm.model))
+    table = twin.model.get_input_embeddings().weight
+    with torch.no_grad():
+        table[[10, 11, 12]] = table[10].clone()
+    assert glitch.recognized(twin, [10, 11, 12]) == pytest.approx([1, 1, 1], rel=1e-3)
