@@ -55,12 +55,14 @@ def paraphrases(data: str | Path, limit: int | None = None) -> list[tuple[str, s
     for row in rows(data, CORPUS):  # the split is by English sentence, so other splits have next to no pairs
         if row["en"] not in read and len(words(row["en"])) >= 4:
             by_translation[row["de"]][row["en"]] = None
-    found, used = [], set()
+    found: list[tuple[str, str]] = []
+    used: set[str] = set()
     for same in by_translation.values():
         own = [one for one in same if one not in used]
         pairs = [(overlap(a, b), a, b) for i, a in enumerate(own) for b in own[i + 1 :]]
         if pairs and min(pairs)[0] <= SHARED:
-            found.append(min(pairs)[1:])
+            _, one, two = min(pairs)
+            found.append((one, two))
             used.update(found[-1])
     order = np.random.default_rng(0).permutation(len(found))
     return [found[i] for i in order[: limit or PAIRS]]
