@@ -49,16 +49,14 @@ def abilities_table() -> None:
     winners = {what: best(cells, what) for what in measures}
     left = ' style="text-align:left"'
     head = "".join(
-        f'<th scope="col"{left}>{escape(what)}<br><small>{escape(how)}</small></th>' for what, how in measures.items()
+        f'<th scope="col"{left}>{escape(what)}<br><i>{escape(how)}</i></th>' for what, how in measures.items()
     )
     body = ""
     for name, own in cells.items():
         row = "".join(f"<td{left}>{_cell(own[what], name in winners[what])}</td>" for what in measures)
-        body += (
-            f'<tr><th scope="row"{left}>{escape(name)}<br><small>{escape(found["kinds"][name])}</small></th>{row}</tr>'
-        )
+        body += f'<tr><th scope="row"{left}>{escape(name)}<br><i>{escape(found["kinds"][name])}</i></th>{row}</tr>'
     full = "".join(f"<td{left}>{_published(found['full'][what])}</td>" for what in measures)
-    body += f'<tr><th scope="row"{left}>full size<br><small>published, on other tests</small></th>{full}</tr>'
+    body += f'<tr><th scope="row"{left}>full size<br><i>published, on other tests</i></th>{full}</tr>'
     caption = (
         f"Who can do what, measured {found['date']} on {found['machine']['cores']} cores. Bold: best of its column."
     )
@@ -70,7 +68,7 @@ def abilities_table() -> None:
 
 
 def _published(one: dict[str, str]) -> str:
-    source = f"<br><small>{escape(one['source'])}</small>" if one["source"] else ""
+    source = f"<br><i>{escape(one['source'])}</i>" if one["source"] else ""
     return f"{escape(one['model'])}: {escape(one['figure'])}{source}"
 
 

@@ -138,7 +138,7 @@ USER, ASSISTANT, SYSTEM = ({"role": role, "content": "Hi"} for role in ("user", 
         ([{"role": "user", "content": "Hi", "name": "Tom"}], "'name'"),
         ([{"role": "user", "content": None}], "not NoneType"),
         ([{"role": "user", "content": ""}], "content of message 0 is empty"),
-        ([{"role": "user", "content": "\ud800"}], "surrogate"),
+        ([{"role": "user", "content": "Hi \ud800"}], "surrogate"),
     ],
 )
 def test_bad_messages(messages: Any, says: str) -> None:

@@ -57,7 +57,7 @@ def check_as_text(answer: Any) -> str | None:
         raise Wrong("the end token stands at the very end. The turn that begins there has not been said yet.")
     if "\n" not in found:
         raise Wrong("all turns stand in one line. Each message gets a line of its own: add '\\n' after it.")
-    if found.lower() == TEXT.lower():
+    if found != TEXT and found.lower() == TEXT.lower():
         raise Wrong("the speakers' names are not written as in the template: System, User, Assistant.")
     if found != TEXT:
         raise Wrong(f"expected {TEXT!r}, got {found!r}.")
