@@ -32,8 +32,9 @@ HOW = (
     "Exact match on the test rows of instruction-induction, greedy answers, upper and lower case and a full stop at "
     "the end not counted; the words that start with a letter and the animals of a list count as sets. Mean over "
     f"tasks. The raw model gets the same text, and a prompt with {SHOTS} solved examples, on the first {RAW_ROWS} rows "
-    "of each task. The test rows of sum, diff and num_to_verbal ask for larger numbers than the corpus' training rows show; the recipe drew such numbers, "
-    "but none that a test row asks for. Stories: the share of greedy stories, asked for with a thing, that name it."
+    "of each task. The test rows of sum, diff and num_to_verbal ask for larger numbers than the corpus' training rows "
+    "show; the recipe drew such numbers, but none that a test row asks for. Stories: the share of greedy stories, "
+    "asked for with a thing, that name it."
 )
 
 
