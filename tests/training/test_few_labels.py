@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,20 @@ def test_a_classifiers_encoder_goes_back_under_the_layer_for_gaps() -> None:
     other = few_labels.back_to_gaps(base, classifier)
     assert not torch.allclose(other(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-2)
     assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-4), "the original stays"
+
+
+def test_the_record_that_lesson_04_reads_is_whole() -> None:
+    import json
+
+    path = Path(few_labels.__file__).parents[1] / "lesson" / "data" / "few_labels.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["examples"] for one in record["results"]] == [50, 500, 1500, 5000]
+    for one in record["results"]:
+        for name in ("pre-trained", "from nothing", "bag of words"):
+            assert 0.4 < one[name]["right"] < 1 and one[name]["right"] == pytest.approx(
+                np.mean(one[name]["each"]), abs=1e-4
+            )
+    assert record["date"] and record["machine"] and record["held_out"] > 100 and record["seconds"] > 0
 
 
 def test_long_sentences_keep_their_end_token() -> None:
