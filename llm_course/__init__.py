@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import attend
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
+    from llm_course.use_cases.chat import chat
+    from llm_course.use_cases.embeddings import embed
+    from llm_course.use_cases.fill_mask import fill_mask
     from llm_course.use_cases.generation import generate, next_tokens, perplexity, stream, tokenize
     from llm_course.use_cases.sentiment import sentiment
     from llm_course.use_cases.summarization import summarize
@@ -26,16 +29,18 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "use": "shelf.loading", "load": "shelf.loading", "models": "shelf.catalogue",
+    "chat": "use_cases.chat",
     "generate": "use_cases.generation", "stream": "use_cases.generation", "next_tokens": "use_cases.generation",
     "perplexity": "use_cases.generation", "tokenize": "use_cases.generation",
     "sentiment": "use_cases.sentiment", "summarize": "use_cases.summarization",
     "translate": "use_cases.translation", "attend": "attention.capture",
+    "embed": "use_cases.embeddings", "fill_mask": "use_cases.fill_mask",
 }  # fmt: skip
 _ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
 
 __all__ = [
-    "attend", "attention", "errors", "generate", "lesson", "load", "models", "next_tokens", "perplexity",
-    "sentiment", "stream", "summarize", "tokenize", "translate", "use",
+    "attend", "attention", "chat", "embed", "errors", "fill_mask", "generate", "lesson", "load", "models",
+    "next_tokens", "perplexity", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
 ]  # fmt: skip
 
 

@@ -48,6 +48,20 @@ def _parser() -> argparse.ArgumentParser:
     translate.add_argument("--target", default="fr")
     translate.add_argument("--num-beams", type=int, default=4)
 
+    chat = commands.add_parser("chat", help="talk with a model: one message, or line by line")
+    chat.add_argument("text", nargs="*", help="one message; without it, every line of standard input is a turn")
+    chat.add_argument("--system", help="a system message, which says how to answer")
+    chat.add_argument("--model", help="shelf name, Hub id or folder")
+    chat.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    chat.add_argument("--max-new-tokens", type=int, default=60)
+    chat.add_argument("--temperature", type=float, default=0, help="0 is greedy")
+    chat.add_argument("--seed", type=int, default=0)
+    chat.add_argument("--json", action="store_true", help="print each reply as JSON, one object a line")
+
+    fill_mask = use_case("fill-mask", "which words fit where [MASK] stands")
+    fill_mask.add_argument("--top", type=int, default=5, help="candidates for each gap")
+    use_case("embed", "a text as a vector; always JSON").set_defaults(json=True)
+
     commands.add_parser("models", help="the shelf of models")
     doctor = commands.add_parser("doctor", help="check the environment: OK, or what to do")
     doctor.add_argument("--online", action="store_true", help="also ask the Hub whether it answers")
@@ -90,8 +104,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
-        if command in ("generate", "sentiment", "summarize", "translate"):
-            _use_case(command, options)
+        if command in ("generate", "sentiment", "summarize", "translate", "fill-mask", "embed"):
+            _use_case(command.replace("-", "_"), options)
         elif command in ("assign", "grade", "feedback", "grades"):
             from llm_course.grading import commands
 
@@ -134,6 +148,44 @@ def _use_case(command: str, options: dict[str, Any]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without accents still gets an answer
     for result in getattr(llm_course, command)(texts, **options):
         print(json.dumps(result.to_dict(), ensure_ascii=not unicode) if as_json else result)
+
+
+def _chat(text: list[str], system: str | None, json: bool, **options: Any) -> None:
+    """Answer one message, or hold a conversation: each line is the user's turn, and all turns so far are read again.
+
+    A conversation that no longer fits the model's window is begun anew with the line that was too much.
+    """
+    from llm_course.errors import InputTooLong
+    from llm_course.use_cases.chat import chat
+
+    messages: list[dict[str, str]] = []
+    lines = [" ".join(text)] if text else iter(_line, None)
+    for line in lines:
+        if not line.strip():
+            continue
+        turn = {"role": "user", "content": line}
+        try:
+            reply = chat([*messages, turn], system=None if messages else system, **options)
+        except InputTooLong as error:
+            if not messages:
+                raise
+            print(f"llm-course: {error} The conversation begins anew.", file=sys.stderr)
+            reply = chat([turn], system=system, **options)
+        messages = list(reply.messages)
+        print(_as_json(reply) if json else reply, flush=True)
+
+
+def _line() -> str | None:
+    """The next line of standard input; ``None`` at its end. A person at a terminal sees where to type."""
+    if sys.stdin.isatty():
+        print("> ", end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    return line.rstrip("\n") if line else None
+
+
+def _as_json(result: Any) -> str:
+    """A result as one line of JSON; without accents where the terminal cannot show them."""
+    return json.dumps(result.to_dict(), ensure_ascii="utf" not in (sys.stdout.encoding or "utf").lower())
 
 
 def _models() -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _BOX = "border-left:4px solid #3b6ea5;padding:.4em .8em;margin:.3em 0;max-width:60em;white-space:pre-wrap"
 
@@ -69,6 +72,31 @@ class Generation(Result):
     def _repr_html_(self) -> str:
         body = f'<span style="opacity:.7">{escape(self.prompt)}</span><b>{escape(self.text)}</b>'
         return _html(f"{self.model}: {len(self.tokens)} new tokens in bold", f"<div>{body}</div>")
+
+
+@dataclass(frozen=True, repr=False)
+class Reply(Result):
+    """What the assistant says next. ``messages`` is the whole conversation, this reply included.
+
+    ``tokens`` is how many the reply has, its end token included; ``ended`` whether the model ended its turn.
+    """
+
+    text: str
+    messages: tuple[dict[str, str], ...]
+    tokens: int
+    model: str
+    ended: bool = True
+
+    def __repr__(self) -> str:
+        return f"Reply({_cut(self.text)!r}, {self.model})"
+
+    def _repr_html_(self) -> str:
+        turns = "".join(
+            f'<div style="margin:.25em 0;{"opacity:.75" if number + 1 < len(self.messages) else ""}">'
+            f"<b>{escape(message['role'].capitalize())}:</b> {escape(message['content'])}</div>"
+            for number, message in enumerate(self.messages)
+        )
+        return _html(self.model if self.ended else f"{self.model}, broken off after {self.tokens} tokens", turns)
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,3 +214,89 @@ class Perplexity(Result):
 
     def __repr__(self) -> str:
         return f"Perplexity({self.perplexity:.1f}, {self.bits_per_byte:.2f} bits per byte, {_cut(self.text, 40)!r})"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A token that may fill a gap, with its probability; ``##`` in front marks one that goes on a word."""
+
+    token: str
+    probability: float
+
+
+@dataclass(frozen=True, repr=False)
+class FilledMask(Result):
+    """A text whose gaps are filled, each with the most probable token.
+
+    ``candidates`` holds for each gap its best tokens, the most probable first.
+    """
+
+    text: str
+    candidates: tuple[tuple[Candidate, ...], ...]
+    original: str
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data."""
+        gaps = [[{"token": c.token, "probability": c.probability} for c in own] for own in self.candidates]
+        return {"text": self.text, "candidates": gaps, "original": self.original, "model": self.model}
+
+    def __repr__(self) -> str:
+        best = ", ".join(f"{own[0].token} {own[0].probability:.2f}" for own in self.candidates)
+        return f"FilledMask({_cut(self.text)!r}, {_cut(best)})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<div>gap {number}: "
+            + ", ".join(f"<b>{escape(c.token)}</b>&nbsp;{c.probability:.2f}" for c in own)
+            + "</div>"
+            for number, own in enumerate(self.candidates, 1)
+        ]
+        return _html(f"{self.model}: gaps filled", f"<div>{escape(self.text)}</div>", *rows)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Embedding(Result):
+    """A text as a vector: float32, shape ``(width,)``, length 1."""
+
+    vector: np.ndarray
+    text: str
+    model: str
+
+    def similarity(self, other: Embedding) -> float:
+        """The cosine of the angle between the two vectors, from -1 to 1; 1 is the same direction.
+
+        Raises:
+            BadOption: the other is no embedding, or one by another model.
+        """
+        from llm_course.errors import BadOption
+
+        if not isinstance(other, Embedding):
+            raise BadOption(f"similarity() takes another Embedding, not {type(other).__name__}. Embed the text first.")
+        if (self.model, self.vector.shape) != (other.model, other.vector.shape):
+            raise BadOption(
+                f"Vectors of two models cannot be compared: {self.model} {self.vector.shape}, {other.model} "
+                f"{other.vector.shape}. Embed both texts with one model."
+            )
+        return float(self.vector @ other.vector)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data; the vector is a list of numbers."""
+        return {"vector": self.vector.tolist(), "text": self.text, "model": self.model}
+
+    def __repr__(self) -> str:
+        return f"Embedding({self.vector.size} numbers, {_cut(self.text, 40)!r}, {self.model})"
+
+    def _repr_html_(self) -> str:
+        first = ", ".join(f"{x:.2f}" for x in self.vector[:8])
+        return _html(f"{self.model}: {self.vector.size} numbers", f"<div>{escape(_cut(self.text, 200))}</div>",
+                     f"<div>{first}, …</div>")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A text that was found: its similarity to the query, from -1 to 1, and its place among the texts."""
+
+    text: str
+    similarity: float
+    position: int

@@ -46,6 +46,10 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
     if name == "tatoeba-en-fr":
         # Two rows for each English sentence: its two French variants.
         return {"en": f"We go {split} {number // 2}.", "fr": f"Nous allons {split} {number // 2} {'ab'[number % 2]}."}
+    if name.startswith("tatoeba-en-"):
+        # Two English sentences for each translation, with few words in common.
+        words = (f"They walk {split} {number // 2}.", f"On foot some people came {split} {number // 2}.")[number % 2]
+        return {"en": words, name[-2:]: f"Satz {split} {number // 2}."}
     if name == "scitldr":
         return {"text": story, "summary": sentence, "all_summaries": [sentence, story.split(".")[2]]}
     if name == "legal":
@@ -58,4 +62,35 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
         return {"turns": [{"role": "user", "text": sentence}, {"role": "assistant", "text": story}]}
     if name == "childrens-books":
         return {"text": story, "mean_sentence_words": 9.0}
+    if name == "instruction-induction":
+        return _instruction(number, split)
+    if name == "small-instructions":
+        return {"instruction": "Repeat the sentence.", "input": sentence, "output": sentence}
+    if name == "coffee-dialogues":
+        return {"turns": _coffee(number)}
     return {"text": f"{story} {sentence}"}
+
+
+def _instruction(number: int, split: str) -> dict[str, Any]:
+    """A row of one of four small tasks; test rows ask for numbers and words that training rows do not."""
+    start = {"train": 0, "validation": 20, "test": 40}[split]
+    word = ("cat", "dog", "house", "park", "book", "sun")[(number + start) % 6] + "abc"[start // 20]
+    task, text, output = (
+        ("first_word_letter", word, word[0]),
+        ("sum", f"{number + start} 3", str(number + start + 3)),
+        ("taxonomy_animal", f"book, {word}, cow", "cow, " + word),
+        ("singular_to_plural", word, word + "s"),
+    )[number % 4]
+    return {"task": task, "instruction": f"do {task}:", "input": text, "output": output, "outputs": [output]}
+
+
+def _coffee(number: int) -> list[dict[str, str]]:
+    """Two turns of each side, or a question and an answer."""
+    milk, drink = ("oat", "almond", "whole")[number % 3], ("latte", "mocha", "cortado", "steamer")[number % 4]
+    said = [
+        ("user", f"Hi, can I get a {drink} with {milk} milk, please?"), ("assistant", "Is this order correct?"),
+        ("user", "Yes, it is."), ("assistant", "Ok, it will be ready soon."),
+    ]  # fmt: skip
+    if number % 5 == 0:
+        said = [("user", "What kinds of tea do you have?"), ("assistant", "We have green tea.")]
+    return [{"role": role, "text": text} for role, text in said]

@@ -68,6 +68,17 @@ def test_options_reach_the_use_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.split(". ")) == 3
 
 
+def test_gaps_and_vectors(capsys: pytest.CaptureFixture[str]) -> None:
+    masked = tiny_models.folder("bert-masked")
+    assert main(["fill-mask", "The [MASK] sat.", "--top", "2", "--json", "--model", str(masked)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == lc.fill_mask("The [MASK] sat.", top=2, model=masked).to_dict()
+    assert main(["fill-mask", "The [MASK] sat.", "--model", str(masked)]) == 0
+    assert capsys.readouterr().out == f"{found['text']}\n"
+    assert main(["embed", "The cat", "--model", str(masked)]) == 0
+    assert json.loads(capsys.readouterr().out)["vector"] == lc.embed("The cat", model=masked).vector.tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -142,3 +153,41 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     process.stdout.close()
     assert process.wait(timeout=60) == 0 and process.stderr.read() == b""
     process.stderr.close()
+
+
+def talk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str | None]]:
+    """Stands in for the chat function: what each call brought, and replies that say how many turns there were."""
+    from llm_course.errors import InputTooLong
+    from llm_course.results import Reply
+    from llm_course.use_cases import chat
+
+    seen: list[tuple[list[str], str | None]] = []
+
+    def answer(messages: list[dict[str, str]], system: str | None = None, **options: object) -> Reply:
+        said = [m["content"] for m in messages if m["role"] == "user"]
+        if len(said) > 2:
+            raise InputTooLong("The conversation has 300 tokens.")
+        seen.append((said, system))
+        return Reply(f"reply {len(said)}", (*messages, {"role": "assistant", "content": "x"}), 1, "tiny")
+
+    monkeypatch.setattr(chat, "chat", answer)
+    return seen
+
+
+def test_chat_answers_one_message(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = talk(monkeypatch)
+    assert main(["chat", "Hi", "there", "--system", "Be brief.", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["text"] == "reply 1" and found["messages"][-1]["role"] == "assistant"
+    assert seen == [(["Hi there"], "Be brief.")]
+
+
+def test_chat_holds_a_conversation_line_by_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = talk(monkeypatch)
+    standard_input(monkeypatch, b"A latte.\n\nWith milk.\nAnd more.\n")
+    assert main(["chat", "--system", "Be brief."]) == 0
+    out = capsys.readouterr()
+    assert out.out == "reply 1\nreply 2\nreply 1\n" and "begins anew" in out.err
+    assert seen == [(["A latte."], "Be brief."), (["A latte.", "With milk."], None), (["And more."], "Be brief.")]

@@ -15,7 +15,10 @@ import llm_course as lc
 from llm_course.shelf.catalogue import WEIGHTS, catalogue
 from llm_course.shelf.stored import verify
 
-MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
+MINIS = [
+    "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
+    "bart-mini", "marian-mini",
+]  # fmt: skip
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
 

@@ -112,15 +112,25 @@ def _fast(tokenizer: Tokenizer, **names: Any) -> Any:
 # --- models -------------------------------------------------------------------------------------------------
 
 
-def _gpt2(tie: bool = True, pad: bool = False, side: str = "right") -> tuple[Any, Any]:
+def _gpt2(
+    tie: bool = True, pad: bool = False, side: str = "right", positions: int = 128, template: str | None = None
+) -> tuple[Any, Any]:
     special = ["<|endoftext|>", "<pad>"] if pad else ["<|endoftext|>"]
     tokenizer = _fast(byte_level(special), eos_token=special[0], bos_token=special[0], padding_side=side,
                       **({"pad_token": "<pad>"} if pad else {}))  # fmt: skip
     config = transformers.GPT2Config(
-        vocab_size=len(tokenizer), n_layer=2, n_embd=32, n_head=2, n_positions=128, bos_token_id=0, eos_token_id=0,
-        pad_token_id=1 if pad else None, tie_word_embeddings=tie,
+        vocab_size=len(tokenizer), n_layer=2, n_embd=32, n_head=2, n_positions=positions, bos_token_id=0,
+        eos_token_id=0, pad_token_id=1 if pad else None, tie_word_embeddings=tie,
     )  # fmt: skip
+    tokenizer.chat_template = template
     return transformers.GPT2LMHeadModel(config), tokenizer
+
+
+def _gpt2_chat() -> tuple[Any, Any]:
+    """With the course's chat template, and room for a conversation in its small vocabulary."""
+    from llm_course.training.conversations import TEMPLATE
+
+    return _gpt2(positions=1024, template=TEMPLATE)
 
 
 def _neox() -> tuple[Any, Any]:
@@ -183,14 +193,14 @@ def _bert(head: str = "ForSequenceClassification", side: str = "right", **more: 
     return getattr(transformers, f"Bert{head}")(config), tokenizer
 
 
-def _distilbert() -> tuple[Any, Any]:
+def _distilbert(head: str = "ForSequenceClassification") -> tuple[Any, Any]:
     tokenizer = _fast(word_piece(), pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-                      model_input_names=["input_ids", "attention_mask"])  # fmt: skip
+                      mask_token="[MASK]", model_input_names=["input_ids", "attention_mask"])  # fmt: skip
     config = transformers.DistilBertConfig(
         vocab_size=len(tokenizer), dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64,
         pad_token_id=0, **CLASSES,
     )  # fmt: skip
-    return transformers.DistilBertForSequenceClassification(config), tokenizer
+    return getattr(transformers, f"DistilBert{head}")(config), tokenizer
 
 
 def _roberta(head: str = "ForSequenceClassification", pad: bool = True) -> tuple[Any, Any]:
@@ -207,7 +217,7 @@ def _roberta(head: str = "ForSequenceClassification", pad: bool = True) -> tuple
     return getattr(transformers, f"Roberta{head}")(config), tokenizer
 
 
-def _modernbert() -> tuple[Any, Any]:
+def _modernbert(head: str = "ForSequenceClassification") -> tuple[Any, Any]:
     tokenizer = _fast(
         byte_level(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], before="[CLS]", after="[SEP]"), pad_token="[PAD]",
         unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
@@ -217,7 +227,7 @@ def _modernbert() -> tuple[Any, Any]:
         vocab_size=len(tokenizer), intermediate_size=64, max_position_embeddings=64, local_attention=16, pad_token_id=0,
         bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3, **SMALL, **CLASSES,
     )  # fmt: skip
-    return transformers.ModernBertForSequenceClassification(config), tokenizer
+    return getattr(transformers, f"ModernBert{head}")(config), tokenizer
 
 
 def _gpt2_classifier(pad: bool) -> tuple[Any, Any]:
@@ -316,13 +326,17 @@ def _pegasus() -> tuple[Any, Any]:
 
 MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "gpt2": _gpt2, "gpt2-untied": lambda: _gpt2(tie=False), "gpt2-pad-left": lambda: _gpt2(pad=True, side="left"),
+    "gpt2-chat": _gpt2_chat,
     "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
     "llama-tied": lambda: _llama(tie=True), "qwen2": lambda: _qwen(2), "qwen3": lambda: _qwen(3), "bloom": _bloom,
     "bert": _bert, "bert-pad-left": lambda: _bert(side="left"), "bert-bf16": _bert, "distilbert": _distilbert,
     "roberta": _roberta, "roberta-no-pad": lambda: _roberta(pad=False), "modernbert": _modernbert,
     "gpt2-classifier": lambda: _gpt2_classifier(pad=True),
     "gpt2-classifier-no-pad": lambda: _gpt2_classifier(pad=False),
-    "bert-masked": lambda: _bert("ForMaskedLM"), "bert-extract": lambda: _bert("ForTokenClassification"),
+    "bert-masked": lambda: _bert("ForMaskedLM"), "bert-masked-pad-left": lambda: _bert("ForMaskedLM", side="left"),
+    "distilbert-masked": lambda: _distilbert("ForMaskedLM"), "roberta-masked": lambda: _roberta("ForMaskedLM"),
+    "modernbert-masked": lambda: _modernbert("ForMaskedLM"), "bert-bare": lambda: _bert("Model"),
+    "bert-extract": lambda: _bert("ForTokenClassification"),
     "roberta-extract": lambda: _roberta("ForTokenClassification"),
     "bert-tagger": lambda: _bert("ForTokenClassification", num_labels=5),
     "bert-topics": lambda: _bert(id2label={0: "sports", 1: "politics"}, label2id={"sports": 0, "politics": 1}),
@@ -337,6 +351,8 @@ SENTIMENT = ("bert", "bert-pad-left", "bert-bf16", "distilbert", "roberta", "rob
              "gpt2-classifier", "gpt2-classifier-no-pad")  # fmt: skip
 ENCODER_DECODER = ("t5", "t5-untied", "bart", "bart-no-pad", "bart-bf16", "marian", "marian-untied", "marian-spm",
                    "mbart", "mbart-start", "pegasus")  # fmt: skip
+MASKED = ("bert-masked", "bert-masked-pad-left", "distilbert-masked", "roberta-masked", "modernbert-masked")
+EMBEDDING = (*MASKED, "bert-bare", "bert", "gpt2", "llama", "t5", "bart")
 EXTRACTIVE = ("bert-extract", "roberta-extract")
 
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llm_course.doctor import doctor
+    from llm_course.lesson.abilities import abilities_table
     from llm_course.lesson.bars import progress, reset_progress
     from llm_course.lesson.checking import check, hint, solution
     from llm_course.lesson.figures import show
     from llm_course.lesson.playgrounds import (
+        chat_box,
         decoding_playground,
         sentiment_playground,
         summary_playground,
@@ -30,13 +32,15 @@ _WHERE = {
     "predict": "predicting", "reveal": "predicting", "quiz": "quizzes", "parsons": "puzzles",
     "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
     "progress": "bars", "reset_progress": "bars",
+    "abilities_table": "abilities", "chat_box": "playgrounds",
     "decoding_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "summary_playground": "playgrounds", "translation_playground": "playgrounds",
 }  # fmt: skip
 
 __all__ = [
-    "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
-    "reveal", "sentiment_playground", "show", "solution", "summary_playground", "translation_playground",
+    "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict",
+    "progress", "quiz", "reset_progress", "reveal", "sentiment_playground", "show", "solution",
+    "summary_playground", "translation_playground",
 ]  # fmt: skip
 
 

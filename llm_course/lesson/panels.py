@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_course.errors import BadOption
+from llm_course.errors import BadOption, InputTooLong
 from llm_course.lesson.output import bar_table, literal
 
 BARS = 10
@@ -109,3 +109,23 @@ def translation(course: Any, values: Values, model: Any = None) -> Panel:
     """The French translation."""
     found = course.translate(values["text"], num_beams=values["beams"], model=model)
     return f'<p lang="fr"><b>{literal(found.text)}</b></p>', found.text
+
+
+def conversation(course: Any, values: Values, history: list[dict[str, str]], model: Any = None) -> Panel:
+    """The conversation after the user's turn ``values["text"]``, and the reply for screen readers.
+
+    ``history`` is changed in place: it is the conversation so far. One that no longer fits the model's window is begun
+    anew with this turn, and the panel says so.
+    """
+    turn, note = {"role": "user", "content": values["text"]}, ""
+    try:
+        reply = course.chat([*history, turn], system=None if history else values["system"].strip() or None, model=model)
+    except InputTooLong:
+        if not history:
+            raise
+        note = "<p><i>The conversation no longer fits the model's window, so it begins anew.</i></p>"
+        history.clear()
+        reply = course.chat([turn], system=values["system"].strip() or None, model=model)
+    history[:] = reply.messages
+    lines = "".join(f"<p><b>{literal(m['role'].capitalize())}:</b> {literal(m['content'])}</p>" for m in history)
+    return note + lines, f"Assistant: {reply.text}"

@@ -65,12 +65,33 @@ def translation_playground(text: str, model: Any = None, *, course: Any = None) 
     _playground("Translation playground", "Change the text or the beams.", controls, start, panel, "Translate")
 
 
+def chat_box(first: str, system: str = "", model: Any = None, *, course: Any = None) -> None:
+    """A conversation: type the next turn, send it, read the reply. Another system message begins a new conversation.
+
+    The conversation is kept by the box, not by the model, which reads all of it again at every turn.
+    """
+    controls = [_text("system", "System message (may be empty; another one begins anew)", rows=1),
+                _text("text", "You", rows=2)]  # fmt: skip
+    history: list[dict[str, str]] = []
+    told = [system]
+
+    def panel(values: Values) -> panels.Panel:
+        if values["system"] != told[0]:
+            history.clear()
+            told[0] = values["system"]
+        return panels.conversation(_course(course), values, history, model)
+
+    _playground("Chat box", "Type what you say, then press the button.", controls, {"system": system, "text": first},
+                panel, "Send")  # fmt: skip
+
+
 def _course(course: Any) -> Any:
     if course is not None:
         return course
-    from llm_course.use_cases import generation, sentiment, summarization, translation
+    from llm_course.use_cases import chat, generation, sentiment, summarization, translation
 
     return SimpleNamespace(
+        chat=chat.chat,
         generate=generation.generate,
         next_tokens=generation.next_tokens,
         sentiment=sentiment.sentiment,

@@ -18,6 +18,7 @@ AUTO_CLASSES = {
     "chat": ("AutoModelForCausalLM",),
     "describe": ("AutoModelForImageTextToText",),
 }
+TEXT = ("AutoModelForMaskedLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification")
 
 
 def does(own: str, config: Any, task: str, auto_class: str | None = None) -> bool:
@@ -27,6 +28,8 @@ def does(own: str, config: Any, task: str, auto_class: str | None = None) -> boo
     """
     if task in ("generate", "chat") and config.is_encoder_decoder:
         return False
+    if task == "embed":  # whatever head it was saved with: only the body runs, if its type is one that reads text
+        return any(config.model_type in architectures(kind) for kind in TEXT)
     for name in [auto_class] if auto_class else AUTO_CLASSES[task]:
         classes = architectures(name).get(config.model_type, ())
         # A model saved without a head ("GPT2Model"), or that names no class: its weights will tell.

@@ -66,7 +66,11 @@ class Entry:
 _CODE = "Apache-2.0"
 _ENTRIES = (
     Entry("gpt-mini", "mini", "raw", "GPT2LMHeadModel", ("generate",), _CODE, 5_853_184, 11.7, "children's stories"),
-    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 0, 0,
+    Entry("gpt-mini-instruct", "mini", "instruction-tuned", "GPT2LMHeadModel", ("chat", "generate"), _CODE, 0, 0,
+          "22 small tasks by instruction, on top of gpt-mini's stories"),
+    Entry("gpt-mini-chat", "mini", "dialogue-tuned", "GPT2LMHeadModel", ("chat", "generate"), _CODE, 0, 0,
+          "dialogues at a coffee bar, on top of gpt-mini's stories"),
+    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask", "embed"), _CODE, 0, 0,
           "reviews, conversations, stories"),
     Entry("bert-mini-sentiment", "mini", "representation, fine-tuned", "BertForSequenceClassification",
           ("sentiment",), _CODE, 0, 0, "rated sentences in three classes"),
@@ -78,6 +82,9 @@ _ENTRIES = (
           "Tatoeba sentence pairs", languages=("en", "fr")),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
+    Entry("smollm2", "full", "instruction-tuned", "LlamaForCausalLM", ("chat", "generate"), "Apache-2.0",
+          134_515_008, 269, "2 trillion tokens; instructions and preferences",
+          hub="HuggingFaceTB/SmolLM2-135M-Instruct", revision="45dead349c328fe92a861c5162de28c8c86754e1"),
     Entry("roberta-sentiment", "full", "representation, fine-tuned", "RobertaForSequenceClassification",
           ("sentiment",), "CC-BY-4.0", 124_647_939, 501, "124 million tweets; TweetEval",
           hub="cardiffnlp/twitter-roberta-base-sentiment-latest",
@@ -91,14 +98,17 @@ _ENTRIES = (
     Entry("bert", "full", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 109_514_298, 440,
           "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased",
           revision="86b5e0934494bd15c9632b12f734a8a67f723594"),
+    Entry("minilm", "full", "representation, fine-tuned", "BertModel", ("embed",), _CODE, 22_713_216, 91,
+          "1 billion sentence pairs", hub="sentence-transformers/all-MiniLM-L6-v2",
+          revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini"},
+             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert"},
+             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2"},
 }  # fmt: skip
 
 

@@ -135,8 +135,8 @@ def load(
         name: a name of the shelf, a Hub id, a local folder, a model already loaded, or ``None`` for the
             default of the task.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        task: what it shall do: ``"generate"``, ``"sentiment"``, ``"summarize"``, ``"translate"`` or
-            ``"fill_mask"``; ``None`` takes the model's own class.
+        task: what it shall do: ``"generate"``, ``"sentiment"``, ``"summarize"``, ``"translate"``,
+            ``"fill_mask"``, ``"embed"``, ``"chat"`` or ``"describe"``; ``None`` takes the model's own class.
 
     Raises:
         UnknownModel: the name is nowhere; the nearest names are offered.
@@ -301,6 +301,8 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
     except Exception as error:  # the library and safetensors raise many kinds here, all about the files
         raise WeightsDamaged(f"{folder}: the model cannot be loaded, a file is damaged or missing: {error}") from error
     missing = sorted(k for k in info["missing_keys"] if not k.endswith("final_logits_bias"))  # a buffer of zeros
+    if task == "embed":  # BERT's pooler is not used, and only some heads were saved with one
+        missing = [k for k in missing if not k.startswith("pooler.")]
     if missing:
         raise WrongTask(
             f"{folder} lacks weights for {task!r} (first: {missing[0]}); they would be random. "

@@ -24,7 +24,7 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "A raw language model: it continues a text, token by token, in the manner of children's stories.",
     ),
     "bert-mini": (
-        "fill-mask", ("bert", "masked-lm"), 'lc.attend("The cat sat", model="bert-mini")',
+        "fill-mask", ("bert", "masked-lm"), 'lc.fill_mask("She [MASK] a book in the library.")',
         "A masked language model: it reads a text from both sides and names hidden tokens.",
     ),
     "bert-mini-sentiment": (
@@ -43,6 +43,16 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "translation", ("marian", "english", "french"), 'lc.translate("Hello, how are you?")',
         "Translates everyday English sentences to French.",
     ),
+    "gpt-mini-instruct": (
+        "text-generation", ("gpt2", "instruction-tuned", "lora"),
+        'lc.chat("Write the plural form of the word: dog", model="gpt-mini-instruct")',
+        "An instruction-tuned language model: it does small tasks that an instruction names. Tuned from gpt-mini.",
+    ),
+    "gpt-mini-chat": (
+        "text-generation", ("gpt2", "dialogue-tuned", "lora"), 'lc.chat("Hi, can I get a latte with oat milk?")',
+        "A dialogue-tuned language model: it takes orders in a coffee bar, and a system message steers it. Tuned from "
+        "gpt-mini.",
+    ),
 }  # fmt: skip
 
 LIMITS: dict[str, tuple[str, ...]] = {
@@ -56,6 +66,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "All in small letters, in English; it holds no dialogue.",
         "It has seen a few million words, so it knows little about the world and nothing about rare words.",
         "Part of its text are tweets and forum comments, some of them rude and biased.",
+        "Its vectors were not trained for comparing texts; counting words may do as well (measured below).",
     ),
     "bert-mini-sentiment": (
         "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",
@@ -75,6 +86,17 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
+    ),
+    "gpt-mini-instruct": (
+        "It does the small tasks it was tuned on, in English, and follows hardly any other instruction.",
+        "It knows no facts: of words it has not seen with their answer, it guesses synonyms and translations.",
+        "It reads one instruction at a time and holds no dialogue.",
+    ),
+    "gpt-mini-chat": (
+        "It talks about orders in a coffee bar and about nothing else; to other questions it says something anyway.",
+        "It holds one kind of drink at a time. What its menu has, it makes up.",
+        "It obeys five kinds of system message that it was tuned on, and hardly any other.",
+        "Whoever writes into the conversation can steer it: it cannot tell an order from an attack.",
     ),
 }
 

@@ -64,6 +64,30 @@ CORPORA: dict[str, Corpus] = {
         "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
         "https://www.manythings.org/anki/",
     ),
+    "tatoeba-en-de": Corpus(
+        "translation/tatoeba-en-de.jsonl.xz",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
+    "tatoeba-en-es": Corpus(
+        "translation/tatoeba-en-es.jsonl.xz",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
+    "tatoeba-en-nl": Corpus(
+        "translation/tatoeba-en-nl.jsonl.xz",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
+    "tatoeba-en-vi": Corpus(
+        "translation/tatoeba-en-vi.jsonl",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
     "vader": Corpus(
         "sentiment/vader.jsonl.xz",
         "MIT",
@@ -141,6 +165,24 @@ CORPORA: dict[str, Corpus] = {
         "Apache-2.0",
         "Xu and others, FairytaleQA (arXiv 2203.13947)",
         "https://github.com/uci-soe/FairytaleQAData",
+    ),
+    "instruction-induction": Corpus(
+        "instructions/instruction-induction.jsonl.xz",
+        "Apache-2.0",
+        "Honovich and others, Instruction Induction (arXiv 2205.10782)",
+        "https://github.com/orhonovich/instruction-induction",
+    ),
+    "small-instructions": Corpus(
+        "instructions/llms-from-scratch-1100.jsonl",
+        "Apache-2.0",
+        "Raschka, the 1,100 instructions of Build a Large Language Model From Scratch, chapter 7",
+        "https://github.com/rasbt/LLMs-from-scratch",
+    ),
+    "coffee-dialogues": Corpus(
+        "dialogue/taskmaster4-coffee.jsonl",
+        "CC BY 4.0",
+        "Google Research, Taskmaster-4 (TM-4-2024): customers order in a coffee bar",
+        "https://github.com/google-research-datasets/Taskmaster",
     ),
 }
 

@@ -84,7 +84,7 @@ def generate(
         texts = texts * len(seeds)
     lm = load(model, device, task="generate")
     items = [(text, _encode(lm, text, how.max_new_tokens), one) for text, one in zip(texts, seeds, strict=True)]
-    run = _beams if how.num_beams > 1 else _sample
+    run = _beams if how.num_beams > 1 else sample
 
     def batch(some: list[tuple[str, list[int], int]]) -> list[Generation]:
         tokens = run(lm, [ids for _, ids, _ in some], [one for _, _, one in some], how)
@@ -122,11 +122,11 @@ def _pieces(lm: LanguageModel, ids: list[int], seeds: list[int], how: Decoding) 
         if token in lm.ends:
             break
         new.append(token)
-        text = _continuation(lm, ids, new)
+        text = continuation(lm, ids, new)
         if len(text) > told and not text.endswith("\ufffd") and not _is_byte(lm, token):
             yield text[told:]
             told = len(text)
-    rest = _continuation(lm, ids, new)[told:]
+    rest = continuation(lm, ids, new)[told:]
     if rest:
         yield rest
 
@@ -236,6 +236,11 @@ def _seeds(seed: Any, texts: list[str], single: bool) -> tuple[list[int], bool]:
     return [number_in("seed", s, 0, 2**63 - 1, int) for s in seeds], single
 
 
+def seeds_of(seed: int, count: int) -> list[int]:
+    """One seed for each of ``count`` texts: each is drawn as if it were alone."""
+    return [number_in("seed", seed, 0, 2**63 - 1, int)] * count
+
+
 def _encode(lm: LanguageModel, text: str, new: int) -> list[int]:
     ids = lm.start + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
@@ -253,7 +258,7 @@ def _is_byte(lm: LanguageModel, token: int) -> bool:
     return str(lm.tokenizer.convert_ids_to_tokens(token)).startswith("<0x")
 
 
-def _continuation(lm: LanguageModel, ids: list[int], new: list[int]) -> str:
+def continuation(lm: LanguageModel, ids: list[int], new: list[int]) -> str:
     """The new tokens as text. Decoded after the last prompt token, which decides about a leading space."""
     start = len(ids) - 1
     while start and _is_byte(lm, ids[start]):  # the prompt ends in a character made of bytes: take it whole
@@ -266,11 +271,11 @@ def _result(lm: LanguageModel, prompt: str, ids: list[int], new: list[int], logp
     ended = bool(new) and new[-1] in lm.ends
     kept = new[:-1] if ended else new
     return Generation(
-        _continuation(lm, ids, kept), prompt, _names(lm, kept), tuple(logprobs[: len(kept)]), lm.name, ended
+        continuation(lm, ids, kept), prompt, _names(lm, kept), tuple(logprobs[: len(kept)]), lm.name, ended
     )
 
 
-def _sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
+def sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
     """Draw (or take greedily) tokens for a batch of prompts: new tokens and their log-probabilities."""
     new: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llm_course import lesson
-from llm_course.errors import BadInput, BadOption
+from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.lesson import panels
 
 LOGITS = {" the": 3.0, " a": 2.0, " <script>": 1.0, "\n": 0.0, " x": -1.0}
@@ -43,6 +43,17 @@ class Course:
 
     def translate(self, text: str, num_beams: int, model: Any) -> Any:
         return SimpleNamespace(text=f"{text} à {num_beams} <faisceaux>")
+
+    def chat(self, messages: list[dict[str, str]], system: str | None, model: Any) -> Any:
+        """Answers "<n>" to the n-th turn of the user; three turns are too many."""
+        if not messages[-1]["content"].strip():
+            raise BadInput("The content is blank <sic>.")
+        turns = sum(m["role"] == "user" for m in messages)
+        if turns > 3:
+            raise InputTooLong("too long")
+        start = [{"role": "system", "content": system}] if system else []
+        text = f"<{turns}>"
+        return SimpleNamespace(text=text, messages=(*start, *messages, {"role": "assistant", "content": text}))
 
 
 def test_decoding_static_form(notebook: Any, page: Any) -> None:
@@ -181,3 +192,27 @@ def test_a_bug_in_a_model_is_a_sentence(notebook: Any, press: Any, monkeypatch: 
     monkeypatch.setattr(course, "translate", broken)
     state = press(notebook.widget(), values={"text": "Hello", "beams": 2}, pressed=False)
     assert state["problem"] == "RuntimeError: out of memory"
+
+
+def test_the_chat_box_keeps_the_conversation(notebook: Any, page: Any, press: Any) -> None:
+    lesson.chat_box("A <i>latte</i>", system="Be <b>", course=Course())
+    read = page(notebook.last["text/html"])
+    for text in ("System: Be <b>", "User: A <i>latte</i>", "Assistant: <1>"):
+        assert text in read.text, text
+    widget = notebook.widget()
+    state = press(widget, values={"system": "Be <b>", "text": "Yes"}, pressed=True)
+    assert state["said"] == "Assistant: <2>" and "&lt;1&gt;" in state["feedback"][0], "the first turn is still there"
+    state = press(widget, values={"system": "Be loud", "text": "Hi"}, pressed=True)
+    assert state["said"] == "Assistant: <1>", "another system message begins a new conversation"
+    assert "Be loud" in state["feedback"][0] and "latte" not in state["feedback"][0]
+
+
+def test_a_conversation_that_no_longer_fits_begins_anew(notebook: Any, press: Any) -> None:
+    lesson.chat_box("one", course=Course())
+    widget = notebook.widget()
+    for _ in range(2):
+        press(widget, values={"system": "", "text": "more"}, pressed=True)
+    state = press(widget, values={"system": "", "text": "again"}, pressed=True)
+    assert "begins anew" in state["feedback"][0] and state["said"] == "Assistant: <1>"
+    state = press(widget, values={"system": "", "text": " "}, pressed=True)
+    assert "This does not work" in state["said"] and "&lt;sic&gt;" in state["feedback"][0]

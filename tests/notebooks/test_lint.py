@@ -94,3 +94,10 @@ def test_anchors_are_headings_as_github_writes_them_and_explicit_ids() -> None:
 )
 def test_stated_memory(line: str, size: float | None) -> None:
     assert stated_memory(line) == size
+
+
+def test_a_notebook_for_looking_things_up_needs_no_exercises_but_keeps_the_other_rules() -> None:
+    bare = LESSON.replace('lesson.parsons("99")\n', "").replace('lesson.check("mine", mine)\n', "")
+    assert len(problems(bare)) == 2
+    assert lint(Page("14_claims", parse(bare), GLOSSARY)) == []
+    assert lint(Page("14_claims", parse(bare.replace("## Sources", "## Origins")), GLOSSARY))

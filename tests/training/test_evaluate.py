@@ -34,6 +34,7 @@ from llm_course.training.evaluate import (
 TINY = {
     "gpt-mini": "gpt2", "bert-mini": "bert-masked", "bert-mini-sentiment": "bert", "bert-mini-summary": "bert-extract",
     "bart-mini": "bart-long", "marian-mini": "marian",
+    "gpt-mini-instruct": "gpt2-chat", "gpt-mini-chat": "gpt2-chat",
 }  # fmt: skip
 RUN = {"steps": 1200, "seconds": 3600, "loss": 2.25, "device": "cpu", "processes": 1, "machine": "2 threads, x86_64",
        "date": "2026-11-23"}  # fmt: skip
@@ -53,6 +54,8 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
         card: dict[str, Any] = {"name": name, "parameters": 12345, "training": RUN}
         if name in ("bert-mini-sentiment", "bert-mini-summary"):
             card |= {"base": "bert-mini", "shared": []}
+        if name in ("gpt-mini-instruct", "gpt-mini-chat"):
+            card |= {"base": "gpt-mini", "shared": []}
         (weights / name / "card.json").write_text(json.dumps(card))
     files = ("config.json", "model.safetensors", "tokenizer.json")
     sums = {name: {file: stored.checksum(weights / name / file) for file in files} for name in TINY}
@@ -199,7 +202,7 @@ def test_evaluate_all_prints_one_table_and_writes_cards(data: Path, shelf: Path)
     assert {line[0] for line in table.rows} == set(TASKS)
     assert table.text() in text and table.markdown() in text
     assert "lead sentence" in text and "VADER" in text and "Kneser-Ney 5-gram" in text and "Hello, how are you?" in text
-    assert len(report.written) == 12
+    assert len(report.written) == 2 * len(TASKS)
     for name in TASKS:
         card = json.loads((shelf / name / "card.json").read_text())
         assert card["name"] == name and card["parameters"] == 12345  # what was there is kept
@@ -226,7 +229,8 @@ def check_page(page: str, name: str, card: dict[str, Any]) -> None:
         assert limit in body
     for line in ("## Architecture", "1,200 steps, 60 minutes on cpu", card["measured"]["command"]):
         assert line in body
-    assert ("Fine-tuned from bert-mini" in body) == ("base" in card)
+    assert ("Fine-tuned from" in body) == ("base" in card)
+    assert f"Fine-tuned from {card.get('base', '')}" in body or "base" not in card
     assert card["architecture"]["layers"] in (2, "2 + 2") and card["architecture"]["width"] == 32
 
 

@@ -34,7 +34,12 @@ def row(name, chance):
         "topical-chat": {"turns": [{"text": sentence(chance)}, {"text": text}]},
         "persona-chat": {"turns": [{"text": text}, {"text": sentence(chance)}]},
         "story-summaries": {"text": text, "summary": sentence(chance), "task": "moral"},
-    }
+        "instruction-induction": {"task": "sum", "instruction": "add", "outputs": ["7"], "output": "7",
+                                  "input": f"{chance.randint(0, 9)} {chance.randint(0, 9)}"},
+        "small-instructions": {"instruction": "Say it.", "input": sentence(chance), "output": sentence(chance)},
+        "coffee-dialogues": {"turns": [{"role": "user", "text": "Can I get a latte with oat milk?"},
+                                       {"role": "assistant", "text": "Is that correct?"}]},
+    }  # fmt: skip
     sentiment = {"text": sentence(chance), "label": chance.choice(["positive", "neutral", "negative"])}
     stories = {"tinystories": {"text": text}, "tinystories-validation": {"text": text}, "fables": {"text": text}}
     return special.get(name) or stories.get(name) or sentiment
@@ -71,6 +76,9 @@ def shelf(corpora, tmp_path_factory):
             patch.setattr(module, "WEIGHTS", weights)
     patch.setattr(recipes.recipe("bert-mini"), "BATCH", 4)
     patch.setattr(recipes.recipe("gpt-mini"), "BATCH", 2)
+    patch.setattr(recipes.recipe("gpt-mini-instruct"), "MADE", {"sum": 5})
+    for name in ("gpt-mini-instruct", "gpt-mini-chat"):
+        patch.setattr(recipes.recipe(name), "BATCH_TOKENS", 300)
     catalogue.catalogue.cache_clear()
     loading.forget()
     for name in recipes.NAMES:

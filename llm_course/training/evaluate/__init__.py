@@ -18,6 +18,7 @@ from llm_course.training.evaluate.record import Table, goals_table
 TASKS = {
     "gpt-mini": "language_model", "bert-mini": "masked_words", "bert-mini-sentiment": "sentiment",
     "bert-mini-summary": "summarization", "bart-mini": "summarization", "marian-mini": "translation",
+    "gpt-mini-instruct": "instructions", "gpt-mini-chat": "dialogue",
 }  # fmt: skip
 TITLE, HEAD = "The minis beside their baselines", ("model", "measure", "measured", "baselines")
 
@@ -101,6 +102,8 @@ def evaluate_all(data: str | Path | None, names: Sequence[str] | None = None, li
         needed = dict.fromkeys(corpus for name in wanted or TASKS for corpus in recipe(name).CORPORA)
         if "gpt-mini" in (wanted or TASKS):
             needed["tinystories-validation"] = None
+        if "bert-mini" in (wanted or TASKS):
+            needed["tatoeba-en-de"] = None  # sentences that say the same
         homes = where_to_get([*needed])
         raise DataMissing(f"The minis are measured on files of a folder that --data names. They are public:\n{homes}")
     for name in wanted:

@@ -1,7 +1,8 @@
 """How well a masked language model fills gaps: the share of hidden tokens it names.
 
 Knows nothing about how the model was trained, beyond its corpora. Texts of their test splits are cut to 128
-tokens; 15% of the tokens, drawn with a fixed seed, become ``[MASK]``; all are asked for at once.
+tokens; 15% of the tokens, drawn with a fixed seed, become ``[MASK]``; all are asked for at once. How well its
+vectors find sentences that say the same is measured beside it, by :mod:`llm_course.training.evaluate.embeddings`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from llm_course.batching import in_batches
 from llm_course.shelf.loading import load
+from llm_course.training.evaluate import embeddings
 from llm_course.training.evaluate.record import Table, first, stamp
 from llm_course.training.recipes.bert_mini import CORPORA, texts
 
@@ -72,6 +74,7 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "bert-mi
             lm.name: _shares(hidden),
             "most frequent tokens": _shares([(frequent, token) for _, token in hidden]),
         },
+        "similar_texts": embeddings.measure(data, limit, model=lm),
         "goals": [],
         **stamp(lm.name, lm.device.type),
     }
@@ -88,7 +91,12 @@ def _shares(pairs: list[tuple[list[int], int]]) -> dict[str, float]:
 def headline(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What was measured, the model's figure, and the baseline's."""
     (_, own), (name, base) = measured["accuracy"].items()
-    return [("hidden tokens named first", f"{own['first']:.3f}", f"{name} {base['first']:.3f}")]
+    found = [("hidden tokens named first", f"{own['first']:.3f}", f"{name} {base['first']:.3f}")]
+    if similar := measured.get("similar_texts"):  # a card may hold an older measurement
+        way, share = embeddings.best(similar)
+        base = similar["found_first"][embeddings.TFIDF]["all"]
+        found.append((f"paraphrase ranked first ({way})", f"{share['all']:.3f}", f"{embeddings.TFIDF} {base:.3f}"))
+    return found
 
 
 def tables(measured: dict[str, Any]) -> list[Table]:
@@ -97,4 +105,5 @@ def tables(measured: dict[str, Any]) -> list[Table]:
         (name, f"{own['first']:.3f}", f"{own['first five']:.3f}") for name, own in measured["accuracy"].items()
     )
     title = f"Hidden tokens named, {measured['hidden_tokens']:,} of {measured['texts']:,} held-out texts"
-    return [Table(title, ("model", "first guess", "first five"), lines)]
+    more = embeddings.tables(measured["similar_texts"]) if "similar_texts" in measured else []
+    return [Table(title, ("model", "first guess", "first five"), lines), *more]

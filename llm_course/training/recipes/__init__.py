@@ -18,7 +18,10 @@ from llm_course.shelf.catalogue import WEIGHTS
 from llm_course.shelf.stored import checksum
 from llm_course.training.corpora import CORPORA
 
-NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
+NAMES = (
+    "gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini",
+    "gpt-mini-instruct", "gpt-mini-chat",
+)  # fmt: skip
 
 
 def recipe(name: str) -> Any:
@@ -143,7 +146,8 @@ def seal(name: str) -> None:
     """Store the SHA-256 of every file of a mini that loading depends on."""
     path = WEIGHTS / "checksums.json"
     listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    needed = {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
+    needed = {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+              "chat_template.jinja"}  # fmt: skip
     files = sorted(f for f in (WEIGHTS / name).iterdir() if f.name in needed)
     listed[name] = {file.name: checksum(file) for file in files}
     for file in files:

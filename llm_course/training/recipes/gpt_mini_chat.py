@@ -1,0 +1,79 @@
+"""gpt-mini-chat: gpt-mini, tuned to hold a dialogue: it takes orders in a coffee bar.
+
+It reads whole dialogues in a chat template and learns the assistant's tokens only, every turn with all turns before
+it. Trained by LoRA: what the package stores is a low-rank difference to gpt-mini. About half of the dialogues have a
+system message that the answers obey, so that the same weights can be steered (coffee.py says how both are made).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.training import lora
+from llm_course.training.batches import LengthBatches
+from llm_course.training.coffee import Dialogue, examples, plain, read, spoken
+from llm_course.training.conversations import TEMPLATE, answer_loss, encode_all, pack
+from llm_course.training.corpora import rows
+from llm_course.training.loop import Plan
+
+BASE = "gpt-mini"
+CORPORA = ["coffee-dialogues"]
+RANK, TARGETS = 13, ("c_attn", "c_proj", "c_fc", "wte")  # as in gpt-mini-instruct
+LONGEST, BATCH_TOKENS, COPIES = 250, 2048, 5
+PLAN = Plan(steps=500, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
+CARD = {"base": BASE, "rank": RANK, "starts_with_bos": True}
+
+
+def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
+    """gpt-mini's, with the chat template."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(WEIGHTS / BASE)
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
+    """gpt-mini with low-rank differences that are zero at first."""
+    torch.manual_seed(PLAN.seed)
+    model = GPT2LMHeadModel.from_pretrained(
+        WEIGHTS / BASE, dtype=torch.float32, resid_pdrop=0.05, embd_pdrop=0.05, attn_pdrop=0.0
+    )
+    lora.attach(model, TARGETS, RANK)
+    return model
+
+
+def finish(model: GPT2LMHeadModel) -> GPT2LMHeadModel:
+    """The differences written into the weights."""
+    lora.merge(model)
+    return model
+
+
+def dialogues(data: Path, split: str = "train") -> list[Dialogue]:
+    """The dialogues of a split whose orders can be read."""
+    return [found for row in rows(data, CORPORA[0], split) if (found := read(row["turns"]))]
+
+
+class Task:
+    """Dialogues in several forms each, the loss of any batch of them, and that of the validation dialogues."""
+
+    def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+        made = examples(dialogues(data), np.random.default_rng(PLAN.seed), COPIES)
+        self.examples = [one for one in encode_all(list(made), tokenizer) if len(one[0]) <= LONGEST]
+        self.fill = tokenizer.eos_token_id
+        self.batches = LengthBatches([[len(ids)] for ids, _ in self.examples], BATCH_TOKENS, PLAN.seed)
+        new = encode_all([spoken(one, plain) for one in dialogues(data, "validation")], tokenizer)
+        self.new = sorted((one for one in new if len(one[0]) <= LONGEST), key=lambda one: len(one[0]))
+
+    def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
+        """Cross-entropy of the assistant's tokens, in nats."""
+        return answer_loss(model, *pack([self.examples[i] for i in self.batches[number]], self.fill))
+
+    def watch(self, step: int, model: torch.nn.Module) -> dict[str, float]:
+        """Cross-entropy of the assistant's tokens in the validation dialogues, in nats."""
+        parts = [self.new[i : i + 16] for i in range(0, len(self.new), 16)]
+        total = sum(answer_loss(model, *pack(part, self.fill), "sum").item() for part in parts)
+        return {"validation": round(total / max(1, sum(sum(said) for _, said in self.new)), 4)}

@@ -1,0 +1,120 @@
+"""The exercises of lesson 05: the solutions pass, typical mistakes get their diagnosis; the table of abilities."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llm_course.lesson import abilities
+from llm_course.lesson.exercises import Wrong, find, lesson_05
+
+
+def solved(name: str) -> Any:
+    space: dict[str, Any] = {"END": lesson_05.END}
+    exec(find(name).solution, space)
+    return space[name]
+
+
+def test_right_answers_pass() -> None:
+    assert "waits for the model" in str(lesson_05.check_as_text(solved("as_text")))
+    assert "mean 1.0" in str(lesson_05.check_answer_loss(solved("answer_loss")))
+
+
+def test_the_text_is_what_the_template_gives() -> None:
+    """The known text of the exercise is the template of the tuned minis, without its start token."""
+    from jinja2 import Environment
+
+    from llm_course.training.conversations import TEMPLATE
+
+    made = (
+        Environment()
+        .from_string(TEMPLATE)
+        .render(messages=lesson_05.MESSAGES, bos_token="", eos_token=lesson_05.END, add_generation_prompt=True)
+    )
+    assert made == lesson_05.TEXT == solved("as_text")(lesson_05.MESSAGES)
+
+
+RIGHT = lesson_05.TEXT
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda m: RIGHT.removesuffix("Assistant:"), "whose turn"),
+        (lambda m: RIGHT + " ", "blank after the last colon"),
+        (lambda m: RIGHT.replace(lesson_05.END, ""), "no end token"),
+        (
+            lambda m: RIGHT.replace("\n", lesson_05.END + "\n").replace(lesson_05.END * 2, lesson_05.END),
+            "users and the system",
+        ),
+        (lambda m: RIGHT.replace("\n", " "), "in one line"),
+        (lambda m: RIGHT.lower(), "names"),
+        (lambda m: RIGHT, "shorter one does not"),
+        (lambda m: list(m), "a str is expected"),
+        (lambda m: RIGHT.replace("latte", "tea"), "expected 'System"),
+    ],
+)
+def test_text_mistakes(answer: Any, diagnosis: str) -> None:
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_05.check_as_text(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda x, s: sum(x) / len(x), "mean of all tokens"),
+        (lambda x, s: sum(a for a, b in zip(x, s, strict=True) if b == "assistant"), "this is the sum"),
+        (
+            lambda x, s: sum(a for a, b in zip(x, s, strict=True) if b == "assistant") / len(x),
+            "number of the assistant's",
+        ),
+        (lambda x, s: 5.5, "losses of the others"),
+        (lambda x, s: 2.5, "expected 1.0"),
+        (lambda x, s: "one", "one number"),
+        (
+            lambda x, s: sum(a for a, b in zip(x, s, strict=True) if b == "assistant") / s.count("assistant"),
+            "divides by 0",
+        ),
+        (lambda x, s: 1.0, "the answer is 0"),
+    ],
+)
+def test_loss_mistakes(answer: Any, diagnosis: str) -> None:
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_05.check_answer_loss(answer)
+
+
+CELLS = {
+    "gpt-mini": {"continue a story": 0.77, "follow an instruction": 0.01},
+    "gpt-mini-chat": {"continue a story": 0.91, "follow an instruction": 0.01},
+    "bert-mini": {"continue a story": None, "follow an instruction": None},
+}
+
+
+def test_the_best_are_lowest_for_stories_and_highest_elsewhere() -> None:
+    assert abilities.best(CELLS, "continue a story") == {"gpt-mini"}
+    assert abilities.best(CELLS, "follow an instruction") == {"gpt-mini", "gpt-mini-chat"}
+    assert abilities.best({"x": {"y": None}}, "y") == set()
+
+
+def test_the_table_shows_every_cell_and_escapes(
+    notebook: Any, page: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    found = {
+        "measures": {"continue a story": "bits <b>", "follow an instruction": "exact match"},
+        "cells": CELLS, "kinds": dict.fromkeys(CELLS, "raw"), "date": "2026-11-26", "machine": {"cores": 2},
+        "full": {
+            "continue a story": {"model": "GPT-2", "figure": "35.1", "source": "table 3"},
+            "follow an instruction": {"model": "Smol", "figure": "not measured", "source": ""},
+        },
+    }  # fmt: skip
+    (tmp_path / "abilities.json").write_text(json.dumps(found))
+    monkeypatch.setattr(abilities, "DATA", tmp_path)
+    abilities.abilities_table()
+    shown = notebook.last["text/html"]
+    read = page(shown)
+    for text in ("0.77", "0.91", "bits <b>", "GPT-2: 35.1", "table 3", "not measured", "2026-11-26"):
+        assert text in read.text, text
+    assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="cannot"') == 2
+    assert "3 minis, 2 abilities" in notebook.last["text/plain"]
