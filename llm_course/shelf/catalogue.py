@@ -76,6 +76,8 @@ _ENTRIES = (
           "stories, abstracts with summaries"),
     Entry("marian-mini", "mini", "encoder-decoder", "MarianMTModel", ("translate",), _CODE, 7_643_136, 15.3,
           "Tatoeba sentence pairs", languages=("en", "fr")),
+    Entry("vision-mini", "mini", "multimodal", "LlavaForConditionalGeneration", ("describe",), _CODE, 0, 0,
+          "scenes of colored shapes that the course draws itself"),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("roberta-sentiment", "full", "representation, fine-tuned", "RobertaForSequenceClassification",
@@ -91,14 +93,16 @@ _ENTRIES = (
     Entry("bert", "full", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 109_514_298, 440,
           "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased",
           revision="86b5e0934494bd15c9632b12f734a8a67f723594"),
+    Entry("smolvlm", "full", "multimodal", "Idefics3ForConditionalGeneration", ("describe",), _CODE,
+          256_484_928, 513, "The Cauldron, Docmatix", hub="HuggingFaceTB/SmolVLM-256M-Instruct"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini"},
+             "translate": "marian-mini", "fill_mask": "bert-mini", "describe": "vision-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert"},
+             "translate": "opus-mt-en-fr", "fill_mask": "bert", "describe": "smolvlm"},
 }  # fmt: skip
 
 
