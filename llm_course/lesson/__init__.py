@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llm_course.lesson.figures import show
     from llm_course.lesson.playgrounds import (
         decoding_playground,
+        scene_playground,
         sentiment_playground,
         summary_playground,
         translation_playground,
@@ -30,13 +31,14 @@ _WHERE = {
     "predict": "predicting", "reveal": "predicting", "quiz": "quizzes", "parsons": "puzzles",
     "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
     "progress": "bars", "reset_progress": "bars",
-    "decoding_playground": "playgrounds", "sentiment_playground": "playgrounds",
+    "decoding_playground": "playgrounds", "scene_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "summary_playground": "playgrounds", "translation_playground": "playgrounds",
 }  # fmt: skip
 
 __all__ = [
     "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
-    "reveal", "sentiment_playground", "show", "solution", "summary_playground", "translation_playground",
+    "reveal", "scene_playground", "sentiment_playground", "show", "solution", "summary_playground",
+    "translation_playground",
 ]  # fmt: skip
 
 

@@ -43,6 +43,11 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "translation", ("marian", "english", "french"), 'lc.translate("Hello, how are you?")',
         "Translates everyday English sentences to French.",
     ),
+    "vision-mini": (
+        "image-text-to-text", ("llava", "visual-question-answering"),
+        'lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?")',
+        "Answers questions about scenes of colored shapes, and describes them.",
+    ),
 }  # fmt: skip
 
 LIMITS: dict[str, tuple[str, ...]] = {
@@ -75,6 +80,14 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
+    ),
+    "vision-mini": (
+        "It has seen nothing but drawings of six shapes in seven colors and two sizes, one to four at a time, on a "
+        "plain light ground. Of any other picture it speaks in these words, too, and is wrong.",
+        "It knows the words of its own questions only; a question with another word is refused.",
+        "Where two things are about as far aside as up or down, on a middle line, or just touching, its answer is a "
+        "guess: such questions were left out of training and test.",
+        "It cannot say that a question has no answer: asked for the color of a star that is not there, it names one.",
     ),
 }
 
@@ -135,6 +148,7 @@ def write(name: str, measured: dict[str, Any] | None = None, run: Path | None = 
 
 def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
     """Layers, width and so on, under the same names for every architecture."""
+    seeing, config = config.get("vision_config"), config.get("text_config", config)  # of a model that takes pictures
 
     def either(*names: str) -> Any:
         return next((config[name] for name in names if config.get(name) is not None), None)
@@ -143,6 +157,8 @@ def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
     layers = either("num_hidden_layers", "n_layer")
     if config.get("encoder_layers"):
         layers = f"{config['encoder_layers']} + {config['decoder_layers']}"
+    if seeing:
+        layers = f"{seeing['num_hidden_layers']} (vision, width {seeing['hidden_size']}) + {layers}"
     return {
         "class": model_class,
         "layers": layers,
@@ -215,6 +231,9 @@ def _training(card: dict[str, Any]) -> str:
 
 
 def _corpora(card: dict[str, Any]) -> str:
+    if not card["corpora"]:
+        return "None: what it learnt from is drawn and worded by the recipe itself, anew in every step."
+
     def lines(corpora: list[dict[str, str]]) -> list[str]:
         return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
 

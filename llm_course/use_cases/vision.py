@@ -47,12 +47,12 @@ def describe(
         WrongTask: the model takes no pictures.
         InputTooLong: picture and words do not fit the model's window.
     """
-    seeing = _seeing(model, device, max_new_tokens)
-    pictures, single = pictures_of(image, seeing.side)
-    prompt = MINI_PROMPT if seeing.mini else FULL_PROMPT
+    prepared = seeing(model, device, max_new_tokens)
+    pictures, single = pictures_of(image, prepared.side)
+    prompt = MINI_PROMPT if prepared.mini else FULL_PROMPT
     found = [
-        Description(said.text, said.probability, seeing.lm.name, png(square(picture, 96)))
-        for picture, said in zip(pictures, _say(seeing, pictures, [prompt] * len(pictures), progress), strict=True)
+        Description(said.text, said.probability, prepared.lm.name, png(square(picture, 96)))
+        for picture, said in zip(pictures, say(prepared, pictures, [prompt] * len(pictures), progress), strict=True)
     ]
     return found[0] if single else found
 
@@ -77,8 +77,8 @@ def ask(
             a word of the question; the message names it.
         BadOption, WrongTask, InputTooLong: as for :func:`describe`.
     """
-    seeing = _seeing(model, device, max_new_tokens)
-    pictures, one_picture = pictures_of(image, seeing.side)
+    prepared = seeing(model, device, max_new_tokens)
+    pictures, one_picture = pictures_of(image, prepared.side)
     questions, one_question = texts_of(question, "question")
     if not one_picture and not one_question and len(pictures) != len(questions):
         raise BadInput(
@@ -89,8 +89,8 @@ def ask(
     pictures = pictures * size if len(pictures) == 1 else pictures
     questions = questions * size if len(questions) == 1 else questions
     found = [
-        Answer(said.text, asked, said.probability, said.first, seeing.lm.name, png(square(picture, 96)))
-        for picture, asked, said in zip(pictures, questions, _say(seeing, pictures, questions, progress), strict=True)
+        Answer(said.text, asked, said.probability, said.first, prepared.lm.name, png(square(picture, 96)))
+        for picture, asked, said in zip(pictures, questions, say(prepared, pictures, questions, progress), strict=True)
     ]
     return found[0] if one_picture and one_question else found
 
@@ -99,7 +99,7 @@ def ask(
 
 
 @dataclass(frozen=True)
-class _Seeing:
+class Seeing:
     """A model that takes pictures, and how pictures are made ready for it."""
 
     lm: LanguageModel
@@ -123,7 +123,7 @@ class _Seeing:
 
 
 @dataclass(frozen=True)
-class _Said:
+class Said:
     """What the model said: the text, its probability, and the most probable first tokens."""
 
     text: str
@@ -132,7 +132,8 @@ class _Said:
     first: dict[str, float]
 
 
-def _seeing(model: Any, device: str, max_new_tokens: int | None) -> _Seeing:
+def seeing(model: Any, device: str, max_new_tokens: int | None) -> Seeing:
+    """The model, if it takes pictures and something makes them ready for it."""
     lm = load(model, device, task="describe")
     if lm.processor is None and lm.model.config.model_type != "llava":
         raise WrongTask(
@@ -141,12 +142,10 @@ def _seeing(model: Any, device: str, max_new_tokens: int | None) -> _Seeing:
         )
     default = NEW_TOKENS["mini" if lm.processor is None else "full"]
     limit = default if max_new_tokens is None else number_in("max_new_tokens", max_new_tokens, 1, 1000, int)
-    return _Seeing(lm, limit)
+    return Seeing(lm, limit)
 
 
-def _say(
-    seeing: _Seeing, pictures: Sequence[np.ndarray], questions: Sequence[str], progress: bool | None
-) -> list[_Said]:
+def say(seeing: Seeing, pictures: Sequence[np.ndarray], questions: Sequence[str], progress: bool | None) -> list[Said]:
     """The model's words for each pair of picture and question, in batches of similar length."""
     items: list[tuple[np.ndarray, Any]]
     if seeing.mini:
@@ -162,7 +161,7 @@ def _say(
     )  # fmt: skip
 
 
-def _check_window(seeing: _Seeing, length: int, question: str) -> None:
+def _check_window(seeing: Seeing, length: int, question: str) -> None:
     if seeing.window and length + seeing.limit > seeing.window:
         raise InputTooLong(
             f"{seeing.lm.name} reads and writes at most {seeing.window} tokens; picture and question are {length}, "
@@ -235,7 +234,7 @@ def _prompt(lm: LanguageModel, question: str) -> str:
     return f"{getattr(lm.processor, 'image_token', '<image>')}\n{question}\n"
 
 
-def _run(seeing: _Seeing, items: list[tuple[np.ndarray, Any]]) -> list[_Said]:
+def _run(seeing: Seeing, items: list[tuple[np.ndarray, Any]]) -> list[Said]:
     import torch
 
     lm = seeing.lm
@@ -258,7 +257,7 @@ def _run(seeing: _Seeing, items: list[tuple[np.ndarray, Any]]) -> list[_Said]:
             lm.tokenizer.decode([token]).strip(): share
             for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         }
-        said.append(_Said(in_words(lm, row[:end]), tuple(row[:end]), float(np.exp(total)), first))
+        said.append(Said(in_words(lm, row[:end]), tuple(row[:end]), float(np.exp(total)), first))
     return said
 
 
