@@ -215,10 +215,13 @@ def inputs_of(lm: LanguageModel, items: Sequence[tuple[np.ndarray, Any]]) -> dic
             ),
             "pixel_values": normalized([square(picture, side) for picture, _ in items]).to(lm.device, lm.model.dtype),
         }
+    from PIL import Image
+
     texts = [_prompt(lm, question) for _, question in items]
     made = lm.processor(
-        text=texts, images=[[picture] for picture, _ in items], padding=True, padding_side="left", return_tensors="pt"
-    )
+        text=texts, images=[[Image.fromarray(picture)] for picture, _ in items], padding=True, padding_side="left",
+        return_tensors="pt",
+    )  # fmt: skip
     return {
         name: value.to(lm.device, lm.model.dtype) if value.is_floating_point() else value.to(lm.device)
         for name, value in made.items()
