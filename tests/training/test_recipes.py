@@ -71,6 +71,7 @@ def shelf(corpora, tmp_path_factory):
             patch.setattr(module, "WEIGHTS", weights)
     patch.setattr(recipes.recipe("bert-mini"), "BATCH", 4)
     patch.setattr(recipes.recipe("gpt-mini"), "BATCH", 2)
+    patch.setattr(recipes.recipe("vision-mini"), "BATCH", 4)
     catalogue.catalogue.cache_clear()
     loading.forget()
     for name in recipes.NAMES:
@@ -94,6 +95,7 @@ def test_every_mini_is_made_and_answers(shelf):
     assert lc.summarize("The cat sat. The dog ran. A sun.", 1).text in {"The cat sat.", "The dog ran.", "A sun."}
     assert lc.summarize("The cat sat. The dog ran.", method="abstractive").method == "abstractive"
     assert isinstance(lc.translate("the cat").text, str)
+    assert lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?").model == "vision-mini"
 
 
 def test_what_is_stored_is_what_was_trained(shelf):
