@@ -1,9 +1,9 @@
 """Scenes: simple pictures of colored shapes that the project draws itself, for vision-mini and the lessons.
 
 Knows nothing about models or questions. A scene is a short list of things on a plain ground; the place and
-radius of a thing are shares of the picture's side, so that a scene can be drawn at any size. Colors are
-those of Okabe and Ito (2008, "Color Universal Design"), which people with color vision deficiencies can
-tell apart, under plain names.
+radius of a thing are shares of the picture's side, so that a scene can be drawn at any size. Colors follow
+those of Okabe and Ito ("Color Universal Design", 2002, modified 2008), made for eyes with and without color
+vision deficiencies, under plain names; red is a little redder than their vermilion.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_a_result_is_plain_data_and_shows_the_picture(mini: LanguageModel) -> No
 
 def test_words_that_the_mini_does_not_know_are_named(mini: LanguageModel) -> None:
     with pytest.raises(BadInput, match=r"knows \d+ words; it does not know 'giraffe', '<image>'\.") as error:
-        lc.ask(SCENES[0], "Is there a giraffe on the <image>?", model=mini)
+        lc.ask(SCENES[0], "Is there a giraffe in the <image>?", model=mini)
     assert "star" in str(error.value)
     assert (
         lc.ask(SCENES[0], "  WHAT color is\nthe Star ", model=mini).text
@@ -188,7 +188,7 @@ def test_look_reads_the_models_own_attention(name: str, side: int) -> None:
     lm = model(name)
     question = QUESTIONS[0]
     found = lc.look(SCENES[0], question, model=lm)
-    layers = len(lm.model.model.language_model.layers)
+    layers = lm.model.config.get_text_config().num_hidden_layers
     assert found.weights.shape == (layers, found.heads, len(found.words), side, side)
     total = found.weights.sum((-1, -2))
     assert (total > 0).all() and (total <= 1 + 1e-5).all()
