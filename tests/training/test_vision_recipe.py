@@ -106,7 +106,7 @@ def test_the_loss_falls_and_the_same_number_gives_the_same_batch(task, tokenizer
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-    assert losses[-1] < 0.75 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
     task.steps = 10  # the second loss is dropped after half of the steps
     with torch.no_grad():
         assert task.loss(fresh, 5).item() < task.loss(fresh, 4).item() + 1
