@@ -18,13 +18,13 @@ from llm_course.use_cases.scene_questions import KINDS, Question, caption, quest
 from llm_course.use_cases.scenes import Scene, draw, random_scene
 from llm_course.use_cases.vision import ask, describe
 
-SCENES, WANTED = 600, 0.95
+SCENES, WANTED = 400, 0.95
 UNSEEN, NEW_PAIRS = "unseen scenes", "held-out pairs"
 FREQUENT, BLANK = "most frequent answer", "picture blank"
 HOW = (
-    "Scenes are drawn anew with a seed that training did not use: 600 with the pairs of color and shape of the "
-    "training, and 600 whose first thing is one of the six pairs that were held out, asked about that thing. Each "
-    "scene gets one question of each kind that has a clear answer there. An answer counts if it is right word for "
+    f"Scenes are drawn anew with a seed that training did not use: {SCENES} with the pairs of color and shape of the "
+    f"training, and {SCENES} whose first thing is one of the six pairs that were held out, asked about that thing. "
+    "Each scene gets one question of each kind that has a clear answer there. An answer counts if it is right word for "
     "word; a description, if it names all things rightly from left to right. Baselines on the unseen scenes: the "
     "answer that is most frequent for the kind in this very test, and the model itself with an empty picture."
 )
@@ -49,7 +49,7 @@ def test_set(name: str, count: int) -> tuple[list[Scene], list[Any], Asked]:
 
 
 def measure(data: str | Path | None, limit: int | None = None, *, model: Any = "vision-mini") -> dict[str, Any]:
-    """Measure a model of pictures on scenes; ``limit`` is the most scenes of each set (else 600).
+    """Measure a model of pictures on scenes; ``limit`` is the most scenes of each set (else 400).
 
     ``data`` is not read: the scenes are drawn.
     """

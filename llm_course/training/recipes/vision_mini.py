@@ -44,7 +44,7 @@ HELD_OUT = frozenset(
 )  # fmt: skip
 PATCH, BATCH, WINDOW = 10, 64, 96
 IMAGE_TOKENS = (SIDE // PATCH) ** 2 + 1
-PLAN = Plan(steps=1800, lr=3e-3, muon=5e-3, warmup=100, weight_decay=0.02)
+PLAN = Plan(steps=1400, lr=3e-3, muon=5e-3, warmup=100, weight_decay=0.02)
 ASKED = (*KINDS, "relation", "count")  # of one picture; the two that are hardest to learn twice
 GUIDED, SEEN = 0.5, 12.0  # share of the steps with the second loss; pixels that a thing must show in a patch
 
