@@ -18,7 +18,7 @@ from llm_course.use_cases.scene_questions import KINDS, Question, caption, quest
 from llm_course.use_cases.scenes import Scene, draw, random_scene
 from llm_course.use_cases.vision import ask, describe
 
-SCENES, WANTED = 400, 0.95
+SCENES, WANTED = 200, 0.95
 UNSEEN, NEW_PAIRS = "unseen scenes", "held-out pairs"
 FREQUENT, BLANK = "most frequent answer", "picture blank"
 HOW = (
@@ -49,7 +49,7 @@ def test_set(name: str, count: int) -> tuple[list[Scene], list[Any], Asked]:
 
 
 def measure(data: str | Path | None, limit: int | None = None, *, model: Any = "vision-mini") -> dict[str, Any]:
-    """Measure a model of pictures on scenes; ``limit`` is the most scenes of each set (else 400).
+    """Measure a model of pictures on scenes; ``limit`` is the most scenes of each set (else 200).
 
     ``data`` is not read: the scenes are drawn.
     """
