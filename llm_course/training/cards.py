@@ -84,6 +84,8 @@ LIMITS: dict[str, tuple[str, ...]] = {
     "vision-mini": (
         "It has seen nothing but drawings of six shapes in seven colors and two sizes, one to four at a time, on a "
         "plain light ground. Of any other picture it speaks in these words, too, and is wrong.",
+        "It never saw an empty picture, and names something in one. How sure it is tells more: for pictures unlike its "
+        "own the probability of its description is near 0.",
         "It knows the words of its own questions only; a question with another word is refused.",
         "Where two things are about as far aside as up or down, on a middle line, or just touching, its answer is a "
         "guess: such questions were left out of training and test.",
