@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import attend
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
+    from llm_course.use_cases import tabletop
+    from llm_course.use_cases.embodied import act, carry_out
     from llm_course.use_cases.generation import generate, next_tokens, perplexity, stream, tokenize
     from llm_course.use_cases.sentiment import sentiment
     from llm_course.use_cases.summarization import summarize
@@ -30,12 +32,14 @@ _WHERE = {
     "perplexity": "use_cases.generation", "tokenize": "use_cases.generation",
     "sentiment": "use_cases.sentiment", "summarize": "use_cases.summarization",
     "translate": "use_cases.translation", "attend": "attention.capture",
+    "act": "use_cases.embodied", "carry_out": "use_cases.embodied",
 }  # fmt: skip
+_MODULES = {"tabletop": "use_cases.tabletop"}
 _ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
 
 __all__ = [
-    "attend", "attention", "errors", "generate", "lesson", "load", "models", "next_tokens", "perplexity",
-    "sentiment", "stream", "summarize", "tokenize", "translate", "use",
+    "act", "attend", "attention", "carry_out", "errors", "generate", "lesson", "load", "models", "next_tokens",
+    "perplexity", "sentiment", "stream", "summarize", "tabletop", "tokenize", "translate", "use",
 ]  # fmt: skip
 
 
@@ -44,6 +48,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     elif name in _ROOMS:
         value = import_module(f"{__name__}.{name}")
+    elif name in _MODULES:
+        value = import_module(f"{__name__}.{_MODULES[name]}")
     else:
         raise AttributeError(f"llm_course has no {name!r}. It has: {', '.join(__all__)}.")
     globals()[name] = value  # the next access does not come here

@@ -76,6 +76,8 @@ _ENTRIES = (
           "stories, abstracts with summaries"),
     Entry("marian-mini", "mini", "encoder-decoder", "MarianMTModel", ("translate",), _CODE, 7_643_136, 15.3,
           "Tatoeba sentence pairs", languages=("en", "fr")),
+    Entry("palm-e-mini", "mini", "multimodal, embodied", "PalmEMini", ("act",), _CODE, 0, 0,
+          "tables that the course draws itself, with its planner's plans"),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("roberta-sentiment", "full", "representation, fine-tuned", "RobertaForSequenceClassification",
@@ -96,9 +98,11 @@ _ENTRIES = (
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini"},
+             "translate": "marian-mini", "fill_mask": "bert-mini",
+             "act": "palm-e-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert"},
+             "translate": "opus-mt-en-fr", "fill_mask": "bert",
+             "act": "palm-e-mini"},  # PaLM-E itself is not open: the mini acts in both families
 }  # fmt: skip
 
 

@@ -13,7 +13,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, PretrainedConfig, PreTrainedModel, ViTConfig, ViTModel
+from transformers import (
+    AutoConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
+    ViTConfig,
+    ViTModel,
+)
 
 
 class PalmEMiniConfig(PretrainedConfig):
@@ -118,3 +126,6 @@ class PalmEMini(PreTrainedModel):
     ) -> Any:  # fmt: skip
         """Scores of the next word, as ``LlamaForCausalLM`` gives them; ``more`` goes to it."""
         return self.text(inputs_embeds=self.embed(input_ids, image, state), **more)
+
+
+AutoConfig.register(PalmEMiniConfig.model_type, PalmEMiniConfig, exist_ok=True)

@@ -43,6 +43,10 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "translation", ("marian", "english", "french"), 'lc.translate("Hello, how are you?")',
         "Translates everyday English sentences to French.",
     ),
+    "palm-e-mini": (
+        "robotics", ("multimodal", "embodied"), 'lc.act("put the red block on the blue one", table)',
+        "Plans for a simulated robot: an image and a state vector become embeddings among the words of the prompt.",
+    ),
 }  # fmt: skip
 
 LIMITS: dict[str, tuple[str, ...]] = {
@@ -75,6 +79,11 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
+    ),
+    "palm-e-mini": (
+        "It knows one table of five blocks, some fifty words and eight kinds of wishes; it refuses other words.",
+        "It writes the likeliest plan even where its senses do not fit together; the simulator tells, not the model.",
+        "It has learnt no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
     ),
 }
 
@@ -139,6 +148,8 @@ def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
     def either(*names: str) -> Any:
         return next((config[name] for name in names if config.get(name) is not None), None)
 
+    if "text_config" in config:  # an eye before the language model, of which the figures are
+        config = config | config["text_config"]
     width = either("d_model", "hidden_size", "n_embd")
     layers = either("num_hidden_layers", "n_layer")
     if config.get("encoder_layers"):
@@ -173,6 +184,7 @@ def page(card: dict[str, Any]) -> str:
         "---",
     ]  # fmt: skip
     prepare = ["article = open('article.txt').read()"] if "article" in call else []
+    prepare += ['table = lc.tabletop.Table([["red", "green"], ["blue"]])'] if "table)" in call else []
     parts = [
         "\n".join(front),
         f"# {name}",
@@ -218,6 +230,8 @@ def _corpora(card: dict[str, Any]) -> str:
     def lines(corpora: list[dict[str, str]]) -> list[str]:
         return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
 
+    if not card["corpora"]:
+        return "None: the recipe draws all of its examples itself."
     found = [
         "Only the rows with split=train. The texts keep their own licences:", "", *lines(card["corpora"]),
     ]  # fmt: skip

@@ -152,12 +152,12 @@ class Episode:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"Episode({self.instruction!r}, {len(self.plans)} plans, {len(self.moves)} steps, success={self.success})"
+        return (
+            f"Episode({self.instruction!r}, {len(self.plans)} plans, {len(self.moves)} steps, success={self.success})"
+        )
 
 
-def carry_out(
-    instruction: str, table: Table, *, model: Any = None, asks: int = 6, device: str = "auto"
-) -> Episode:
+def carry_out(instruction: str, table: Table, *, model: Any = None, asks: int = 6, device: str = "auto") -> Episode:
     """Ask for a plan, carry it out, and ask again with a new image and state whenever a step fails.
 
     Args:
@@ -196,6 +196,8 @@ def carry_out_all(
         waiting = again
     goals = [goal_of(text) for text in instructions]
     return [
-        Episode(text, tuple(plans[i]), tuple(moves[i]), starts[i], table.layout, goal.holds(table.layout) if goal else None)
+        Episode(
+            text, tuple(plans[i]), tuple(moves[i]), starts[i], table.layout, goal.holds(table.layout) if goal else None
+        )
         for i, (text, table, goal) in enumerate(zip(instructions, tables, goals, strict=True))
     ]

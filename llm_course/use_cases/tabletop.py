@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from llm_course.batching import number_in
-from llm_course.errors import BadInput, BadOption
+from llm_course.errors import BadInput
 
 COLORS = {
     "red": (214, 48, 44), "blue": (38, 104, 216), "green": (54, 158, 62), "yellow": (240, 198, 36),

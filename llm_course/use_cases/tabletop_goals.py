@@ -31,7 +31,9 @@ class Goal:
         if self.kind == "table":
             return layout.below(self.block) == "table"
         if self.kind == "clear":
-            return layout.held == self.block or (layout.place_of(self.block) is not None and not layout.above(self.block))
+            return layout.held == self.block or (
+                layout.place_of(self.block) is not None and not layout.above(self.block)
+            )
         if self.kind == "hold":
             return layout.held == self.block
         if self.kind == "free":

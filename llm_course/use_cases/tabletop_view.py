@@ -128,7 +128,9 @@ def strip(episode: Episode, columns: int = 4) -> Figure:
     columns = min(columns, len(frames))
     rows = -(-len(frames) // columns)
     figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4), layout="constrained")
-    for axes, frame in zip(figure.subplots(rows, columns, squeeze=False).flat, _padded(frames, rows * columns), strict=True):
+    for axes, frame in zip(
+        figure.subplots(rows, columns, squeeze=False).flat, _padded(frames, rows * columns), strict=True
+    ):
         axes.axis("on" if frame else "off")
         if frame:
             draw(axes, *frame)
@@ -172,5 +174,3 @@ def senses(table: Any) -> Figure:
     right.invert_yaxis()
     right.set(title="The state: 8 numbers", xlabel="value (kg for the trays, else 0 to 1)")
     return figure
-
-

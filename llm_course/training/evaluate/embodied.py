@@ -25,7 +25,7 @@ TABLES, ASKS, SLIP, SUCCESS = 600, 6, 0.15, 0.9
 HOW = (
     "Unseen arrangements of blocks (one in ten is kept out of training by a hash; places, light and noise at random), "
     "one wish each. Success: of the wishes that can be fulfilled and are not yet, the share that the simulator finds "
-    f"fulfilled after the plan was carried out, with at most {ASKS} plans, a new one whenever a step fails. Answers: of "
+    f"fulfilled after carrying out the plan, with at most {ASKS} plans, a new one whenever a step fails. Answers: of "
     "the other wishes, the share answered as the oracle does. Without the image: the model is shown an empty table. "
     "Without the state: the vector of an empty gripper and empty trays. Shuffled: the image, or the state, of another "
     "table of the test. Words only: it picks the block that is named and places it where it should be."
@@ -104,7 +104,15 @@ def planner(kind: str, lm: LanguageModel, tests: list[Any]) -> Any:
     return plans
 
 
-KINDS = ("whole", "without the image", "without the state", "shuffled images", "shuffled states", "words only", "oracle")
+KINDS = (
+    "whole",
+    "without the image",
+    "without the state",
+    "shuffled images",
+    "shuffled states",
+    "words only",
+    "oracle",
+)
 
 
 def success(tests: list[Any], plans: Any, slip: float, doable: list[bool]) -> dict[str, float]:

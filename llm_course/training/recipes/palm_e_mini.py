@@ -23,12 +23,12 @@ from llm_course.training.batches import LengthBatches
 from llm_course.training.loop import Plan
 from llm_course.use_cases import tabletop as world
 from llm_course.use_cases import tabletop_goals as goals
-from llm_course.use_cases.embodied import IMAGE, PROMPT, STATE, JOIN
+from llm_course.use_cases.embodied import IMAGE, JOIN, PROMPT, STATE
 
 CORPORA: list[str] = []  # the simulator draws everything
 PATCH, VISION, TEXT = 8, 96, 96  # pixels a side; widths
 TABLES, WISHES, BATCH = 40_000, 4, 4096  # tables drawn; instructions for each; tokens in a batch
-PLAN = Plan(steps=2600, lr=3e-3, muon=5e-3, warmup=100, weight_decay=0.02, betas=(0.9, 0.95))
+PLAN = Plan(steps=2200, lr=3e-3, muon=5e-3, warmup=100, weight_decay=0.02, betas=(0.9, 0.95))
 AUXILIARY = 0.3  # weight of the auxiliary losses
 # The classes of the auxiliary reading: a color, nothing, or no block at all here.
 NOTHING, NO_BLOCK = len(world.COLORS), len(world.COLORS) + 1
@@ -38,7 +38,15 @@ SPECIAL = ["<pad>", "<eos>", "<unk>", IMAGE, STATE]
 
 def make_tokenizer(data: Path | None = None) -> PreTrainedTokenizerFast:
     """One token a word: all words of the wordings, the steps and the answers."""
-    texts = [PROMPT, JOIN, "pick place on in tray table", goals.DONE, goals.IMPOSSIBLE, goals.FULL, "tray is full no block"]
+    texts = [
+        PROMPT,
+        JOIN,
+        "pick place on in tray table",
+        goals.DONE,
+        goals.IMPOSSIBLE,
+        goals.FULL,
+        "tray is full no block",
+    ]
     texts += [w.format(a="red", b="red") for wordings in goals.WORDINGS.values() for w in wordings]
     texts += [*world.COLORS, *world.TRAYS]
     split = pre_tokenizers.Whitespace()
@@ -61,8 +69,8 @@ def make_model(tokenizer: PreTrainedTokenizerFast, layers: tuple[int, int] = (3,
         num_attention_heads=4, intermediate_size=2 * width, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
     text = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=width, num_hidden_layers=layers[1], num_attention_heads=4,
-        num_key_value_heads=4, intermediate_size=8 * width // 3, max_position_embeddings=160,
+        vocab_size=len(tokenizer), hidden_size=width, num_hidden_layers=layers[1], num_attention_heads=width // 16,
+        num_key_value_heads=width // 16, intermediate_size=8 * width // 3, max_position_embeddings=160,
         pad_token_id=tokenizer.pad_token_id, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     config = PalmEMiniConfig(
@@ -105,7 +113,9 @@ def reading(layouts: list[world.Layout], looks: list[world.Looks]) -> np.ndarray
                 names.index(over[-1]) if over else NOTHING,
             )
     tiles = shown.reshape(len(layouts), rows, PATCH, columns, PATCH)
-    pixels = np.stack([(tiles == color).sum((2, 4)) for color in range(len(names))], -1).reshape(len(layouts), -1, len(names))
+    pixels = np.stack([(tiles == color).sum((2, 4)) for color in range(len(names))], -1).reshape(
+        len(layouts), -1, len(names)
+    )
     main = np.where(pixels.max(-1) >= 12, pixels.argmax(-1), NO_BLOCK)
     return np.take_along_axis(told, main[..., None], 1)
 
@@ -113,7 +123,8 @@ def reading(layouts: list[world.Layout], looks: list[world.Looks]) -> np.ndarray
 class Task:
     """Tables with wishes and the oracle's plans, the loss of any batch of them, and a check on unseen tables."""
 
-    def __init__(self, data: Path | None, tokenizer: PreTrainedTokenizerFast, tables: int = TABLES) -> None:
+    def __init__(self, data: Path | None, tokenizer: PreTrainedTokenizerFast, tables: int | None = None) -> None:
+        tables = tables or TABLES
         self.tokenizer = tokenizer
         backend, ids = tokenizer.backend_tokenizer, tokenizer.convert_tokens_to_ids
         before, after = PROMPT.split("{instruction}")
@@ -122,7 +133,7 @@ class Task:
         place = head.index(ids(IMAGE))
         self.head = [*head[:place], *[ids(IMAGE)] * patches, *head[place + 1 :]]
         self.tail, self.join = backend.encode(after).ids, backend.encode(JOIN).ids
-        self.word = {word: i for word, i in tokenizer.get_vocab().items()}
+        self.word = dict(tokenizer.get_vocab())
         self.reads = torch.tensor([*(self.word[color] for color in world.COLORS), -100, self.word["table"]])
         random = np.random.default_rng(PLAN.seed)
         self.layouts: list[world.Layout] = []
@@ -213,7 +224,9 @@ class Task:
             batch = {name: value.to(device) for name, value in own.items()}
             logits, _ = self.scores(model, batch)
             wrong = (logits.argmax(-1) != batch["labels"]) & (batch["labels"] != -100)
-            loss.append(torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten()).item())
+            loss.append(
+                torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten()).item()
+            )
             # Tokens of the same wish have the same place in its row: a wish is wrong where any of them is.
             starts = (batch["labels"] != -100) & (batch["labels"].roll(1, 1) == -100)
             number = starts.cumsum(1)
