@@ -16,6 +16,7 @@ from llm_course.shelf.catalogue import WEIGHTS, catalogue
 from llm_course.shelf.stored import verify
 
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
+MINIS += [name for name in ("palm-e-mini",) if name in catalogue()]
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
 
@@ -146,3 +147,14 @@ def test_bart_reads_what_it_writes_about():
     assert len(pairs) > 30
     assert sum(a < b for a, b in zip(own, other, strict=True)) >= 0.7 * len(pairs)
     assert sum(other) - sum(own) > 0.2 * len(pairs)
+
+
+def test_palm_e_carries_wishes_out():
+    from llm_course.training.evaluate.embodied import unseen
+    from llm_course.use_cases.embodied import carry_out_all
+    from llm_course.use_cases.tabletop_goals import answers, plan
+
+    tests = [(layout, said) for layout, wish, said in unseen(120, seed=7) if not answers(plan(layout, wish))]
+    tables = [lc.tabletop.Table.of(layout, slip=0.1, seed=n) for n, (layout, _) in enumerate(tests)]
+    episodes = carry_out_all([said for _, said in tests], tables, device="cpu")
+    assert len(episodes) > 60 and sum(bool(e.success) for e in episodes) >= 0.85 * len(episodes)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llm_course.lesson.figures import show
     from llm_course.lesson.playgrounds import (
         decoding_playground,
+        robot_playground,
         sentiment_playground,
         summary_playground,
         translation_playground,
@@ -31,12 +32,14 @@ _WHERE = {
     "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
     "progress": "bars", "reset_progress": "bars",
     "decoding_playground": "playgrounds", "sentiment_playground": "playgrounds",
+    "robot_playground": "playgrounds",
     "summary_playground": "playgrounds", "translation_playground": "playgrounds",
 }  # fmt: skip
 
 __all__ = [
     "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
-    "reveal", "sentiment_playground", "show", "solution", "summary_playground", "translation_playground",
+    "reveal", "robot_playground", "sentiment_playground", "show", "solution", "summary_playground",
+    "translation_playground",
 ]  # fmt: skip
 
 

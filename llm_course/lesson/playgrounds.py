@@ -65,10 +65,31 @@ def translation_playground(text: str, model: Any = None, *, course: Any = None) 
     _playground("Translation playground", "Change the text or the beams.", controls, start, panel, "Translate")
 
 
+def robot_playground(instruction: str, table: Any, model: Any = None, *, slip: float = 0.2, course: Any = None) -> None:
+    """An instruction and a step control: the table after each step, and the plans. ``table`` itself stays."""
+    controls = [
+        _text("instruction", "Instruction", rows=1),
+        _range("slip", "Share of steps that slip", 0, 0.6, 0.1, names={"0": "0 (none)"}),
+        _range("step", "Step", 0, 20, 1, names={"0": "0 (start)"}),
+    ]
+    kept: dict[Any, Any] = {}  # so that the step control does not ask the model again
+
+    def panel(values: Values) -> panels.Panel:
+        key = (values["instruction"], values["slip"], values["seed"])
+        if key not in kept:
+            trial = table.copy(slip=values["slip"], seed=values["seed"])
+            kept.clear()
+            kept[key] = _course(course).carry_out(values["instruction"], trial, model=model)
+        return panels.robot(kept[key], values["step"])
+
+    start = {"instruction": instruction, "slip": slip, "step": 0, "seed": 0}
+    _playground("Robot playground", "Move the step control.", controls, start, panel, "Try once more")
+
+
 def _course(course: Any) -> Any:
     if course is not None:
         return course
-    from llm_course.use_cases import generation, sentiment, summarization, translation
+    from llm_course.use_cases import embodied, generation, sentiment, summarization, translation
 
     return SimpleNamespace(
         generate=generation.generate,
@@ -76,6 +97,7 @@ def _course(course: Any) -> Any:
         sentiment=sentiment.sentiment,
         summarize=summarization.summarize,
         translate=translation.translate,
+        carry_out=embodied.carry_out,
     )
 
 
