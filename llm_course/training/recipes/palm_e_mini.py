@@ -150,6 +150,7 @@ class Task:
                 self.layouts.append(layout)
                 wishes = [goals.random_goal(layout, random) for _ in range(WISHES)]
                 self.rows.append([self.encode(layout, wish, random) for wish in wishes])
+        self.tables = tables
         lengths = [[len(self.head) + sum(len(ids) for ids, _ in rows)] for rows in self.rows[:tables]]
         self.batches = LengthBatches(lengths, BATCH, PLAN.seed)
 
