@@ -55,7 +55,9 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
         raise BadInput(f"There are {len(texts)} instructions and {len(tables)} tables: give one table, or as many.")
     lm = load(model, device, task="act")
     items = [(words_of(lm, text), one.image(), one.state()) for text, one in zip(texts, tables, strict=True)]
-    plans = in_batches(items, lambda item: len(item[0]), lambda some: written(lm, some), tokens=16_384, progress=False)
+    plans = in_batches(
+        items, lambda item: len(item[0]), lambda some: written(lm, some), tokens=16_384, most=192, progress=False
+    )
     found = [RobotPlan(text, steps_of(text), said, lm.name) for text, said in zip(plans, texts, strict=True)]
     return found[0] if single else found
 

@@ -21,7 +21,7 @@ from llm_course.use_cases import tabletop as world
 from llm_course.use_cases import tabletop_goals as goals
 from llm_course.use_cases.embodied import act, carry_out_all, steps_of
 
-TABLES, ASKS, SLIP, SUCCESS = 600, 6, 0.15, 0.9
+TABLES, ASKS, SLIP, SUCCESS = 500, 6, 0.15, 0.9
 HOW = (
     "Unseen arrangements of blocks (one in ten is kept out of training by a hash; places, light and noise at random), "
     "one wish each. Success: of the wishes that can be fulfilled and are not yet, the share that the simulator finds "
@@ -127,7 +127,7 @@ def success(tests: list[Any], plans: Any, slip: float, doable: list[bool]) -> di
 
 
 def measure(data: str | Path | None = None, limit: int | None = None, *, model: Any = "palm-e-mini") -> dict[str, Any]:
-    """Measure a robot's model; ``limit`` is the number of tables (else 600). ``data`` is not needed."""
+    """Measure a robot's model; ``limit`` is the number of tables (else 500). ``data`` is not needed."""
     lm = load(model, task="act")
     tests = unseen(limit or TABLES)
     right = [" ; ".join(goals.plan(layout, wish)) for layout, wish, _ in tests]
