@@ -57,6 +57,11 @@ def _shade(color: str) -> tuple[int, int, int]:
     return COLORS.get(color, GRAY)
 
 
+def _letter(color: str) -> str:
+    """The color's first letter; none on the gray blocks in the trays, whose letter would be green's."""
+    return color[0].upper() if color in COLORS else ""
+
+
 def _ink(color: str) -> str:
     """Black on light blocks, white on dark ones."""
     red, green, blue = _shade(color)
@@ -80,7 +85,7 @@ def svg(layout: Layout, title: str = "") -> str:
         x, y = (left + 0.5 - SPAN[0]) * unit, (TOP - bottom - 0.33) * unit
         parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-family="sans-serif" font-size="14" '
-            f'fill="{_ink(color)}">{escape(color[0].upper())}</text>'
+            f'fill="{_ink(color)}">{escape(_letter(color))}</text>'
         )
     wide, high = (SPAN[1] - SPAN[0]) * unit, (TOP + 0.3) * unit
     words = escape(f"{title}{': ' if title else ''}{describe(layout)}")
@@ -101,7 +106,7 @@ def draw(axes: Any, layout: Layout, title: str = "") -> None:
     for color, left, bottom in blocks_of(layout):
         shade = tuple(value / 255 for value in _shade(color))
         axes.add_patch(Rectangle((left, bottom), 1, 1, facecolor=shade, edgecolor="#333333", linewidth=0.7))
-        axes.text(left + 0.5, bottom + 0.47, color[0].upper(), ha="center", va="center", color=_ink(color), fontsize=8)
+        axes.text(left + 0.5, bottom + 0.47, _letter(color), ha="center", va="center", color=_ink(color), fontsize=8)
     axes.set(xlim=SPAN, ylim=(-0.4, TOP), aspect="equal", xticks=[], yticks=[])
     axes.set_title(title, fontsize=8)
 

@@ -180,5 +180,11 @@ def test_the_picture_for_people_shows_every_block_and_says_it_in_words() -> None
     boxes = tabletop_view.blocks_of(own.layout)
     assert sorted(color for color, _, _ in boxes) == ["blue", "gray", "gray", "gray", "green", "purple", "red"]
     html = own._repr_html_()
-    assert html.count("<text") == 7 and "green/red, blue; gripper purple; trays 1 and 2 of 2" in html
+    assert [html.count(f">{letter}</text>") for letter in "RGBPY"] == [
+        1,
+        1,
+        1,
+        1,
+        0,
+    ] and "green/red, blue; gripper purple; trays 1 and 2 of 2" in html
     assert html == Table([["red", "green"], ["blue"]], held="purple", trays=(1, 2), seed=9)._repr_html_()
