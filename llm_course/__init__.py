@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from llm_course.use_cases.embeddings import embed
     from llm_course.use_cases.fill_mask import fill_mask
     from llm_course.use_cases import scenes
+    from llm_course.use_cases import tabletop
+    from llm_course.use_cases.embodied import act, carry_out
     from llm_course.use_cases.generation import generate, next_tokens, perplexity, stream, tokenize
     from llm_course.use_cases.looking import look
     from llm_course.use_cases.sentiment import sentiment
@@ -39,7 +41,9 @@ _WHERE = {
     "translate": "use_cases.translation", "attend": "attention.capture",
     "embed": "use_cases.embeddings", "fill_mask": "use_cases.fill_mask",
     "describe": "use_cases.vision", "ask": "use_cases.vision", "look": "use_cases.looking",
+    "act": "use_cases.embodied", "carry_out": "use_cases.embodied",
 }  # fmt: skip
+_MODULES = {"tabletop": "use_cases.tabletop"}
 _ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
 
 __all__ = [
@@ -47,6 +51,8 @@ __all__ = [
     "next_tokens", "perplexity", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
     "ask", "attend", "attention", "describe", "errors", "generate", "lesson", "load", "look", "models", "next_tokens",
     "perplexity", "scenes", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
+    "act", "attend", "attention", "carry_out", "errors", "generate", "lesson", "load", "models", "next_tokens",
+    "perplexity", "sentiment", "stream", "summarize", "tabletop", "tokenize", "translate", "use",
 ]  # fmt: skip
 
 
@@ -57,6 +63,8 @@ def __getattr__(name: str) -> Any:
         value = import_module(f"{__name__}.use_cases.scenes")
     elif name in _ROOMS:
         value = import_module(f"{__name__}.{name}")
+    elif name in _MODULES:
+        value = import_module(f"{__name__}.{_MODULES[name]}")
     else:
         raise AttributeError(f"llm_course has no {name!r}. It has: {', '.join(__all__)}.")
     globals()[name] = value  # the next access does not come here

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "name",
         help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini, vision-mini",
+        "name", help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini, palm-e-mini"
     )
     evaluate = commands.add_parser("evaluate", help="measure the minis beside their baselines, write the cards")
     evaluate.add_argument("name", nargs="*", help="which minis; all if none is named")

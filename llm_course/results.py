@@ -352,3 +352,21 @@ class Neighbor:
     text: str
     similarity: float
     position: int
+
+
+@dataclass(frozen=True, repr=False)
+class RobotPlan(Result):
+    """What a robot's model wrote: the text, and its steps. An answer in words ("already done") has no steps."""
+
+    text: str
+    steps: tuple[str, ...]
+    instruction: str
+    model: str
+
+    def __repr__(self) -> str:
+        return f"RobotPlan({_cut(self.text)!r}, {len(self.steps)} steps)"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{escape(step)}</li>" for step in self.steps)
+        body = f"<ol>{lines}</ol>" if lines else f"<div><b>{escape(self.text)}</b></div>"
+        return _html(f"{self.model}: {_cut(self.instruction, 100)}", body)

@@ -20,6 +20,8 @@ MINIS = [
     "bart-mini", "marian-mini",
 ]  # fmt: skip
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini"]
+MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
+MINIS += [name for name in ("palm-e-mini",) if name in catalogue()]
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
 
@@ -165,3 +167,12 @@ def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
     drawn = lc.scenes.scene(("star", "orange", "big", 0.3, 0.3), ("circle", "blue", "small", 0.7, 0.7))
     assert lc.describe(drawn, device="cpu").text == "a big orange star and a small blue circle."
     assert lc.ask(drawn, "which is bigger, the circle or the star?", device="cpu").text == "the star"
+def test_palm_e_carries_wishes_out():
+    from llm_course.training.evaluate.embodied import unseen
+    from llm_course.use_cases.embodied import carry_out_all
+    from llm_course.use_cases.tabletop_goals import answers, plan
+
+    tests = [(layout, said) for layout, wish, said in unseen(120, seed=7) if not answers(plan(layout, wish))]
+    tables = [lc.tabletop.Table.of(layout, slip=0.1, seed=n) for n, (layout, _) in enumerate(tests)]
+    episodes = carry_out_all([said for _, said in tests], tables, device="cpu")
+    assert len(episodes) > 60 and sum(bool(e.success) for e in episodes) >= 0.85 * len(episodes)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         chat_box,
         decoding_playground,
         scene_playground,
+        robot_playground,
         sentiment_playground,
         summary_playground,
         translation_playground,
@@ -36,6 +37,7 @@ _WHERE = {
     "abilities_table": "abilities", "chat_box": "playgrounds",
     "decoding_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "decoding_playground": "playgrounds", "scene_playground": "playgrounds", "sentiment_playground": "playgrounds",
+    "robot_playground": "playgrounds",
     "summary_playground": "playgrounds", "translation_playground": "playgrounds",
 }  # fmt: skip
 
@@ -45,6 +47,7 @@ __all__ = [
     "summary_playground", "translation_playground",
     "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
     "reveal", "scene_playground", "sentiment_playground", "show", "solution", "summary_playground",
+    "reveal", "robot_playground", "sentiment_playground", "show", "solution", "summary_playground",
     "translation_playground",
 ]  # fmt: skip
 

@@ -140,3 +140,24 @@ def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
         f"<p>{literal(question)} <b>{literal(found.text)}</b> (probability {found.probability:.2f})</p>"
     )
     return html, f"{question} {found.text}, probability {found.probability:.2f}. Description: {told.text}"
+def robot(episode: Any, step: int) -> Panel:
+    """The table after a step of an episode, the plans, and all that was tried; the step shown stands in bold."""
+    from llm_course.use_cases.tabletop_view import frames_of, svg
+
+    frames = frames_of(episode)
+    step = min(step, len(frames) - 1)
+    layout, caption = frames[step]
+    said = " ".join(caption.split())
+    lines, left = [], list(enumerate(episode.moves, 1))
+    for number, plan in enumerate(episode.plans, 1):
+        lines.append(f"<li>{'Plan' if number == 1 else 'New plan'}: {literal(plan.text)}<ul>")
+        while left:
+            place, move = left.pop(0)
+            tried = literal(f"{place}. {move}")
+            lines.append(f"<li>{f'<b>{tried}</b>' if place == step else tried}</li>")
+            if move.problem:
+                break
+        lines.append("</ul></li>")
+    end = {True: "The wish is fulfilled.", False: "The wish is not fulfilled.", None: ""}[episode.success]
+    shown = f"<p>{svg(layout, said)}</p><p><b>Step {step} of {len(frames) - 1}.</b> {literal(said)}</p>"
+    return f"{shown}<ul>{''.join(lines)}</ul><p>{end}</p>", f"Step {step} of {len(frames) - 1}: {said}"

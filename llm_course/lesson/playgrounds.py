@@ -107,6 +107,25 @@ def scene_playground(
 
     task = "Choose a shape and its place, and ask about the picture."
     _playground("Scene playground", task, controls, start, panel, "Ask")
+def robot_playground(instruction: str, table: Any, model: Any = None, *, slip: float = 0.2, course: Any = None) -> None:
+    """An instruction and a step control: the table after each step, and the plans. ``table`` itself stays."""
+    controls = [
+        _text("instruction", "Instruction", rows=1),
+        _range("slip", "Share of steps that slip", 0, 0.6, 0.1, names={"0": "0 (none)"}),
+        _range("step", "Step", 0, 20, 1, names={"0": "0 (start)"}),
+    ]
+    kept: dict[Any, Any] = {}  # so that the step control does not ask the model again
+
+    def panel(values: Values) -> panels.Panel:
+        key = (values["instruction"], values["slip"], values["seed"])
+        if key not in kept:
+            trial = table.copy(slip=values["slip"], seed=values["seed"])
+            kept.clear()
+            kept[key] = _course(course).carry_out(values["instruction"], trial, model=model)
+        return panels.robot(kept[key], values["step"])
+
+    start = {"instruction": instruction, "slip": slip, "step": 0, "seed": 0}
+    _playground("Robot playground", "Move the step control.", controls, start, panel, "Try once more")
 
 
 def _course(course: Any) -> Any:
@@ -114,6 +133,7 @@ def _course(course: Any) -> Any:
         return course
     from llm_course.use_cases import chat, generation, sentiment, summarization, translation
     from llm_course.use_cases import generation, sentiment, summarization, translation, vision
+    from llm_course.use_cases import embodied, generation, sentiment, summarization, translation
 
     return SimpleNamespace(
         chat=chat.chat,
@@ -124,6 +144,7 @@ def _course(course: Any) -> Any:
         translate=translation.translate,
         ask=vision.ask,
         describe=vision.describe,
+        carry_out=embodied.carry_out,
     )
 
 

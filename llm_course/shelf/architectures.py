@@ -5,6 +5,7 @@ Knows nothing about names, files or weights.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 # Task -> (the library's Auto class, how it names what fits). The first class that fits is taken.
@@ -17,8 +18,16 @@ AUTO_CLASSES = {
     "embed": ("AutoModel",),
     "chat": ("AutoModelForCausalLM",),
     "describe": ("AutoModelForImageTextToText",),
+    "act": (),  # the library has no such class: see OWN
 }
 TEXT = ("AutoModelForMaskedLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification")
+# The course's own classes: name -> the module that has it, and the task it does.
+OWN = {"PalmEMini": ("llm_course.shelf.palm_e", "act")}
+
+
+def class_named(name: str) -> Any:
+    """The model class of that name: the course's own, or the library's. ``AttributeError`` if there is none."""
+    return getattr(import_module(OWN[name][0] if name in OWN else "transformers"), name)
 
 
 def does(own: str, config: Any, task: str, auto_class: str | None = None) -> bool:
@@ -26,6 +35,8 @@ def does(own: str, config: Any, task: str, auto_class: str | None = None) -> boo
 
     The type alone does not say: the library would also make a BERT, or the decoder of a BART, generate.
     """
+    if own in OWN:
+        return OWN[own][1] == task
     if task in ("generate", "chat") and config.is_encoder_decoder:
         return False
     if task == "embed":  # whatever head it was saved with: only the body runs, if its type is one that reads text

@@ -82,6 +82,8 @@ _ENTRIES = (
           "Tatoeba sentence pairs", languages=("en", "fr")),
     Entry("vision-mini", "mini", "multimodal", "LlavaForConditionalGeneration", ("describe",), _CODE, 0, 0,
           "scenes of colored shapes that the course draws itself"),
+    Entry("palm-e-mini", "mini", "multimodal, embodied", "PalmEMini", ("act",), _CODE, 0, 0,
+          "tables that the course draws itself, with its planner's plans"),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("smollm2", "full", "instruction-tuned", "LlamaForCausalLM", ("chat", "generate"), "Apache-2.0",
@@ -116,6 +118,11 @@ DEFAULTS = {
              "translate": "marian-mini", "fill_mask": "bert-mini", "describe": "vision-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
              "translate": "opus-mt-en-fr", "fill_mask": "bert", "describe": "smolvlm"},
+             "translate": "marian-mini", "fill_mask": "bert-mini",
+             "act": "palm-e-mini"},
+    "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
+             "translate": "opus-mt-en-fr", "fill_mask": "bert",
+             "act": "palm-e-mini"},  # PaLM-E itself is not open: the mini acts in both families
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from llm_course import device as devices
 from llm_course.errors import BadOption, LLMCourseError, UnknownModel, WeightsDamaged, WeightsMissing, WrongTask
 from llm_course.shelf import catalogue
-from llm_course.shelf.architectures import AUTO_CLASSES, architectures, does
+from llm_course.shelf.architectures import AUTO_CLASSES, OWN, architectures, class_named, does
 from llm_course.shelf.catalogue import Entry
 from llm_course.shelf.stored import verify, weights_of
 
@@ -139,7 +139,7 @@ def load(
             default of the task.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         task: what it shall do: ``"generate"``, ``"sentiment"``, ``"summarize"``, ``"translate"``,
-            ``"fill_mask"``, ``"embed"``, ``"chat"`` or ``"describe"``; ``None`` takes the model's own class.
+            ``"fill_mask"``, ``"embed"``, ``"chat"``, ``"describe"`` or ``"act"``; ``None`` takes the model's own class.
 
     Raises:
         UnknownModel: the name is nowhere; the nearest names are offered.
@@ -247,7 +247,7 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     import transformers
 
     assert entry.folder is not None
-    model_class = getattr(transformers, entry.architecture)
+    model_class = class_named(entry.architecture)
     # Eager attention: at the lengths of the minis it is faster than the fused kernel on a CPU.
     config = model_class.config_class.from_pretrained(entry.folder, attn_implementation="eager")
     with _quiet():
@@ -271,16 +271,18 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any, Any]:
         # The library would make an empty tokenizer without a word.
         raise WeightsMissing(f"{folder} has no tokenizer. Save it beside the model: tokenizer.save_pretrained(folder).")
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise WeightsDamaged(f"{folder / 'config.json'} is damaged: it is not JSON ({error}).") from error
     try:
+        if written.get("architectures") and written["architectures"][0] in OWN:
+            class_named(written["architectures"][0])  # makes its type known to the library
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # whatever a strange config.json makes the library raise
         raise WrongTask(f"{folder}: its config.json names no architecture that transformers knows: {error}") from error
     own = str((config.architectures or [""])[0])
     if task is None:
-        model_class: Any = getattr(transformers, own or "AutoModel", None)
+        model_class: Any = class_named(own) if own in OWN else getattr(transformers, own or "AutoModel", None)
         if not hasattr(model_class, "from_pretrained"):
             raise WrongTask(f"{folder}: its config.json names the class {own!r}, which transformers does not have.")
     else:
@@ -290,8 +292,8 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any, Any]:
                 f"{folder} holds a {own or 'model'} of type {config.model_type!r}, which does not do {task!r}. "
                 f"Types that can, saved with the right head: {', '.join(allowed)}."
             )
-        fits = next(c for c in AUTO_CLASSES[task] if does(own, config, task, c))
-        model_class = getattr(transformers, fits)
+        fits = own if own in OWN else next(c for c in AUTO_CLASSES[task] if does(own, config, task, c))
+        model_class = class_named(fits)
     try:
         with _quiet():
             model, info = model_class.from_pretrained(

@@ -56,6 +56,9 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "image-text-to-text", ("llava", "visual-question-answering"),
         'lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?")',
         "Answers questions about scenes of colored shapes, and describes them.",
+    "palm-e-mini": (
+        "robotics", ("multimodal", "embodied"), 'lc.act("put the red block on the blue one", table)',
+        "Plans for a simulated robot: an image and a state vector become embeddings among the words of the prompt.",
     ),
 }  # fmt: skip
 
@@ -110,6 +113,10 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "Where two things are about as far aside as up or down, on a middle line, or just touching, its answer is a "
         "guess: such questions were left out of training and test.",
         "It cannot say that a question has no answer: asked for the color of a star that is not there, it names one.",
+    "palm-e-mini": (
+        "It knows one table of five blocks, some fifty words and eight kinds of wishes; it refuses other words.",
+        "It writes the likeliest plan even where its senses do not fit together; the simulator tells, not the model.",
+        "It has learnt no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
     ),
 }
 
@@ -175,6 +182,8 @@ def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
     def either(*names: str) -> Any:
         return next((config[name] for name in names if config.get(name) is not None), None)
 
+    if "text_config" in config:  # an eye before the language model, of which the figures are
+        config = config | config["text_config"]
     width = either("d_model", "hidden_size", "n_embd")
     layers = either("num_hidden_layers", "n_layer")
     if config.get("encoder_layers"):
@@ -211,6 +220,7 @@ def page(card: dict[str, Any]) -> str:
         "---",
     ]  # fmt: skip
     prepare = ["article = open('article.txt').read()"] if "article" in call else []
+    prepare += ['table = lc.tabletop.Table([["red", "green"], ["blue"]])'] if "table)" in call else []
     parts = [
         "\n".join(front),
         f"# {name}",
@@ -259,6 +269,8 @@ def _corpora(card: dict[str, Any]) -> str:
     def lines(corpora: list[dict[str, str]]) -> list[str]:
         return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
 
+    if not card["corpora"]:
+        return "None: the recipe draws all of its examples itself."
     found = [
         "Only the rows with split=train. The texts keep their own licences:", "", *lines(card["corpora"]),
     ]  # fmt: skip

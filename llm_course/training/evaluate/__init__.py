@@ -21,6 +21,7 @@ TASKS = {
     "gpt-mini-instruct": "instructions", "gpt-mini-chat": "dialogue",
     "vision-mini": "vision",
 }  # fmt: skip
+TASKS |= {"palm-e-mini": "embodied"}
 TITLE, HEAD = "The minis beside their baselines", ("model", "measure", "measured", "baselines")
 
 
@@ -100,6 +101,7 @@ def evaluate_all(data: str | Path | None, names: Sequence[str] | None = None, li
     if limit is not None and limit < 2:
         raise BadOption(f"limit={limit} is not allowed: it must be 2 or more.")
     if data is None and (names is None or any(recipe(name).CORPORA for name in wanted)):
+    if data is None and any(recipe(name).CORPORA for name in wanted or TASKS):
         needed = dict.fromkeys(corpus for name in wanted or TASKS for corpus in recipe(name).CORPORA)
         if "gpt-mini" in (wanted or TASKS):
             needed["tinystories-validation"] = None

@@ -23,6 +23,8 @@ NAMES = (
     "gpt-mini-instruct", "gpt-mini-chat",
 )  # fmt: skip
 NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini")
+NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
+NAMES += ("palm-e-mini",)
 
 
 def recipe(name: str) -> Any:
@@ -72,6 +74,7 @@ def train(
         )
     for corpus in own.CORPORA:
         if data is not None and not (data / CORPORA[corpus].file).is_file():
+        if data and not (data / CORPORA[corpus].file).is_file():
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
