@@ -76,6 +76,10 @@ _ENTRIES = (
           "stories, abstracts with summaries"),
     Entry("marian-mini", "mini", "encoder-decoder", "MarianMTModel", ("translate",), _CODE, 7_643_136, 15.3,
           "Tatoeba sentence pairs", languages=("en", "fr")),
+    Entry("bloom-mini", "mini", "raw", "BloomForCausalLM", ("generate",), _CODE, 0, 0,
+          "sentences and picture books in nine languages"),
+    Entry("incontext-mini", "mini", "raw", "LlamaForCausalLM", ("generate",), _CODE, 0, 0,
+          "codes drawn at random"),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("roberta-sentiment", "full", "representation, fine-tuned", "RobertaForSequenceClassification",
@@ -91,6 +95,9 @@ _ENTRIES = (
     Entry("bert", "full", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 109_514_298, 440,
           "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased",
           revision="86b5e0934494bd15c9632b12f734a8a67f723594"),
+    Entry("bloom-560m", "full", "raw", "BloomForCausalLM", ("generate",), "BigScience-BLOOM-RAIL-1.0", 559_214_592,
+          1119, "ROOTS: 46 natural and 13 programming languages", hub="bigscience/bloom-560m",
+          revision="ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.

@@ -43,6 +43,14 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "translation", ("marian", "english", "french"), 'lc.translate("Hello, how are you?")',
         "Translates everyday English sentences to French.",
     ),
+    "bloom-mini": (
+        "text-generation", ("bloom", "multilingual", "alibi"), 'lc.generate("Der Hund", model="bloom-mini")',
+        "A raw language model for nine languages, with BLOOM's architecture: positions enter as ALiBi.",
+    ),
+    "incontext-mini": (
+        "text-generation", ("llama", "in-context-learning"), 'lc.generate("cat bap, hat dof, cat", model="incontext-mini")',
+        "Learns a code from the examples in its prompt: words stand for code words, by a rule that no weight holds.",
+    ),
 }  # fmt: skip
 
 LIMITS: dict[str, tuple[str, ...]] = {
@@ -76,6 +84,16 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
     ),
+    "bloom-mini": (
+        "It has read short sentences and picture books: it writes words and phrases of each language, not much sense.",
+        "Of Portuguese, Afrikaans and Swahili it has read little, and of all other languages nothing.",
+        "It learnt on pieces of 128 tokens; longer texts it bears, but it uses little of what lies farther back.",
+    ),
+    "incontext-mini": (
+        "It knows 60 words, 16 code words and the comma; it has no language.",
+        "It reads at most 73 tokens, which is 24 examples.",
+        "It learns one kind of task from its prompt. What GPT-3 learnt from prompts is far wider.",
+    ),
 }
 
 
@@ -108,7 +126,7 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
         "kind": entry.kind,
         "tasks": list(entry.tasks),
         "licence": entry.licence,
-        "languages": list(entry.languages or ("en",)),
+        "languages": list(getattr(recipe(name), "LANGUAGES", None) or entry.languages or ("en",)),
         "architecture": architecture(config, entry.architecture),
         "corpora": [_corpus(corpus) for corpus in own],
         "limits": list(LIMITS[name]),
@@ -218,6 +236,8 @@ def _corpora(card: dict[str, Any]) -> str:
     def lines(corpora: list[dict[str, str]]) -> list[str]:
         return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
 
+    if not card["corpora"]:
+        return "None: its recipe draws what it learns from, anew for every step."
     found = [
         "Only the rows with split=train. The texts keep their own licences:", "", *lines(card["corpora"]),
     ]  # fmt: skip

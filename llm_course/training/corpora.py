@@ -64,6 +64,30 @@ CORPORA: dict[str, Corpus] = {
         "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
         "https://www.manythings.org/anki/",
     ),
+    "tatoeba-en-de": Corpus(
+        "translation/tatoeba-en-de.jsonl.xz",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
+    "tatoeba-en-es": Corpus(
+        "translation/tatoeba-en-es.jsonl.xz",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
+    "tatoeba-en-nl": Corpus(
+        "translation/tatoeba-en-nl.jsonl.xz",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
+    "tatoeba-en-vi": Corpus(
+        "translation/tatoeba-en-vi.jsonl",
+        "CC BY 2.0 FR",
+        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+        "https://www.manythings.org/anki/",
+    ),
     "vader": Corpus(
         "sentiment/vader.jsonl.xz",
         "MIT",

@@ -19,6 +19,9 @@ from llm_course.shelf.loading import checksum
 from llm_course.training.corpora import CORPORA
 
 NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
+NAMES += ("bloom-mini", "incontext-mini")
+# Trained for one comparison: their figures are kept, their weights are not.
+COMPARISONS = ("bloom-mini-learned",)
 
 
 def recipe(name: str) -> Any:
@@ -27,7 +30,7 @@ def recipe(name: str) -> Any:
     Raises:
         BadOption: there is no such recipe.
     """
-    if name not in NAMES:
+    if name not in NAMES + COMPARISONS:
         raise BadOption(f"There is no recipe for {name!r}. There are: {', '.join(NAMES)}.")
     return import_module(f"{__name__}.{name.replace('-', '_')}")
 
@@ -61,13 +64,13 @@ def train(
     from llm_course.training.loop import fit
 
     own = recipe(name)
-    if data is None:
+    if data is None and own.CORPORA:
         raise DataMissing(
             f"{name} is trained on files of a folder that --data names. Its corpora are public:\n"
             + where_to_get(own.CORPORA)
         )
     for corpus in own.CORPORA:
-        if not (data / CORPORA[corpus].file).is_file():
+        if data and not (data / CORPORA[corpus].file).is_file():
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +87,9 @@ def train(
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     model.save_pretrained(folder / "final")
     tokenizer.save_pretrained(folder / "final")
-    if install:
+    if install and name in COMPARISONS:
+        own.install(model, tokenizer, record, data)
+    elif install:
         put_on_shelf(name, model, tokenizer, record)
     return record
 
