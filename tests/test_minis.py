@@ -13,7 +13,7 @@ import torch
 
 import llm_course as lc
 from llm_course.shelf.catalogue import WEIGHTS, catalogue
-from llm_course.shelf.loading import verify
+from llm_course.shelf.stored import verify
 
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"

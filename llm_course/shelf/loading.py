@@ -8,7 +8,6 @@ model's repository is ever run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -23,19 +22,13 @@ from typing import TYPE_CHECKING, Any
 from llm_course import device as devices
 from llm_course.errors import BadOption, LLMCourseError, UnknownModel, WeightsDamaged, WeightsMissing, WrongTask
 from llm_course.shelf import catalogue
+from llm_course.shelf.architectures import AUTO_CLASSES, architectures, does
 from llm_course.shelf.catalogue import Entry
+from llm_course.shelf.stored import verify, weights_of
 
 if TYPE_CHECKING:
     import torch
 
-# Task -> (the library's Auto class, how it names what fits). The first class that fits is taken.
-AUTO_CLASSES = {
-    "generate": ("AutoModelForCausalLM",),
-    "sentiment": ("AutoModelForSequenceClassification",),
-    "summarize": ("AutoModelForSeq2SeqLM", "AutoModelForTokenClassification"),
-    "translate": ("AutoModelForSeq2SeqLM",),
-    "fill_mask": ("AutoModelForMaskedLM",),
-}
 # Positions without a limit: the tokens these read at once in training. Longer texts would also fill the memory.
 TRAINED_ON = {"t5": 512, "mt5": 1024, "bloom": 2048}
 VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm")  # files that tokenizers are saved in
@@ -155,7 +148,7 @@ def load(
     if task is not None and task not in tuple(AUTO_CLASSES):
         raise BadOption(f"task={task!r} is not allowed: it is one of {', '.join(AUTO_CLASSES)}.")
     if isinstance(name, LanguageModel):
-        if task and not _does(type(name.model).__name__, name.model.config, task):
+        if task and not does(type(name.model).__name__, name.model.config, task):
             raise _wrong(f"{name.name} ({type(name.model).__name__})", task)
         return name
     if name is None:
@@ -228,41 +221,6 @@ def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.dev
     return LanguageModel(entry.name if entry else name, model, tokenizer, entry.card if entry else {}, device, entry)
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def verify(folder: Path) -> None:
-    """Check every file of a mini against the checksums that were stored when it was made.
-
-    Raises:
-        WeightsMissing: a file is not there.
-        WeightsDamaged: a file has another SHA-256; the message names it.
-    """
-    sums = folder.parent / "checksums.json"
-    try:
-        listed = json.loads(sums.read_text(encoding="utf-8"))[folder.name]
-    except FileNotFoundError as error:
-        raise WeightsMissing(f"{folder.name}: the file {sums} is missing. Install the package again.") from error
-    except (ValueError, KeyError) as error:
-        raise WeightsDamaged(
-            f"{folder.name}: {sums} is damaged, or has no checksums of this model. Install the package again."
-        ) from error
-    for file, expected in listed.items():
-        path = folder / file
-        if not path.is_file():
-            raise WeightsMissing(
-                f"{folder.name}: the file {path} is missing. Install the package again, or git restore it."
-            )
-        if checksum(path) != expected:
-            raise WeightsDamaged(
-                f"{folder.name}: the file {path} is damaged (its SHA-256 is not the one stored for it). "
-                "Install the package again, or bring the file back with git restore."
-            )
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No bars and no reports while weights load from disk: the errors below say what matters."""
@@ -289,22 +247,9 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     config = model_class.config_class.from_pretrained(entry.folder, attn_implementation="eager")
     with _quiet():
         model = model_class.from_pretrained(
-            None, config=config, state_dict=mini_weights(entry.folder), dtype=torch.float32
+            None, config=config, state_dict=weights_of(entry.folder), dtype=torch.float32
         )
     return model, transformers.PreTrainedTokenizerFast.from_pretrained(entry.folder)
-
-
-def mini_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a mini by name. A fine-tuned mini stores only what differs from the mini it came from."""
-    from safetensors.torch import load_file
-
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    own = load_file(folder / "model.safetensors")
-    if card.get("base"):
-        verify(folder.parent / card["base"])
-        base = load_file(folder.parent / card["base"] / "model.safetensors")
-        own = {name: base[name] for name in card["shared"]} | own
-    return own
 
 
 def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
@@ -334,13 +279,13 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
         if not hasattr(model_class, "from_pretrained"):
             raise WrongTask(f"{folder}: its config.json names the class {own!r}, which transformers does not have.")
     else:
-        if not _does(own, config, task):
-            allowed = sorted({kind for c in AUTO_CLASSES[task] for kind in _architectures(c)})
+        if not does(own, config, task):
+            allowed = sorted({kind for c in AUTO_CLASSES[task] for kind in architectures(c)})
             raise WrongTask(
                 f"{folder} holds a {own or 'model'} of type {config.model_type!r}, which does not do {task!r}. "
                 f"Types that can, saved with the right head: {', '.join(allowed)}."
             )
-        fits = next(c for c in AUTO_CLASSES[task] if _does(own, config, task, c))
+        fits = next(c for c in AUTO_CLASSES[task] if does(own, config, task, c))
         model_class = getattr(transformers, fits)
     try:
         with _quiet():
@@ -362,34 +307,3 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
             "It was saved by another kind of model: take one that was trained for this task."
         )
     return model, tokenizer
-
-
-def _does(own: str, config: Any, task: str, auto_class: str | None = None) -> bool:
-    """Whether a model saved as class ``own`` can do a task (with that Auto class, or any of the task's).
-
-    The type alone does not say: the library would also make a BERT, or the decoder of a BART, generate.
-    """
-    if task == "generate" and config.is_encoder_decoder:
-        return False
-    for name in [auto_class] if auto_class else AUTO_CLASSES[task]:
-        classes = _architectures(name).get(config.model_type, ())
-        # A model saved without a head ("GPT2Model"), or that names no class: its weights will tell.
-        bare = not own or (own.endswith("Model") and not own.endswith(("MTModel", "HeadModel")))
-        if classes and (bare or own in classes):
-            return True
-    return False
-
-
-def _architectures(auto_class: str) -> dict[str, tuple[str, ...]]:
-    """Model type -> class names that an Auto class of the library accepts."""
-    from transformers.models.auto import modeling_auto
-
-    table = {
-        "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
-        "AutoModelForSequenceClassification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
-        "AutoModelForSeq2SeqLM": "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
-        "AutoModelForTokenClassification": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
-        "AutoModelForMaskedLM": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
-    }[auto_class]
-    names = getattr(modeling_auto, table)
-    return {kind: (own,) if isinstance(own, str) else tuple(own) for kind, own in names.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import checksum
+from llm_course.shelf.stored import checksum
 from llm_course.training.corpora import CORPORA
 from llm_course.training.evaluate import tables_of
 from llm_course.training.recipes import recipe

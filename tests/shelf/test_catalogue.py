@@ -6,7 +6,9 @@ import pytest
 
 from llm_course.errors import UnknownModel
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import AUTO_CLASSES, checksum, load
+from llm_course.shelf.architectures import AUTO_CLASSES
+from llm_course.shelf.loading import load
+from llm_course.shelf.stored import checksum
 
 
 def test_every_default_is_an_entry_that_does_the_task() -> None:

@@ -23,7 +23,8 @@ from llm_course.errors import (
     WrongTask,
 )
 from llm_course.shelf import catalogue, loading
-from llm_course.shelf.loading import checksum, load
+from llm_course.shelf.loading import load
+from llm_course.shelf.stored import checksum
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import yaml
 import made_up_data
 import tiny_models
 from llm_course.errors import BadOption, DataMissing, UnknownModel
-from llm_course.shelf import catalogue, loading
+from llm_course.shelf import catalogue, loading, stored
 from llm_course.training import cards
 from llm_course.training.corpora import CORPORA, rows
 from llm_course.training.evaluate import (
@@ -55,7 +55,7 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
             card |= {"base": "bert-mini", "shared": []}
         (weights / name / "card.json").write_text(json.dumps(card))
     files = ("config.json", "model.safetensors", "tokenizer.json")
-    sums = {name: {file: loading.checksum(weights / name / file) for file in files} for name in TINY}
+    sums = {name: {file: stored.checksum(weights / name / file) for file in files} for name in TINY}
     (weights / "checksums.json").write_text(json.dumps(sums))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "WEIGHTS", weights)
@@ -203,7 +203,7 @@ def test_evaluate_all_prints_one_table_and_writes_cards(data: Path, shelf: Path)
     for name in TASKS:
         card = json.loads((shelf / name / "card.json").read_text())
         assert card["name"] == name and card["parameters"] == 12345  # what was there is kept
-        assert card["measured"]["weights_sha256"] == loading.checksum(shelf / name / "model.safetensors")
+        assert card["measured"]["weights_sha256"] == stored.checksum(shelf / name / "model.safetensors")
         assert card["measured"]["date"] and card["measured"]["machine"]["cores"] >= 1
         own = {k: v for k, v in card["measured"].items() if k != "weights_sha256"}
         assert own == json.loads(json.dumps(report.measured[name]))  # plain data, nothing lost

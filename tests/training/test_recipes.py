@@ -8,6 +8,7 @@ import torch
 
 from llm_course.errors import DataMissing, WeightsDamaged
 from llm_course.shelf import catalogue, loading
+from llm_course.shelf.stored import weights_of
 from llm_course.training import recipes
 from llm_course.training.corpora import CORPORA, rows
 
@@ -98,7 +99,7 @@ def test_what_is_stored_is_what_was_trained(shelf):
     weights, runs = shelf
     for name in recipes.NAMES:
         trained = load_file(runs / name / "final" / "model.safetensors")
-        stored = loading.mini_weights(weights / name)
+        stored = weights_of(weights / name)
         assert set(stored) == set(trained), name
         for key, tensor in trained.items():
             assert stored[key].dtype == torch.float16
@@ -123,7 +124,7 @@ def test_a_damaged_base_is_named(shelf):
     path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
     try:
         with pytest.raises(WeightsDamaged, match="bert-mini.*model.safetensors"):
-            loading.mini_weights(weights / "bert-mini-summary")
+            weights_of(weights / "bert-mini-summary")
     finally:
         path.write_bytes(sound)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from llm_course.errors import BadOption, DataMissing
 from llm_course.shelf.catalogue import WEIGHTS
-from llm_course.shelf.loading import checksum
+from llm_course.shelf.stored import checksum
 from llm_course.training.corpora import CORPORA
 
 NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
@@ -110,19 +110,35 @@ def put_on_shelf(name: str, model: Any, tokenizer: Any, record: dict[str, Any]) 
         card["training"] = record
     card |= getattr(recipe(name), "CARD", {})
     if "base" in card:
-        card["shared"] = share(folder / "model.safetensors", WEIGHTS / card["base"] / "model.safetensors")
+        base = WEIGHTS / card["base"] / "model.safetensors"
+        card["shared"] = share(folder / "model.safetensors", base, card.get("rank"))
     card_file.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     seal(name)
     return folder
 
 
-def share(own: Path, base: Path) -> list[str]:
-    """Take out of a weights file what is bit for bit in its base's; return the names of those tensors."""
+def share(own: Path, base: Path, rank: int | None = None) -> list[str]:
+    """Take out of a weights file what is bit for bit in its base's; return the names of those tensors.
+
+    With a ``rank``, what a matrix has learnt over the base's is stored as two factors of that rank, where they are
+    smaller than the matrix.
+    """
     from safetensors.torch import load_file, save_file
 
+    from llm_course.shelf.stored import DOWN, UP
+    from llm_course.training.low_rank import factors
+
     tensors, theirs = load_file(own), load_file(base)
-    same = [n for n, t in tensors.items() if n in theirs and t.shape == theirs[n].shape and t.equal(theirs[n])]
-    save_file({n: t for n, t in tensors.items() if n not in same}, own, metadata={"format": "pt"})
+    alike = [n for n, t in tensors.items() if n in theirs and t.shape == theirs[n].shape]
+    same = [n for n in alike if tensors[n].equal(theirs[n])]
+    kept = {n: t for n, t in tensors.items() if n not in same}
+    for name in set(alike) - set(same) if rank else ():
+        matrix = kept[name]
+        if rank and matrix.ndim == 2 and rank * sum(matrix.shape) < matrix.numel():
+            up, down = factors(matrix.float() - theirs[name].float(), rank)
+            del kept[name]
+            kept |= {name + UP: up.to(matrix.dtype), name + DOWN: down.to(matrix.dtype)}
+    save_file(kept, own, metadata={"format": "pt"})
     return sorted(same)
 
 

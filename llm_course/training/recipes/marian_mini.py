@@ -20,7 +20,7 @@ from llm_course.training.vocabulary import byte_fallback_bpe
 
 CORPORA = ["tatoeba-en-fr"]
 VOCABULARY, BATCH_TOKENS = 8000, 3600
-PLAN = Plan(steps=4300, lr=1.4e-3, warmup=600, weight_decay=0.01)
+PLAN = Plan(steps=3600, lr=1.4e-3, muon=2e-3, warmup=300, weight_decay=0.01)
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
@@ -33,10 +33,13 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> MarianMTModel:
-    """3 + 3 layers, width 256, feed-forward 1024, 4 heads: 7.6 million parameters, randomly initialized."""
+    """3 + 2 layers, width 256, feed-forward 1024, 4 heads: 6.5 million parameters, randomly initialized.
+
+    A shallower decoder costs little quality and is run once per word (Kasai and others 2021, arXiv 2006.10369).
+    """
     torch.manual_seed(PLAN.seed)
     config = MarianConfig(
-        vocab_size=len(tokenizer), d_model=256, encoder_layers=3, decoder_layers=3, encoder_ffn_dim=1024,
+        vocab_size=len(tokenizer), d_model=256, encoder_layers=3, decoder_layers=2, encoder_ffn_dim=1024,
         decoder_ffn_dim=1024, encoder_attention_heads=4, decoder_attention_heads=4, activation_function="relu",
         dropout=0.1, max_position_embeddings=128, scale_embedding=True, pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id, bos_token_id=None, forced_eos_token_id=None,

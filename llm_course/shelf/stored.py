@@ -1,0 +1,73 @@
+"""The files of a mini: whole, undamaged, and put together into the tensors of its model.
+
+Knows nothing about architectures or tokenizers. A mini that was tuned from another one stores only what differs:
+tensors that are the same lie in the base alone, and a matrix that changed may be stored as two thin factors of its
+difference (low-rank adaptation: Hu and others 2021, arXiv 2106.09685).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_course.errors import WeightsDamaged, WeightsMissing
+
+if TYPE_CHECKING:
+    import torch
+
+# The two factors of a matrix X's difference to the base's, in a weights file: X + UP has (rows, rank), X + DOWN
+# (rank, columns); the difference is their product. The names are those that peft gives them.
+UP, DOWN = ".lora_B", ".lora_A"
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: Path) -> None:
+    """Check every file of a mini against the checksums that were stored when it was made.
+
+    Raises:
+        WeightsMissing: a file is not there.
+        WeightsDamaged: a file has another SHA-256; the message names it.
+    """
+    sums = folder.parent / "checksums.json"
+    try:
+        listed = json.loads(sums.read_text(encoding="utf-8"))[folder.name]
+    except FileNotFoundError as error:
+        raise WeightsMissing(f"{folder.name}: the file {sums} is missing. Install the package again.") from error
+    except (ValueError, KeyError) as error:
+        raise WeightsDamaged(
+            f"{folder.name}: {sums} is damaged, or has no checksums of this model. Install the package again."
+        ) from error
+    for file, expected in listed.items():
+        path = folder / file
+        if not path.is_file():
+            raise WeightsMissing(
+                f"{folder.name}: the file {path} is missing. Install the package again, or git restore it."
+            )
+        if checksum(path) != expected:
+            raise WeightsDamaged(
+                f"{folder.name}: the file {path} is damaged (its SHA-256 is not the one stored for it). "
+                "Install the package again, or bring the file back with git restore."
+            )
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a mini by name, those of its base included."""
+    from safetensors.torch import load_file
+
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    own = load_file(folder / "model.safetensors")
+    if not card.get("base"):
+        return own
+    verify(folder.parent / card["base"])
+    base = load_file(folder.parent / card["base"] / "model.safetensors")
+    changed = {name.removesuffix(UP) for name in own if name.endswith(UP)}
+    merged = {n: base[n].float() + own[n + UP].float() @ own[n + DOWN].float() for n in changed}
+    plain = {name: tensor for name, tensor in own.items() if not name.endswith((UP, DOWN))}
+    return {name: base[name] for name in card["shared"]} | plain | merged
