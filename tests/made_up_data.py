@@ -46,6 +46,8 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
     if name == "tatoeba-en-fr":
         # Two rows for each English sentence: its two French variants.
         return {"en": f"We go {split} {number // 2}.", "fr": f"Nous allons {split} {number // 2} {'ab'[number % 2]}."}
+    if name.startswith("tatoeba-en-"):
+        return {"en": f"We go {split} {number}.", name[-2:]: f"{name[-2:]} {sentence}"}
     if name == "scitldr":
         return {"text": story, "summary": sentence, "all_summaries": [sentence, story.split(".")[2]]}
     if name == "legal":
@@ -53,7 +55,7 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
     if name == "story-summaries":
         return {"text": story, "summary": sentence, "task": ("moral", "title")[number % 2]}
     if name == "storybooks":
-        return {"lang": ("en", "sw")[number % 2], "pages": [story, sentence]}
+        return {"lang": ("en", "sw", "en", "pt", "en", "af")[number % 6], "pages": [story, sentence]}
     if name in ("topical-chat", "persona-chat"):
         return {"turns": [{"role": "user", "text": sentence}, {"role": "assistant", "text": story}]}
     if name == "childrens-books":
