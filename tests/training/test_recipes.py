@@ -77,6 +77,7 @@ def shelf(corpora, tmp_path_factory):
         if hasattr(module, "WEIGHTS"):
             patch.setattr(module, "WEIGHTS", weights)
     patch.setattr(recipes.recipe("bert-mini"), "BATCH", 4)
+    patch.setattr(recipes.recipe("bloom-mini-learned"), "WEIGHTS", weights)
     for name in ("gpt-mini", "bloom-mini", "incontext-mini"):
         patch.setattr(recipes.recipe(name), "BATCH", 2)
     catalogue.catalogue.cache_clear()
