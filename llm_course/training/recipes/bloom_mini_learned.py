@@ -20,7 +20,7 @@ from llm_course.training.recipes.bloom_mini import CORPORA, LENGTH, Task, make_t
 
 __all__ = ["CORPORA", "PLAN", "Task", "install", "make_model", "make_tokenizer"]
 
-PLAN = Plan(steps=2000, lr=3e-3, muon=6e-3, warmup=120, weight_decay=0.1, betas=(0.9, 0.95))
+PLAN = Plan(steps=800, lr=3e-3, muon=6e-3, warmup=100, weight_decay=0.1, betas=(0.9, 0.95))
 RECORD = Path("bloom-mini") / "learned_positions.json"
 
 

@@ -7,7 +7,7 @@ hold no code; all that helps is to look up what the prompt has said before. Two 
 - by kind: all words of a kind share one ("cat bap, shirt dof, horse" goes on with "bap", since a horse is an animal).
 
 The words of a sequence come again and again, few at a time: such bursts are what makes a Transformer learn from its
-prompt (Chan and others 2022, arXiv 2205.05055, section 3.1). Two layers are the fewest with which it can look up what
+prompt (Chan and others 2022, arXiv 2205.05055). Two layers are the fewest with which it can look up what
 followed an earlier copy of a word (Elhage and others 2021; Olsson and others 2022, arXiv 2209.11895). The architecture
 is Llama's (RMSNorm, rotary positions, gated feed-forward).
 """
