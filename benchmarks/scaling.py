@@ -1,9 +1,10 @@
 """Loss against parameters and against text: seven small models trained in one run, for lesson 11.
 
 Each reads bytes of children's stories (no tokenizer, so the vocabulary costs nothing) with GPT-2's architecture; all
-take the same number of steps with batches of the same size. Four differ in size and hardly meet a byte twice. Three more
-have the third size and read a small part of the text again and again; of these the best held-out loss counts, as if
-training had been stopped there. Nothing else differs, and each is trained once: the spread over seeds is not measured.
+take the same number of steps with batches of the same size. Four differ in size and hardly meet a byte twice. Three
+more have the third size and read a small part of the text again and again; of these the best held-out loss counts,
+as if training had been stopped there. Nothing else differs, and each is trained once: the spread over seeds is not
+measured.
 
     python benchmarks/scaling.py --data DIR       # DIR holds stories/tinystories.train.jsonl.xz; about 8 minutes
 
@@ -108,7 +109,11 @@ def measure(data: Path, plan: Plan = PLAN, pieces: int = PIECES) -> dict[str, An
         print(by_text[-1], flush=True)
     by_text.append(by_size[2])
     kept = stamp("scaling") | {"command": "python benchmarks/scaling.py --data DIR"}
-    return {"plan": {"steps": plan.steps, "batch": BATCH, "length": LENGTH}, "by_size": by_size, "by_text": by_text} | kept
+    return {
+        "plan": {"steps": plan.steps, "batch": BATCH, "length": LENGTH},
+        "by_size": by_size,
+        "by_text": by_text,
+    } | kept
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """A power law through a few points, with the uncertainty of its exponent.
 
-Knows nothing about models or losses. ``y = factor * x ** -exponent`` is a straight line if both axes are logarithmic; it
-is fitted there by least squares. The uncertainty is the usual one of a slope: a 95% interval by Student's t. It assumes
-that the points scatter about a true line; if the truth is bent, the interval says nothing about that.
+Knows nothing about models or losses. ``y = factor * x ** -exponent`` is a straight line if both axes are logarithmic;
+it is fitted there by least squares. The uncertainty is the usual one of a slope: a 95% interval by Student's t. It
+assumes that the points scatter about a true line; if the truth is bent, the interval says nothing about that.
 """
 
 from __future__ import annotations

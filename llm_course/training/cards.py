@@ -48,7 +48,8 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "A raw language model for nine languages, with BLOOM's architecture: positions enter as ALiBi.",
     ),
     "incontext-mini": (
-        "text-generation", ("llama", "in-context-learning"), 'lc.generate("cat bap, hat dof, cat", model="incontext-mini")',
+        "text-generation", ("llama", "in-context-learning"),
+        'lc.generate("cat bap, hat dof, cat", model="incontext-mini")',
         "Learns a code from the examples in its prompt: words stand for code words, by a rule that no weight holds.",
     ),
 }  # fmt: skip

@@ -31,7 +31,9 @@ def test_the_table_of_t():
     assert list(T) == pytest.approx([t.ppf(0.975, free) for free in range(1, 11)], abs=1e-3)
 
 
-@pytest.mark.parametrize(("x", "y"), [([1, 2], [1, 2]), ([1, 2, 3], [1, 2]), ([0, 1, 2], [1, 1, 1]), ([2, 2, 2], [1, 2, 3])])
+@pytest.mark.parametrize(
+    ("x", "y"), [([1, 2], [1, 2]), ([1, 2, 3], [1, 2]), ([0, 1, 2], [1, 1, 1]), ([2, 2, 2], [1, 2, 3])]
+)
 def test_what_allows_no_fit(x, y):
     with pytest.raises(BadInput, match="needs"):
         fit(x, y)

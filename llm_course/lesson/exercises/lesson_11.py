@@ -1,7 +1,7 @@
 """Exercises of lesson 11: what training costs in machine time, and what more parameters buy under a power law.
 
-Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is known, and names
-the mistake that a wrong answer points to.
+Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is known, and
+names the mistake that a wrong answer points to.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def check_gpu_hours(answer: Any) -> str | None:
     if _near(found, hours / 24):
         raise Wrong("these are days. Hours are asked for.")
     if not _near(found, hours):
-        raise Wrong(f"for {operations:g} operations at {share:.0%} of {peak:g} a second expected {hours:,.0f} hours, got {found:g}.")
+        wanted = f"{operations:g} operations at {share:.0%} of {peak:g} a second"
+        raise Wrong(f"for {wanted} expected {hours:,.0f} hours, got {found:g}.")
     if not _near(_number(answer(operations, peak, 1.0)), hours * share):
         raise Wrong("with another share of the peak the answer is wrong: use the argument share, not a fixed number.")
     return f"{hours:,.0f} hours on one machine; on 100 machines a day and a bit."
@@ -76,7 +77,9 @@ def check_loss_after(answer: Any) -> str | None:
     if _near(found, 16**-0.25):
         raise Wrong("this is what the loss is multiplied by. Multiply the old loss with it.")
     if _near(found, 3.0 * math.exp(-0.25 * 16)):
-        raise Wrong("this is an exponential: the loss would fall by the same factor for each parameter added, not for each doubling.")
+        raise Wrong(
+            "this is an exponential: the loss would fall by a factor with each parameter added, not with each doubling."
+        )
     if not _near(found, 1.5):
         raise Wrong(f"for a loss of 3, sixteen times the parameters and exponent 0.25 expected 1.5, got {found:g}.")
     if not _near(_number(answer(3.0, 1, 0.1)), 3.0):

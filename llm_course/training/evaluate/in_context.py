@@ -22,9 +22,10 @@ from llm_course.use_cases.in_context import RULES, accuracy_curve, draw_problem,
 SHOTS, PROBLEMS, WANTED = (0, 1, 2, 4, 8, 12, 16, 20), 1000, 0.9
 TEXTS, OFF = 20, 2
 HOW = (
-    "Each problem draws a code anew: four words (or four kinds of words), four of the 16 code words, examples of them at "
-    "random, and a question about one of them; the answer is the most probable code word. 1,000 problems for each number "
-    "of examples. A question whose answer no example shows can only be guessed, so the best learner is not at 1 either."
+    "Each problem draws a code anew: four words (or four kinds of words), four of the 16 code words, examples of them "
+    "at random, and a question about one of them; the answer is the most probable code word. 1,000 problems for each "
+    "number of examples. A question whose answer no example shows can only be guessed, so the best learner is not at 1 "
+    "either."
 )
 
 
@@ -126,7 +127,5 @@ def tables(measured: dict[str, Any]) -> list[Table]:
         (name, ", ".join(f"({i}, {j})" for i, j in one["heads"]) or "none", *(f"{one[rule]:.3f}" for rule in RULES))
         for name, one in measured["without_heads"].items()
     )
-    found.append(
-        Table(f"Accuracy with {shots[-1]} examples and some heads off", ("which heads", "off", *RULES), off)
-    )
+    found.append(Table(f"Accuracy with {shots[-1]} examples and some heads off", ("which heads", "off", *RULES), off))
     return found
