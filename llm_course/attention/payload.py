@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import Attention
 
 TOLERANCE = 0.004  # no weight that the browser shows is further than this from the model's
-SAMPLED_TOLERANCE = 0.002  # stricter, since only some rows are tried out
+SAMPLED_TOLERANCE = 0.003  # stricter, since only some rows are tried out
 SAMPLED_ROWS = 64
 BITS = (8, 9, 10, 11, 12, 13, 14, 16)
 THUMBNAIL = 64  # pixels a side, before a tight budget makes it less

@@ -85,6 +85,8 @@ def train(
     record = fit(model, task.loss, plan, folder, watch=getattr(task, "watch", None))
     record |= {"corpora": list(own.CORPORA), "date": time.strftime("%Y-%m-%d")}
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if hasattr(own, "finish"):  # a model that was trained by low-rank differences gets them written into its weights
+        model = own.finish(model)
     model.save_pretrained(folder / "final")
     tokenizer.save_pretrained(folder / "final")
     if install and name in COMPARISONS:

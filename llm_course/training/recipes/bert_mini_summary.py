@@ -17,6 +17,7 @@ from transformers import BertForTokenClassification, PreTrainedTokenizerFast
 
 from llm_course.batching import split_sentences
 from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.training import lora
 from llm_course.training.batches import LengthBatches, pad
 from llm_course.training.corpora import rows
 from llm_course.training.loop import Plan
@@ -25,8 +26,9 @@ from llm_course.use_cases.summarization import parts_of
 BASE = "bert-mini"
 CORPORA = ["scitldr", "legal", "story-summaries"]
 BATCH_TOKENS, SHARPNESS = 4096, 12.0
-PLAN = Plan(steps=400, lr=4e-4, warmup=60, weight_decay=0.05, betas=(0.9, 0.98))
-CARD = {"base": BASE}
+PLAN = Plan(steps=400, lr=2e-3, warmup=60, weight_decay=0.0, betas=(0.9, 0.98))
+RANK, TARGETS = 32, ("query", "key", "value", "output.dense", "intermediate.dense")
+CARD = {"base": BASE, "rank": RANK}
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
@@ -35,13 +37,20 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForTokenClassification:
-    """Two layers of bert-mini with a new, random score on top; its embedding table is frozen."""
+    """Two layers of bert-mini, tuned by low-rank differences, with a new, random score on top."""
     torch.manual_seed(PLAN.seed)
     model = BertForTokenClassification.from_pretrained(
         WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=1, num_hidden_layers=2,
         hidden_dropout_prob=0.1, classifier_dropout=0.1,
     )  # fmt: skip
-    model.bert.embeddings.word_embeddings.requires_grad_(False)
+    lora.attach(model, TARGETS, RANK)
+    model.classifier.requires_grad_(True)
+    return model
+
+
+def finish(model: BertForTokenClassification) -> BertForTokenClassification:
+    """The differences written into the weights."""
+    lora.merge(model)
     return model
 
 

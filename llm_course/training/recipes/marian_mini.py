@@ -20,7 +20,7 @@ from llm_course.training.vocabulary import byte_fallback_bpe
 
 CORPORA = ["tatoeba-en-fr"]
 VOCABULARY, BATCH_TOKENS = 8000, 3600
-PLAN = Plan(steps=3600, lr=1.4e-3, muon=2e-3, warmup=300, weight_decay=0.01)
+PLAN = Plan(steps=3000, lr=1.4e-3, muon=2e-3, warmup=300, weight_decay=0.01)
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
