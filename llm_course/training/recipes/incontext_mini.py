@@ -32,7 +32,7 @@ WORDS_USED, KINDS_USED, BY_KIND = (2, 8), (2, 6), 0.4
 # In the first EASY of the steps all is easier: half as many pairs, twice as many rows, dictionaries of a few words.
 EASY, EASY_WORDS = 0.4, (2, 4)
 OTHERS = 0.1  # weight in the loss of all tokens but code words: which word comes next cannot be known
-PLAN = Plan(steps=2500, lr=4e-3, muon=8e-3, warmup=50, weight_decay=0.01, betas=(0.9, 0.98))
+PLAN = Plan(steps=1800, lr=4e-3, muon=8e-3, warmup=50, weight_decay=0.01, betas=(0.9, 0.98))
 CARD = {"starts_with_bos": True}
 
 
