@@ -172,6 +172,18 @@ def _bloom() -> tuple[Any, Any]:
     return transformers.BloomForCausalLM(config), tokenizer
 
 
+def _words() -> tuple[Any, Any]:
+    """incontext-mini's: a token a word."""
+    from llm_course.training.recipes.incontext_mini import make_tokenizer
+
+    tokenizer = make_tokenizer()
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer), **SMALL, intermediate_size=48, max_position_embeddings=73, bos_token_id=0,
+        eos_token_id=None,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config), tokenizer
+
+
 def _bert(head: str = "ForSequenceClassification", side: str = "right", **more: Any) -> tuple[Any, Any]:
     tokenizer = _fast(word_piece(), pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
                       mask_token="[MASK]", padding_side=side)  # fmt: skip
@@ -318,6 +330,7 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "gpt2": _gpt2, "gpt2-untied": lambda: _gpt2(tie=False), "gpt2-pad-left": lambda: _gpt2(pad=True, side="left"),
     "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
     "llama-tied": lambda: _llama(tie=True), "qwen2": lambda: _qwen(2), "qwen3": lambda: _qwen(3), "bloom": _bloom,
+    "words": _words,
     "bert": _bert, "bert-pad-left": lambda: _bert(side="left"), "bert-bf16": _bert, "distilbert": _distilbert,
     "roberta": _roberta, "roberta-no-pad": lambda: _roberta(pad=False), "modernbert": _modernbert,
     "gpt2-classifier": lambda: _gpt2_classifier(pad=True),
@@ -329,7 +342,7 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "t5": _t5, "t5-untied": lambda: _t5(tie=False), "bart": _bart, "bart-no-pad": lambda: _bart(pad=False),
     "bart-bf16": _bart, "bart-long": lambda: _bart(positions=512), "marian": _marian,
     "marian-untied": lambda: _marian(tie=False), "marian-spm": _marian_spm, "mbart": _mbart,
-    "mbart-start": lambda: _mbart(start_is_language=True), "pegasus": _pegasus,
+    "mbart-start": lambda: _mbart(start_is_language=True), "pegasus": _pegasus, "words": _words,
 }  # fmt: skip
 GENERATION = ("gpt2", "gpt2-untied", "gpt2-pad-left", "gpt2-pad-right", "gpt2-bf16", "gpt-neox", "llama", "llama-tied",
               "qwen2", "qwen3", "bloom")  # fmt: skip

@@ -123,12 +123,14 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
     if run is not None:
         card["training"] = json.loads(run.read_text(encoding="utf-8"))
     own = card.get("training", {}).get("corpora") or list(recipe(name).CORPORA)
+    shape = architecture(config, entry.architecture)
+    shape["window"] = shape["window"] or card.get("window")  # ALiBi has no table of positions
     card |= {
         "kind": entry.kind,
         "tasks": list(entry.tasks),
         "licence": entry.licence,
         "languages": list(getattr(recipe(name), "LANGUAGES", None) or entry.languages or ("en",)),
-        "architecture": architecture(config, entry.architecture),
+        "architecture": shape,
         "corpora": [_corpus(corpus) for corpus in own],
         "limits": list(LIMITS[name]),
     }

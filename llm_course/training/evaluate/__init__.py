@@ -18,8 +18,8 @@ from llm_course.training.evaluate.record import Table, goals_table
 TASKS = {
     "gpt-mini": "language_model", "bert-mini": "masked_words", "bert-mini-sentiment": "sentiment",
     "bert-mini-summary": "summarization", "bart-mini": "summarization", "marian-mini": "translation",
-    "bloom-mini": "multilingual", "incontext-mini": "in_context",
 }  # fmt: skip
+TASKS |= {"bloom-mini": "multilingual", "incontext-mini": "in_context"}
 TITLE, HEAD = "The minis beside their baselines", ("model", "measure", "measured", "baselines")
 
 
@@ -98,7 +98,7 @@ def evaluate_all(data: str | Path | None, names: Sequence[str] | None = None, li
         task_of(name)
     if limit is not None and limit < 2:
         raise BadOption(f"limit={limit} is not allowed: it must be 2 or more.")
-    if data is None and not all(recipe(name).CORPORA == [] for name in wanted or TASKS):
+    if data is None and any(recipe(name).CORPORA for name in wanted or TASKS):
         needed = dict.fromkeys(corpus for name in wanted or TASKS for corpus in recipe(name).CORPORA)
         if "gpt-mini" in (wanted or TASKS):
             needed["tinystories-validation"] = None
