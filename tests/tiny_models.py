@@ -342,7 +342,7 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "t5": _t5, "t5-untied": lambda: _t5(tie=False), "bart": _bart, "bart-no-pad": lambda: _bart(pad=False),
     "bart-bf16": _bart, "bart-long": lambda: _bart(positions=512), "marian": _marian,
     "marian-untied": lambda: _marian(tie=False), "marian-spm": _marian_spm, "mbart": _mbart,
-    "mbart-start": lambda: _mbart(start_is_language=True), "pegasus": _pegasus, 
+    "mbart-start": lambda: _mbart(start_is_language=True), "pegasus": _pegasus,
 }  # fmt: skip
 GENERATION = ("gpt2", "gpt2-untied", "gpt2-pad-left", "gpt2-pad-right", "gpt2-bf16", "gpt-neox", "llama", "llama-tied",
               "qwen2", "qwen3", "bloom")  # fmt: skip
