@@ -39,7 +39,7 @@ def measure(data: str | Path | None, limit: int | None = None, *, model: Any = "
     """
     lm = load(model, task="generate")
     problems = min(limit or PROBLEMS, PROBLEMS)
-    curves = {}
+    curves: dict[str, dict[str, Any]] = {}
     for name, options in (
         ("dictionary", {}),
         ("dictionary, pairs never met in training", {"unmet": True}),
@@ -55,7 +55,7 @@ def measure(data: str | Path | None, limit: int | None = None, *, model: Any = "
     heads = sorted(((float(scores[i, j]), i, j) for i, j in np.ndindex(*scores.shape)), reverse=True)
     first, last = heads[:OFF], heads[-OFF:]
     most = SHOTS[-1]
-    off = {}
+    off: dict[str, dict[str, Any]] = {}
     for name, chosen in (("none", []), ("highest induction", first), ("lowest induction", last)):
         with ablate(lm, [(i, j) for _, i, j in chosen]) as broken:
             off[name] = {

@@ -49,7 +49,7 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "bloom-m
         DataMissing: a corpus is not there.
     """
     lm = load(model, task="generate")
-    languages = {}
+    languages: dict[str, dict[str, Any]] = {}
     for code, name in LANGUAGES.items():
         test = test_texts(Path(data), code, limit)
         size = sum(len(text.encode("utf-8")) for text in test)
@@ -60,7 +60,7 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "bloom-m
             "language": name, "train_bytes": sum(len(text.encode("utf-8")) for text in train), "bytes": size,
             "model": round(own, 4), "n-gram": round(best, 4), "order": order, "below": round(1 - own / best, 4),
         }  # fmt: skip
-    longer = {"trained_on": LENGTH, "step": STEP, "ALiBi": by_position(lm.model, lm.tokenizer, Path(data), limit)}
+    longer: dict[str, Any] = {"trained_on": LENGTH, "step": STEP, "ALiBi": by_position(lm.model, lm.tokenizer, Path(data), limit)}
     twin = WEIGHTS / "bloom-mini" / RECORD
     if twin.is_file():
         found = json.loads(twin.read_text(encoding="utf-8"))
