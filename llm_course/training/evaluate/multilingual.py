@@ -60,7 +60,8 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "bloom-m
             "language": name, "train_bytes": sum(len(text.encode("utf-8")) for text in train), "bytes": size,
             "model": round(own, 4), "n-gram": round(best, 4), "order": order, "below": round(1 - own / best, 4),
         }  # fmt: skip
-    longer: dict[str, Any] = {"trained_on": LENGTH, "step": STEP, "ALiBi": by_position(lm.model, lm.tokenizer, Path(data), limit)}
+    longer: dict[str, Any] = {"trained_on": LENGTH, "step": STEP}
+    longer["ALiBi"] = by_position(lm.model, lm.tokenizer, Path(data), limit)
     twin = WEIGHTS / "bloom-mini" / RECORD
     if twin.is_file():
         found = json.loads(twin.read_text(encoding="utf-8"))
