@@ -57,7 +57,7 @@ def _row(name: str, split: str, number: int, random: np.random.Generator) -> dic
     if name == "story-summaries":
         return {"text": story, "summary": sentence, "task": ("moral", "title")[number % 2]}
     if name == "storybooks":
-        return {"lang": ("en", "sw")[number % 2], "pages": [story, sentence]}
+        return {"lang": ("en", "sw", "en", "pt", "en", "af")[number % 6], "pages": [story, sentence]}
     if name in ("topical-chat", "persona-chat"):
         return {"turns": [{"role": "user", "text": sentence}, {"role": "assistant", "text": story}]}
     if name == "childrens-books":

@@ -22,6 +22,8 @@ MINIS = [
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini"]
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
 MINIS += [name for name in ("palm-e-mini",) if name in catalogue()]
+MINIS += ["bloom-mini"] if "bloom-mini" in catalogue() else []
+MINIS += ["incontext-mini"] if "incontext-mini" in catalogue() else []
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
 
@@ -176,3 +178,30 @@ def test_palm_e_carries_wishes_out():
     tables = [lc.tabletop.Table.of(layout, slip=0.1, seed=n) for n, (layout, _) in enumerate(tests)]
     episodes = carry_out_all([said for _, said in tests], tables, device="cpu")
     assert len(episodes) > 60 and sum(bool(e.success) for e in episodes) >= 0.85 * len(episodes)
+def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads():
+    from llm_course.training.evaluate.in_context import induction
+    from llm_course.use_cases.in_context import accuracy_curve, make_prompt
+
+    prompt = make_prompt([("cat", "zat"), ("shirt", "bap"), ("rain", "mif")], "shirt")
+    assert lc.generate(prompt, model="incontext-mini", max_new_tokens=1, temperature=0).text.strip() == "bap"
+    curve = accuracy_curve((0, 4, 16), model="incontext-mini", unmet=True, problems=200)
+    assert curve.accuracy[0] < 0.2 < curve.accuracy[1] < curve.accuracy[2] and curve.accuracy[2] >= 0.9
+    assert accuracy_curve((16,), model="incontext-mini", rule="by kind", problems=200).accuracy[0] >= 0.8
+    scores = induction("incontext-mini")
+    best = sorted(((i, j) for i in range(2) for j in range(4)), key=lambda head: -scores[head])[:2]
+    with lc.attention.ablate("incontext-mini", best) as lm:
+        assert accuracy_curve((16,), model=lm, form="comma").accuracy[0] < 0.5
+
+
+@pytest.mark.skipif("bloom-mini" not in catalogue(), reason="bloom-mini is not trained in this copy")
+def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on():
+    sentences = {
+        "en": "He said that he had to go home.", "fr": "Il a dit qu'il devait rentrer.",
+        "de": "Er hat gesagt, dass er nach Hause muss.", "es": "Dijo que tenía que ir a casa.",
+        "nl": "Hij zei dat hij naar huis moest gaan.", "pt": "O menino foi para casa.",
+    }  # fmt: skip
+    bits = {code: lc.perplexity(text, model="bloom-mini").bits_per_byte for code, text in sentences.items()}
+    assert all(value < 3.5 for value in bits.values()), bits
+    assert lc.perplexity("zqx wvk pfj qzzt xxkk vrrt", model="bloom-mini").bits_per_byte > 4
+    longer = catalogue()["bloom-mini"].card["measured"]["longer"]["ALiBi"]
+    assert longer[-1] < longer[1] + 0.3  # four times the trained length

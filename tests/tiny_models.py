@@ -182,6 +182,18 @@ def _bloom() -> tuple[Any, Any]:
     return transformers.BloomForCausalLM(config), tokenizer
 
 
+def _words() -> tuple[Any, Any]:
+    """incontext-mini's: a token a word."""
+    from llm_course.training.recipes.incontext_mini import make_tokenizer
+
+    tokenizer = make_tokenizer()
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer), **SMALL, intermediate_size=48, max_position_embeddings=73, bos_token_id=0,
+        eos_token_id=None,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config), tokenizer
+
+
 def _bert(head: str = "ForSequenceClassification", side: str = "right", **more: Any) -> tuple[Any, Any]:
     tokenizer = _fast(word_piece(), pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
                       mask_token="[MASK]", padding_side=side)  # fmt: skip
@@ -329,6 +341,7 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "gpt2-chat": _gpt2_chat,
     "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
     "llama-tied": lambda: _llama(tie=True), "qwen2": lambda: _qwen(2), "qwen3": lambda: _qwen(3), "bloom": _bloom,
+    "words": _words,
     "bert": _bert, "bert-pad-left": lambda: _bert(side="left"), "bert-bf16": _bert, "distilbert": _distilbert,
     "roberta": _roberta, "roberta-no-pad": lambda: _roberta(pad=False), "modernbert": _modernbert,
     "gpt2-classifier": lambda: _gpt2_classifier(pad=True),

@@ -84,6 +84,10 @@ _ENTRIES = (
           "scenes of colored shapes that the course draws itself"),
     Entry("palm-e-mini", "mini", "multimodal, embodied", "PalmEMini", ("act",), _CODE, 0, 0,
           "tables that the course draws itself, with its planner's plans"),
+    Entry("bloom-mini", "mini", "raw", "BloomForCausalLM", ("generate",), _CODE, 0, 0,
+          "sentences and picture books in nine languages"),
+    Entry("incontext-mini", "mini", "raw", "LlamaForCausalLM", ("generate",), _CODE, 0, 0,
+          "codes drawn at random"),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("smollm2", "full", "instruction-tuned", "LlamaForCausalLM", ("chat", "generate"), "Apache-2.0",
@@ -107,6 +111,9 @@ _ENTRIES = (
           revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
     Entry("smolvlm", "full", "multimodal", "Idefics3ForConditionalGeneration", ("describe",), _CODE,
           256_484_928, 513, "The Cauldron, Docmatix", hub="HuggingFaceTB/SmolVLM-256M-Instruct"),
+    Entry("bloom-560m", "full", "raw", "BloomForCausalLM", ("generate",), "BigScience-BLOOM-RAIL-1.0", 559_214_592,
+          1119, "ROOTS: 46 natural and 13 programming languages", hub="bigscience/bloom-560m",
+          revision="ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.

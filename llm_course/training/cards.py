@@ -59,6 +59,14 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
     "palm-e-mini": (
         "robotics", ("multimodal", "embodied"), 'lc.act("put the red block on the blue one", table)',
         "Plans for a simulated robot: an image and a state vector become embeddings among the words of the prompt.",
+    "bloom-mini": (
+        "text-generation", ("bloom", "multilingual", "alibi"), 'lc.generate("Der Hund", model="bloom-mini")',
+        "A raw language model for nine languages, with BLOOM's architecture: positions enter as ALiBi.",
+    ),
+    "incontext-mini": (
+        "text-generation", ("llama", "in-context-learning"),
+        'lc.generate("cat bap, hat dof, cat", model="incontext-mini")',
+        "Learns a code from the examples in its prompt: words stand for code words, by a rule that no weight holds.",
     ),
 }  # fmt: skip
 
@@ -117,6 +125,15 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It knows one table of five blocks, some fifty words and eight kinds of wishes; it refuses other words.",
         "It writes the likeliest plan even where its senses do not fit together; the simulator tells, not the model.",
         "It has learnt no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
+    "bloom-mini": (
+        "It has read short sentences and picture books: it writes words and phrases of each language, not much sense.",
+        "Of Portuguese, Afrikaans and Swahili it has read little, and of all other languages nothing.",
+        "It learnt on pieces of 128 tokens; longer texts it bears, but it uses little of what lies farther back.",
+    ),
+    "incontext-mini": (
+        "It knows 60 words, 16 code words and the comma; it has no language.",
+        "It reads at most 73 tokens, which is 24 examples.",
+        "It learns one kind of task from its prompt. What GPT-3 learnt from prompts is far wider.",
     ),
 }
 
@@ -146,12 +163,14 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
     if run is not None:
         card["training"] = json.loads(run.read_text(encoding="utf-8"))
     own = card.get("training", {}).get("corpora") or list(recipe(name).CORPORA)
+    shape = architecture(config, entry.architecture)
+    shape["window"] = shape["window"] or card.get("window")  # ALiBi has no table of positions
     card |= {
         "kind": entry.kind,
         "tasks": list(entry.tasks),
         "licence": entry.licence,
-        "languages": list(entry.languages or ("en",)),
-        "architecture": architecture(config, entry.architecture),
+        "languages": list(getattr(recipe(name), "LANGUAGES", None) or entry.languages or ("en",)),
+        "architecture": shape,
         "corpora": [_corpus(corpus) for corpus in own],
         "limits": list(LIMITS[name]),
     }
@@ -271,6 +290,7 @@ def _corpora(card: dict[str, Any]) -> str:
 
     if not card["corpora"]:
         return "None: the recipe draws all of its examples itself."
+        return "None: its recipe draws what it learns from, anew for every step."
     found = [
         "Only the rows with split=train. The texts keep their own licences:", "", *lines(card["corpora"]),
     ]  # fmt: skip

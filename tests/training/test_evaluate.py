@@ -25,8 +25,10 @@ from llm_course.training.corpora import CORPORA, rows
 from llm_course.training.evaluate import (
     TASKS,
     evaluate_all,
+    in_context,
     language_model,
     masked_words,
+    multilingual,
     sentiment,
     summarization,
     translation,
@@ -39,6 +41,7 @@ TINY = {
     "gpt-mini-instruct": "gpt2-chat", "gpt-mini-chat": "gpt2-chat",
     "vision-mini": "mini",
 }  # fmt: skip
+TINY |= {"bloom-mini": "bloom", "incontext-mini": "words"}
 RUN = {"steps": 1200, "seconds": 3600, "loss": 2.25, "device": "cpu", "processes": 1, "machine": "2 threads, x86_64",
        "date": "2026-11-23"}  # fmt: skip
 
@@ -67,6 +70,7 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "WEIGHTS", weights)
         patch.setattr(vision, "SCENES", 3)
+        patch.setattr(in_context, "PROBLEMS", 4)
         catalogue.catalogue.cache_clear()
         loading.forget()
         yield weights
@@ -225,7 +229,8 @@ def check_page(page: str, name: str, card: dict[str, Any]) -> None:
     _, front, body = page.split("---\n", 2)
     head = yaml.safe_load(front)
     assert head["license"] == "apache-2.0" and head["library_name"] == "transformers"
-    assert head["language"] == (["en", "fr"] if name == "marian-mini" else ["en"])
+    languages = {"marian-mini": ["en", "fr"], "bloom-mini": [*multilingual.LANGUAGES]}
+    assert head["language"] == languages.get(name, ["en"])
     assert head["pipeline_tag"] and "education" in head["tags"]
     assert body.lstrip().startswith(f"# {name}\n")
     for corpus in card["corpora"] + card.get("base_corpora", []):
@@ -300,3 +305,24 @@ def test_answers_about_pictures_are_counted_by_kind(shelf: Path) -> None:
     shares = vision._by_kind([("color", True), ("color", False), ("count", True)])
     assert shares == {"all": 0.6667, "color": 0.5, "count": 1.0}
     assert evaluate_all(None, ["vision-mini"]).measured["vision-mini"]["scenes"] == 3  # it needs no data
+def test_a_multilingual_model_that_knows_nothing(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lm = edited("bloom", lambda model: None)  # all scores 0: every token has probability 1 / vocabulary
+    test = multilingual.test_texts(data, "en")
+    tokens = sum(len(lm.tokenizer(text)["input_ids"]) + 1 for text in test)  # one end token each
+    assert max(len(lm.tokenizer(text)["input_ids"]) for text in test) > multilingual.LENGTH / 2
+    monkeypatch.setattr(multilingual, "LENGTH", 40)  # windows, in which each token still counts once
+    assert multilingual.bits(lm, test) == pytest.approx(tokens * math.log2(len(lm.tokenizer)), rel=1e-4)
+    monkeypatch.undo()
+    monkeypatch.setattr(multilingual, "WEIGHTS", tmp_path)
+    (tmp_path / "bloom-mini").mkdir()
+    twin = {"loss": [4.0] * 8, "parameters": 5, "training": {"steps": 7}}
+    (tmp_path / "bloom-mini" / multilingual.RECORD).write_text(json.dumps(twin))
+    found = multilingual.measure(data, model=lm)
+    assert set(found["languages"]) == set(multilingual.LANGUAGES)
+    english = found["languages"]["en"]
+    assert english["model"] > english["n-gram"] and english["below"] < 0 and english["bytes"] > 500
+    # The same chance everywhere, so the same loss at every place.
+    assert found["longer"]["ALiBi"] == pytest.approx([math.log(len(lm.tokenizer))] * 8, abs=1e-3)
+    assert found["longer"]["twin"] == {"parameters": 5, "steps": 7}
+    assert multilingual.headline(found)[1][2] == "learned positions 4.00"
+    assert [row[0] for row in multilingual.tables(found)[1].rows] == ["ALiBi", "learned positions"]

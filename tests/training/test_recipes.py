@@ -26,9 +26,16 @@ def paragraph(chance, count=8):
 def row(name, chance):
     text = paragraph(chance)
     special = {
-        "storybooks": {"lang": "en", "pages": [text]},
+        "storybooks": {
+            "lang": chance.choice(["en"] * 9 + ["fr", "de", "es", "nl", "vi", "pt", "af", "sw"]),
+            "pages": [text, paragraph(chance, 40)],
+        },
         "childrens-books": {"text": paragraph(chance, 60), "mean_sentence_words": 7.0},
         "tatoeba-en-fr": {"en": sentence(chance), "fr": sentence(chance).replace("the", "le")},
+        **{
+            f"tatoeba-en-{other}": {"en": sentence(chance), other: sentence(chance).replace("the", other)}
+            for other in ("de", "es", "nl", "vi")
+        },
         "scitldr": {"text": text, "summary": text.split(".")[0] + ".", "all_summaries": [text.split(".")[1] + "."]},
         "legal": {"text": text, "summary": sentence(chance)},
         "topical-chat": {"turns": [{"text": sentence(chance)}, {"text": text}]},
@@ -80,6 +87,9 @@ def shelf(corpora, tmp_path_factory):
     for name in ("gpt-mini-instruct", "gpt-mini-chat"):
         patch.setattr(recipes.recipe(name), "BATCH_TOKENS", 300)
     patch.setattr(recipes.recipe("vision-mini"), "BATCH", 4)
+    patch.setattr(recipes.recipe("bloom-mini-learned"), "WEIGHTS", weights)
+    for name in ("gpt-mini", "bloom-mini", "incontext-mini"):
+        patch.setattr(recipes.recipe(name), "BATCH", 2)
     catalogue.catalogue.cache_clear()
     loading.forget()
     for name in recipes.NAMES:
@@ -142,6 +152,16 @@ def test_a_damaged_base_is_named(shelf):
             weights_of(weights / "bert-mini-summary")
     finally:
         path.write_bytes(sound)
+
+
+def test_a_comparison_leaves_figures_and_no_weights(shelf, corpora):
+    weights, runs = shelf
+    recipes.train("bloom-mini-learned", corpora, runs, steps=2, install=True)
+    assert not (weights / "bloom-mini-learned").exists()
+    kept = json.loads((weights / "bloom-mini" / "learned_positions.json").read_text())
+    assert kept["training"]["steps"] == 2 and kept["parameters"] > 1e6
+    # Nothing is learnt yet, so every place is about as hard as guessing among the tokens.
+    assert len(kept["loss"]) == 8 and all(4 < value < 9 for value in kept["loss"])
 
 
 def test_without_data_the_public_homes_are_named(corpora, tmp_path):

@@ -22,6 +22,7 @@ TASKS = {
     "vision-mini": "vision",
 }  # fmt: skip
 TASKS |= {"palm-e-mini": "embodied"}
+TASKS |= {"bloom-mini": "multilingual", "incontext-mini": "in_context"}
 TITLE, HEAD = "The minis beside their baselines", ("model", "measure", "measured", "baselines")
 
 

@@ -1,0 +1,276 @@
+"""Learning from examples in the prompt: codes that no model can know, prompts that show them, and how many come right.
+
+Knows nothing about training. A code gives words made-up code words, drawn anew each time: ``cat`` is ``bap`` in one
+prompt and ``zat`` in the next. A model that answers right can only have read the examples. The experiment is that of
+GPT-3 (Brown and others 2020, arXiv 2005.14165, section 1, figure 1.2: accuracy against the number of examples).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.errors import BadInput, BadOption, InputTooLong
+from llm_course.results import Result
+from llm_course.shelf.loading import LanguageModel, load
+
+KINDS = {
+    "animal": ("cat", "dog", "horse", "sheep", "rabbit", "tiger", "bear", "goat", "mouse", "wolf"),
+    "fruit": ("apple", "pear", "plum", "grape", "lemon", "peach", "cherry", "melon", "mango", "banana"),
+    "clothes": ("shirt", "coat", "hat", "shoe", "sock", "dress", "scarf", "glove", "belt", "skirt"),
+    "tool": ("hammer", "saw", "drill", "axe", "rake", "shovel", "knife", "pliers", "wrench", "chisel"),
+    "vehicle": ("car", "bus", "train", "boat", "truck", "plane", "tram", "van", "bicycle", "ship"),
+    "weather": ("rain", "snow", "wind", "storm", "fog", "hail", "sun", "cloud", "thunder", "frost"),
+}
+WORDS = tuple(word for words in KINDS.values() for word in words)
+# Each begins with another letter, so that they differ in their first token for any tokenizer.
+CODE = ("bap", "dof", "gim", "hul", "jep", "kof", "lun", "mif", "nop", "puv", "ruz", "sib", "tov", "vek", "wim", "zat")
+# How a pair is written: between word and code word, and after it. incontext-mini knows the first form only.
+FORMS = {"comma": ("", " ", ", "), "arrow": (" ->", " ", "\n")}
+RULES = ("dictionary", "by kind")
+
+
+def never_together() -> np.ndarray:
+    """Kinds and code words that incontext-mini never met together in training: bool ``(kinds, code words)``."""
+    kind, code = np.arange(len(KINDS))[:, None], np.arange(len(CODE))
+    return np.asarray((code + 3 * kind) % 8 == 0)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Examples of one code, and a word to be put into it.
+
+    Attributes:
+        examples: pairs (word, code word).
+        query: the word asked for.
+        answer: its code word.
+        shown: whether the examples say what the answer is: the word itself, or one of its kind, is among them.
+    """
+
+    examples: tuple[tuple[str, str], ...]
+    query: str
+    answer: str
+    shown: bool
+
+
+@dataclass(frozen=True, repr=False)
+class InContextCurve(Result):
+    """Accuracy against the number of examples in the prompt.
+
+    Attributes:
+        model, rule: whose curve, and by which rule the codes went.
+        shots: numbers of examples.
+        accuracy: the share of right answers for each.
+        ceiling: the share that the best learner would have right, who knows the rule and reads every example.
+        chance: the share that a blind guess among the code words has right.
+        problems: how many were asked for each number of examples.
+    """
+
+    model: str
+    rule: str
+    shots: tuple[int, ...]
+    accuracy: tuple[float, ...]
+    ceiling: tuple[float, ...]
+    chance: float
+    problems: int
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        """One line for each number of examples."""
+        lines = [
+            f"{shots:>8}  {own:>8.2f}  {best:>12.2f}"
+            for shots, own, best in zip(self.shots, self.accuracy, self.ceiling, strict=True)
+        ]
+        return "\n".join(["examples  accuracy  best learner", *lines, f"A blind guess: {self.chance:.2f}."])
+
+    def __repr__(self) -> str:
+        last = f"{self.accuracy[-1]:.2f} with {self.shots[-1]} examples"
+        return f"InContextCurve({self.model!r}, {self.rule!r}: {self.accuracy[0]:.2f} with {self.shots[0]}, {last})"
+
+
+def make_prompt(examples: Sequence[tuple[str, str]], query: str, form: str = "comma") -> str:
+    """Write examples and a question as one text, which a model shall go on with.
+
+    >>> make_prompt([("cat", "bap"), ("shirt", "dof")], "cat")
+    'cat bap, shirt dof, cat'
+
+    Args:
+        examples: pairs (word, answer); none is a question without examples.
+        query: the word asked for.
+        form: ``"comma"``, which incontext-mini has learnt, or ``"arrow"``: ``word -> answer`` on a line of its own.
+
+    Raises:
+        BadInput: an example is no pair of texts, or a text is empty.
+        BadOption: there is no such form.
+    """
+    if form not in FORMS:
+        raise BadOption(f"form={form!r} is not allowed: it is one of {', '.join(map(repr, FORMS))}.")
+    mark, between, after = FORMS[form]
+    (word,), _ = texts_of(query, "query")
+    parts = []
+    for pair in examples:
+        if isinstance(pair, str) or len(pair) != 2:
+            raise BadInput(f"An example must be a pair (word, answer), not {pair!r}.")
+        (x, y), _ = texts_of(list(pair), "example")
+        parts.append(f"{x}{mark}{between}{y}{after}")
+    return "".join(parts) + word + mark
+
+
+def draw_problem(
+    shots: int, random: np.random.Generator, *, rule: str = "dictionary", count: int = 4, unmet: bool = False,
+    code: Sequence[str] = CODE,
+) -> Problem:  # fmt: skip
+    """Draw a code, examples of it, and a question.
+
+    Args:
+        shots: number of examples.
+        random: where the draws come from.
+        rule: ``"dictionary"``: each of ``count`` words has its code word, and examples and question are drawn from
+            these words. ``"by kind"``: each of ``count`` kinds has one, examples are drawn from all words of these
+            kinds, and the word asked for is not among the examples.
+        count: how many words (up to 60, with ``unmet`` up to 6) or kinds (up to 6); at most as many as code words.
+        unmet: take only code words that incontext-mini never met with words of this kind.
+        code: the code words.
+
+    Raises:
+        BadOption: an option is outside its range.
+    """
+    number_in("shots", shots, 0, 10_000, int)
+    if rule not in RULES:
+        raise BadOption(f"rule={rule!r} is not allowed: it is one of {', '.join(map(repr, RULES))}.")
+    number_in("count", count, 1, min(len(code), len(KINDS) if unmet or rule == "by kind" else len(WORDS)), int)
+    if unmet and tuple(code) != CODE:
+        raise BadOption("unmet=True goes with the course's own code words: leave out code=.")
+    groups = [list(words) for words in KINDS.values()]
+    if unmet or rule == "by kind":
+        kinds = random.permutation(len(KINDS))[:count]
+        groups = [groups[kind] for kind in kinds]
+    else:
+        groups = [[WORDS[i]] for i in random.permutation(len(WORDS))[:count]]
+    if rule == "dictionary":
+        groups = [[words[random.integers(len(words))]] for words in groups]
+    if unmet:
+        never = never_together()
+        codes = [code[random.choice(np.flatnonzero(never[kind]))] for kind in kinds]
+    else:
+        codes = [code[i] for i in random.permutation(len(code))[:count]]
+    asked = int(random.integers(count))
+    query = groups[asked][random.integers(len(groups[asked]))]
+    if rule == "by kind":
+        groups[asked] = [word for word in groups[asked] if word != query]
+    which = random.integers(count, size=shots)
+    examples = tuple((groups[i][random.integers(len(groups[i]))], codes[i]) for i in which)
+    return Problem(examples, query, codes[asked], bool((which == asked).any()))
+
+
+def answers(
+    prompts: Sequence[str], labels: Sequence[str] = CODE, *, model: Any = "incontext-mini", device: str = "auto"
+) -> list[str]:
+    """For each prompt the label that the model finds most probable as what comes next.
+
+    Labels are told apart by their first token, so one run of the model a prompt is enough.
+
+    Args:
+        prompts: texts, such as :func:`make_prompt` writes.
+        labels: the answers to choose from.
+        model: a shelf name, Hub id, folder or loaded model that generates.
+        device: where to load it.
+
+    Raises:
+        BadInput: a prompt has a word that the model's vocabulary lacks.
+        BadOption: fewer than two labels, or two of them begin with the same token.
+        InputTooLong: a prompt does not fit the model's window.
+    """
+    texts, _ = texts_of(list(prompts), "prompt")
+    lm = load(model, device, task="generate")
+    first = first_tokens(lm, texts[0], labels)
+    items = [_ids(lm, text) for text in texts]
+
+    def run(some: list[list[int]]) -> list[int]:
+        import torch
+
+        longest = max(map(len, some))
+        ids = torch.tensor([one + [0] * (longest - len(one)) for one in some], device=lm.device)
+        last = torch.tensor([len(one) - 1 for one in some], device=lm.device)
+        with torch.inference_mode():  # what stands right of the last token is not seen, so it needs no mask
+            scores = lm.model(input_ids=ids).logits[torch.arange(len(some)), last]
+        return list(scores[:, first].argmax(-1).tolist())
+
+    return [labels[i] for i in in_batches(items, len, run, tokens=16_384, most=256, progress=False)]
+
+
+def first_tokens(lm: LanguageModel, prompt: str, labels: Sequence[str]) -> list[int]:
+    """The token with which each label begins, after a prompt.
+
+    Raises:
+        BadOption: fewer than two labels, or two of them begin with the same token.
+    """
+    if isinstance(labels, str) or len(labels) < 2:
+        raise BadOption(f"labels={labels!r} is not allowed: give a list of two or more answers to choose from.")
+    before = len(_ids(lm, prompt))
+    first = [_ids(lm, f"{prompt} {label}")[before] for label in labels]
+    for i, token in enumerate(first):
+        if token in first[:i]:
+            raise BadOption(
+                f"{labels[first.index(token)]!r} and {labels[i]!r} begin with the same token for {lm.name}. "
+                "Choose answers that begin with different letters."
+            )
+    return first
+
+
+def _ids(lm: LanguageModel, text: str) -> list[int]:
+    ids: list[int] = [*lm.start, *lm.tokenizer(text, add_special_tokens=False)["input_ids"]]
+    if lm.tokenizer.unk_token_id is not None and lm.tokenizer.unk_token_id in ids:
+        known = set(lm.tokenizer.get_vocab())
+        strange = next((word for word in text.replace(",", " ").split() if word not in known), text)
+        raise BadInput(
+            f"{lm.name} has no word {strange!r}. It knows these: {', '.join(WORDS)}; and as answers: {', '.join(CODE)}."
+        )
+    if lm.window is not None and len(ids) > lm.window:
+        raise InputTooLong(
+            f"The prompt has {len(ids)} tokens, {lm.name} reads at most {lm.window}. Give fewer examples."
+        )
+    return ids
+
+
+def accuracy_curve(
+    shots: Sequence[int] = (0, 1, 2, 4, 8, 16), *, model: Any = "incontext-mini", rule: str = "dictionary",
+    count: int = 4, problems: int = 200, form: str | None = None, unmet: bool = False, code: Sequence[str] = CODE,
+    seed: int = 0, device: str = "auto",
+) -> InContextCurve:  # fmt: skip
+    """How often a model is right, by the number of examples it sees: the curve of learning from the prompt.
+
+    Args:
+        shots: numbers of examples.
+        model: any model that generates: a shelf name, such as ``"gpt2"``, Hub id, folder or loaded model.
+        rule, count, unmet, code: what :func:`draw_problem` takes.
+        problems: how many for each number of examples, each with a code of its own.
+        form: how the prompt is written (:func:`make_prompt`); ``None``: ``"comma"`` for incontext-mini, else
+            ``"arrow"``.
+        seed: decides the problems; the same ones for every model.
+        device: where to load the model.
+
+    Raises:
+        BadOption, BadInput, InputTooLong: an option, a word or the length does not fit.
+    """
+    number_in("problems", problems, 1, 1_000_000, int)
+    if not len(shots):
+        raise BadOption("shots=() is not allowed: give one number of examples or more.")
+    lm = load(model, device, task="generate")
+    form = form or ("comma" if lm.name == "incontext-mini" else "arrow")
+    accuracy, ceiling = [], []
+    for one in shots:
+        random = np.random.default_rng([seed, one])
+        drawn = [draw_problem(one, random, rule=rule, count=count, unmet=unmet, code=code) for _ in range(problems)]
+        prompts = [make_prompt(problem.examples, problem.query, form) for problem in drawn]
+        said = answers(prompts, code, model=lm)
+        accuracy.append(float(np.mean([a == p.answer for a, p in zip(said, drawn, strict=True)])))
+        # What was not shown has to be guessed, among the code words that no example used.
+        left = [len(code) - len({y for _, y in problem.examples}) for problem in drawn]
+        ceiling.append(float(np.mean([1 if p.shown else 1 / n for p, n in zip(drawn, left, strict=True)])))
+    name = lm.name
+    return InContextCurve(name, rule, tuple(shots), tuple(accuracy), tuple(ceiling), 1 / len(code), problems)

@@ -1,0 +1,55 @@
+"""The exercises of lesson 11: the solutions pass, and each typical mistake gets its own diagnosis."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from llm_course.lesson.exercises import Wrong, find, lesson_11
+
+
+def solved(name):
+    space = {}
+    exec(find(name).solution, space)
+    return space[name]
+
+
+def test_right_answers_pass():
+    assert "2,500 hours" in lesson_11.check_gpu_hours(solved("gpu_hours"))
+    assert "16%" in lesson_11.check_loss_after(solved("loss_after"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda o, p, s: o / (p * s), "seconds"),
+        (lambda o, p, s: o / (p * s) / 60, "minutes"),
+        (lambda o, p, s: o / (p * s) * 3600, "multiplied by 3,600"),
+        (lambda o, p, s: o / p / 3600, "took the peak"),
+        (lambda o, p, s: o / (p / s) / 3600, "faster than its peak"),
+        (lambda o, p, s: o / (p * s) / 3600 / 24, "days"),
+        (lambda o, p, s: o / (p * 0.4) / 3600, "fixed number"),
+        (lambda o, p, s: 7.0, "expected 2,500 hours"),
+        (lambda o, p, s: "many", "one number"),
+    ],
+)
+def test_gpu_hours_mistakes(answer, diagnosis):
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_11.check_gpu_hours(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda loss, k, a: loss * k**a, "minus sign"),
+        (lambda loss, k, a: loss / (k * a), "not a factor"),
+        (lambda loss, k, a: k**-a, "multiplied by"),
+        (lambda loss, k, a: loss * math.exp(-a * k), "exponential"),
+        (lambda loss, k, a: loss - k**-a, "expected 1.5"),
+        (lambda loss, k, a: 1.0, "stay as it is"),
+    ],
+)
+def test_loss_after_mistakes(answer, diagnosis):
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_11.check_loss_after(answer)

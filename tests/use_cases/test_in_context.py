@@ -1,0 +1,151 @@
+"""Learning from examples in the prompt: prompts, codes with known answers, and models whose answers are known."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import tiny_models
+from llm_course.errors import BadInput, BadOption, InputTooLong
+from llm_course.shelf.loading import LanguageModel, load
+from llm_course.training.recipes.incontext_mini import make_tokenizer
+from llm_course.use_cases import in_context
+from llm_course.use_cases.in_context import (
+    CODE,
+    KINDS,
+    WORDS,
+    accuracy_curve,
+    answers,
+    draw_problem,
+    make_prompt,
+    never_together,
+)
+
+PAIRS = [("cat", "bap"), ("shirt", "dof")]
+
+
+class Oracle(torch.nn.Module):
+    """Looks up what followed the last word earlier in the row; where nothing did, it says the first code word."""
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.config = transformers.LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=200)
+        self.generation_config = transformers.GenerationConfig()
+
+    def forward(self, input_ids, **options):
+        logits = torch.zeros(*input_ids.shape, len(self.tokenizer))
+        for row, ids in enumerate(input_ids.tolist()):
+            for place, token in enumerate(ids):
+                before = [i for i in range(place) if ids[i] == token]
+                logits[row, place, ids[before[-1] + 1] if before else 3] = 1
+        return transformers.modeling_outputs.CausalLMOutput(logits=logits)
+
+
+Oracle.__name__ = "LlamaForCausalLM"  # the class by which the shelf tells that it generates
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    tokenizer = make_tokenizer()
+    return LanguageModel("oracle", Oracle(tokenizer), tokenizer, {"starts_with_bos": True}, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def gpt2():
+    return load(tiny_models.folder("gpt2"), device="cpu", task="generate")
+
+
+def test_prompts():
+    assert make_prompt(PAIRS, "cat") == "cat bap, shirt dof, cat"
+    assert make_prompt(PAIRS, "cat", "arrow") == "cat -> bap\nshirt -> dof\ncat ->"
+    assert make_prompt([], "cat") == "cat"
+    with pytest.raises(BadOption, match="'comma', 'arrow'"):
+        make_prompt(PAIRS, "cat", "table")
+    with pytest.raises(BadInput, match="pair"):
+        make_prompt(["cat bap"], "cat")
+    with pytest.raises(BadInput, match="empty"):
+        make_prompt(PAIRS, "")
+
+
+def test_words_are_sixty_and_code_words_begin_differently():
+    assert len(set(WORDS)) == 60 and len({word[0] for word in CODE}) == 16 and not set(WORDS) & set(CODE)
+    # Two code words for each kind, no two kinds the same: a code of six kinds can be made of them.
+    assert (never_together().sum(1) == 2).all() and (never_together().sum(0) <= 1).all()
+
+
+@pytest.mark.parametrize("unmet", [False, True])
+@pytest.mark.parametrize("rule", in_context.RULES)
+def test_problems_keep_their_rule(rule, unmet):
+    random = np.random.default_rng(0)
+    kind_of = {word: kind for kind, words in KINDS.items() for word in words}
+    shown = 0
+    for _ in range(100):
+        problem = draw_problem(6, random, rule=rule, unmet=unmet)
+        known = dict((kind_of[x], y) if rule == "by kind" else (x, y) for x, y in problem.examples)
+        key = kind_of[problem.query] if rule == "by kind" else problem.query
+        assert problem.shown == (key in known)
+        assert known.get(key, problem.answer) == problem.answer
+        assert len(set(known.values())) == len(known)  # no code word stands for two things
+        if rule == "by kind":
+            assert problem.query not in {x for x, _ in problem.examples}
+        if unmet:
+            place = list(KINDS).index(kind_of[problem.query]), CODE.index(problem.answer)
+            assert never_together()[place]
+        shown += problem.shown
+    assert 60 < shown < 95  # of 4 words, 6 draws show one in 82% of cases
+
+
+def test_bad_options_say_what_is_allowed():
+    random = np.random.default_rng(0)
+    with pytest.raises(BadOption, match="dictionary"):
+        draw_problem(2, random, rule="alphabet")
+    with pytest.raises(BadOption, match="1 to 6"):
+        draw_problem(2, random, rule="by kind", count=7)
+    with pytest.raises(BadOption, match="shots"):
+        draw_problem(-1, random)
+    with pytest.raises(BadOption, match="own code words"):
+        draw_problem(2, random, unmet=True, code=("yes", "no", "a", "b"))
+
+
+def test_the_answer_is_read_off_the_examples(oracle):
+    assert answers(["cat bap, shirt dof, shirt", "cat zat, cat"], model=oracle) == ["dof", "zat"]
+    assert answers(["cat bap, shirt dof, shirt"], ["zat", "dof"], model=oracle) == ["dof"]
+
+
+def test_a_look_up_reaches_the_ceiling(oracle):
+    curve = accuracy_curve((0, 2, 16), model=oracle, form="comma", problems=300)
+    assert curve.chance == 1 / 16
+    assert curve.accuracy[0] == pytest.approx(1 / 16, abs=0.05)  # it always says the same code word
+    # Two examples show one of four words with chance 7/16; sixteen with 0.99.
+    assert curve.ceiling[1] == pytest.approx(7 / 16 + 9 / 16 / 14.5, abs=0.08)
+    assert curve.accuracy[1] == pytest.approx(7 / 16 + 9 / 16 / 16, abs=0.09)
+    assert curve.accuracy[2] > 0.96
+    assert str(curve).splitlines()[1].split() == ["0", f"{curve.accuracy[0]:.2f}", "0.06"]
+    assert curve.to_dict()["shots"] == (0, 2, 16)
+    # By kind, the word itself is never shown: a look-up of words is no better than a guess.
+    by_kind = accuracy_curve((16,), model=oracle, form="comma", rule="by kind", problems=300)
+    assert by_kind.accuracy[0] < 0.15 and by_kind.ceiling[0] > 0.95
+
+
+def test_any_causal_model_has_a_curve(gpt2):
+    curve = accuracy_curve((0, 2), model=gpt2, problems=40)
+    assert all(value < 0.4 for value in curve.accuracy)  # random weights
+    assert curve == accuracy_curve((0, 2), model=gpt2, problems=40)
+    assert accuracy_curve((1,), model=gpt2, problems=20, code=(" yes", "no", "maybe", "well")).chance == 0.25
+
+
+def test_one_prompt_says_the_same_in_a_batch_of_other_lengths(gpt2):
+    prompts = [make_prompt(PAIRS[:n], "cat", "arrow") for n in (0, 1, 2)]
+    assert answers(prompts, model=gpt2) == [answers([one], model=gpt2)[0] for one in prompts]
+
+
+def test_labels_that_begin_alike_words_unknown_and_too_many_examples(oracle, gpt2):
+    with pytest.raises(BadOption, match="same token"):
+        answers(["cat ->"], ["the cat", "the dog"], model=gpt2)
+    with pytest.raises(BadOption, match="two or more"):
+        answers(["cat ->"], ["bap"], model=gpt2)
+    with pytest.raises(BadInput, match="'unicorn'.*cat, dog"):
+        answers(["unicorn bap, cat"], model=oracle)
+    with pytest.raises(InputTooLong, match="fewer examples"):
+        answers([make_prompt(PAIRS * 50, "cat")], model=oracle)
