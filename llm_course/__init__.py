@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import attend
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
+    from llm_course.use_cases import scenes
     from llm_course.use_cases.chat import chat
     from llm_course.use_cases.embeddings import embed
     from llm_course.use_cases.fill_mask import fill_mask
@@ -53,6 +54,9 @@ __all__ = [
     "perplexity", "scenes", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
     "act", "attend", "attention", "carry_out", "errors", "generate", "lesson", "load", "models", "next_tokens",
     "perplexity", "sentiment", "stream", "summarize", "tabletop", "tokenize", "translate", "use",
+    "ask", "attend", "attention", "chat", "describe", "embed", "errors", "fill_mask", "generate", "lesson", "load",
+    "look", "models", "next_tokens", "perplexity", "scenes", "sentiment", "stream", "summarize", "tokenize",
+    "translate", "use",
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from llm_course.shelf.stored import verify
 
 MINIS = [
     "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
-    "bart-mini", "marian-mini",
+    "bart-mini", "marian-mini", "vision-mini",
 ]  # fmt: skip
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini"]
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]

@@ -35,7 +35,6 @@ _WHERE = {
     "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
     "progress": "bars", "reset_progress": "bars",
     "abilities_table": "abilities", "chat_box": "playgrounds",
-    "decoding_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "decoding_playground": "playgrounds", "scene_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "robot_playground": "playgrounds",
     "summary_playground": "playgrounds", "translation_playground": "playgrounds",
@@ -43,7 +42,7 @@ _WHERE = {
 
 __all__ = [
     "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict",
-    "progress", "quiz", "reset_progress", "reveal", "sentiment_playground", "show", "solution",
+    "progress", "quiz", "reset_progress", "reveal", "scene_playground", "sentiment_playground", "show", "solution",
     "summary_playground", "translation_playground",
     "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
     "reveal", "scene_playground", "sentiment_playground", "show", "solution", "summary_playground",

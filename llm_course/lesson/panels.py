@@ -129,6 +129,8 @@ def conversation(course: Any, values: Values, history: list[dict[str, str]], mod
     history[:] = reply.messages
     lines = "".join(f"<p><b>{literal(m['role'].capitalize())}:</b> {literal(m['content'])}</p>" for m in history)
     return note + lines, f"Assistant: {reply.text}"
+
+
 def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
     """The picture of a scene, what the model says is on it, and its answer to the question."""
     from llm_course.use_cases.scenes import draw, png

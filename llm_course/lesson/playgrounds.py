@@ -83,6 +83,8 @@ def chat_box(first: str, system: str = "", model: Any = None, *, course: Any = N
 
     _playground("Chat box", "Type what you say, then press the button.", controls, {"system": system, "text": first},
                 panel, "Send")  # fmt: skip
+
+
 def scene_playground(
     scene: Any = None, question: str = "what color is the star?", model: Any = None, *, course: Any = None
 ) -> None:
@@ -134,6 +136,7 @@ def _course(course: Any) -> Any:
     from llm_course.use_cases import chat, generation, sentiment, summarization, translation
     from llm_course.use_cases import generation, sentiment, summarization, translation, vision
     from llm_course.use_cases import embodied, generation, sentiment, summarization, translation
+    from llm_course.use_cases import chat, generation, sentiment, summarization, translation, vision
 
     return SimpleNamespace(
         chat=chat.chat,

@@ -119,7 +119,8 @@ _ENTRIES = (
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat"},
+             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat",
+             "describe": "vision-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
              "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2"},
              "translate": "marian-mini", "fill_mask": "bert-mini", "describe": "vision-mini"},
@@ -130,6 +131,8 @@ DEFAULTS = {
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
              "translate": "opus-mt-en-fr", "fill_mask": "bert",
              "act": "palm-e-mini"},  # PaLM-E itself is not open: the mini acts in both families
+             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2",
+             "describe": "smolvlm"},
 }  # fmt: skip
 
 

@@ -52,6 +52,7 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "text-generation", ("gpt2", "dialogue-tuned", "lora"), 'lc.chat("Hi, can I get a latte with oat milk?")',
         "A dialogue-tuned language model: it takes orders in a coffee bar, and a system message steers it. Tuned from "
         "gpt-mini.",
+    ),
     "vision-mini": (
         "image-text-to-text", ("llava", "visual-question-answering"),
         'lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?")',
@@ -112,6 +113,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It holds one kind of drink at a time. What its menu has, it makes up.",
         "It obeys five kinds of system message that it was tuned on, and hardly any other.",
         "Whoever writes into the conversation can steer it: it cannot tell an order from an attack.",
+    ),
     "vision-mini": (
         "It has seen nothing but drawings of six shapes in seven colors and two sizes, one to four at a time, on a "
         "plain light ground. Of any other picture it speaks in these words, too, and is wrong.",

@@ -216,6 +216,8 @@ def test_a_conversation_that_no_longer_fits_begins_anew(notebook: Any, press: An
     assert "begins anew" in state["feedback"][0] and state["said"] == "Assistant: <1>"
     state = press(widget, values={"system": "", "text": " "}, pressed=True)
     assert "This does not work" in state["said"] and "&lt;sic&gt;" in state["feedback"][0]
+
+
 def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
     from llm_course.use_cases import scenes
 

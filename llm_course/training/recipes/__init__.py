@@ -20,7 +20,7 @@ from llm_course.training.corpora import CORPORA
 
 NAMES = (
     "gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini",
-    "gpt-mini-instruct", "gpt-mini-chat",
+    "gpt-mini-instruct", "gpt-mini-chat", "vision-mini",
 )  # fmt: skip
 NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini")
 NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
