@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import attend
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
-    from llm_course.use_cases import scenes
+    from llm_course.use_cases import scenes, tabletop
     from llm_course.use_cases.chat import chat
     from llm_course.use_cases.embeddings import embed
-    from llm_course.use_cases.fill_mask import fill_mask
-    from llm_course.use_cases import scenes
-    from llm_course.use_cases import tabletop
     from llm_course.use_cases.embodied import act, carry_out
+    from llm_course.use_cases.fill_mask import fill_mask
     from llm_course.use_cases.generation import generate, next_tokens, perplexity, stream, tokenize
     from llm_course.use_cases.looking import look
     from llm_course.use_cases.sentiment import sentiment
@@ -44,27 +42,19 @@ _WHERE = {
     "describe": "use_cases.vision", "ask": "use_cases.vision", "look": "use_cases.looking",
     "act": "use_cases.embodied", "carry_out": "use_cases.embodied",
 }  # fmt: skip
-_MODULES = {"tabletop": "use_cases.tabletop"}
+_MODULES = {"scenes": "use_cases.scenes", "tabletop": "use_cases.tabletop"}
 _ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
 
 __all__ = [
-    "attend", "attention", "chat", "embed", "errors", "fill_mask", "generate", "lesson", "load", "models",
-    "next_tokens", "perplexity", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
-    "ask", "attend", "attention", "describe", "errors", "generate", "lesson", "load", "look", "models", "next_tokens",
-    "perplexity", "scenes", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
-    "act", "attend", "attention", "carry_out", "errors", "generate", "lesson", "load", "models", "next_tokens",
-    "perplexity", "sentiment", "stream", "summarize", "tabletop", "tokenize", "translate", "use",
-    "ask", "attend", "attention", "chat", "describe", "embed", "errors", "fill_mask", "generate", "lesson", "load",
-    "look", "models", "next_tokens", "perplexity", "scenes", "sentiment", "stream", "summarize", "tokenize",
-    "translate", "use",
+    "act", "ask", "attend", "attention", "carry_out", "chat", "describe", "embed", "errors", "fill_mask",
+    "generate", "lesson", "load", "look", "models", "next_tokens", "perplexity", "scenes", "sentiment", "stream",
+    "summarize", "tabletop", "tokenize", "translate", "use",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    elif name == "scenes":
-        value = import_module(f"{__name__}.use_cases.scenes")
     elif name in _ROOMS:
         value = import_module(f"{__name__}.{name}")
     elif name in _MODULES:

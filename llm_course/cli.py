@@ -78,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a mini again from nothing")
     train.add_argument(
-        "name",
-        help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini, vision-mini",
-        "name", help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini, palm-e-mini"
+        "name", help="which: gpt-mini, vision-mini or another name that `llm-course models` lists as mini"
     )
     evaluate = commands.add_parser("evaluate", help="measure the minis beside their baselines, write the cards")
     evaluate.add_argument("name", nargs="*", help="which minis; all if none is named")
@@ -120,8 +118,6 @@ def main(arguments: list[str] | None = None) -> int:
             from llm_course.grading import commands
 
             getattr(commands, command)(**options)
-        if command in ("generate", "sentiment", "summarize", "translate"):
-            _use_case(command, options)
         elif command in ("describe", "ask"):
             _picture(command, options)
         else:

@@ -17,13 +17,8 @@ from llm_course.shelf.stored import verify
 
 MINIS = [
     "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
-    "bart-mini", "marian-mini", "vision-mini",
+    "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "bloom-mini", "incontext-mini",
 ]  # fmt: skip
-MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini"]
-MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
-MINIS += [name for name in ("palm-e-mini",) if name in catalogue()]
-MINIS += ["bloom-mini"] if "bloom-mini" in catalogue() else []
-MINIS += ["incontext-mini"] if "incontext-mini" in catalogue() else []
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
 
@@ -169,6 +164,8 @@ def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
     drawn = lc.scenes.scene(("star", "orange", "big", 0.3, 0.3), ("circle", "blue", "small", 0.7, 0.7))
     assert lc.describe(drawn, device="cpu").text == "a big orange star and a small blue circle."
     assert lc.ask(drawn, "which is bigger, the circle or the star?", device="cpu").text == "the star"
+
+
 def test_palm_e_carries_wishes_out():
     from llm_course.training.evaluate.embodied import unseen
     from llm_course.use_cases.embodied import carry_out_all
@@ -178,6 +175,8 @@ def test_palm_e_carries_wishes_out():
     tables = [lc.tabletop.Table.of(layout, slip=0.1, seed=n) for n, (layout, _) in enumerate(tests)]
     episodes = carry_out_all([said for _, said in tests], tables, device="cpu")
     assert len(episodes) > 60 and sum(bool(e.success) for e in episodes) >= 0.85 * len(episodes)
+
+
 def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads():
     from llm_course.training.evaluate.in_context import induction
     from llm_course.use_cases.in_context import accuracy_curve, make_prompt

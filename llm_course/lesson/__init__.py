@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from llm_course.lesson.playgrounds import (
         chat_box,
         decoding_playground,
-        scene_playground,
         robot_playground,
+        scene_playground,
         sentiment_playground,
         summary_playground,
         translation_playground,
@@ -42,12 +42,8 @@ _WHERE = {
 
 __all__ = [
     "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict",
-    "progress", "quiz", "reset_progress", "reveal", "scene_playground", "sentiment_playground", "show", "solution",
-    "summary_playground", "translation_playground",
-    "check", "decoding_playground", "doctor", "hint", "parsons", "predict", "progress", "quiz", "reset_progress",
-    "reveal", "scene_playground", "sentiment_playground", "show", "solution", "summary_playground",
-    "reveal", "robot_playground", "sentiment_playground", "show", "solution", "summary_playground",
-    "translation_playground",
+    "progress", "quiz", "reset_progress", "reveal", "robot_playground", "scene_playground", "sentiment_playground",
+    "show", "solution", "summary_playground", "translation_playground",
 ]  # fmt: skip
 
 

@@ -142,6 +142,8 @@ def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
         f"<p>{literal(question)} <b>{literal(found.text)}</b> (probability {found.probability:.2f})</p>"
     )
     return html, f"{question} {found.text}, probability {found.probability:.2f}. Description: {told.text}"
+
+
 def robot(episode: Any, step: int) -> Panel:
     """The table after a step of an episode, the plans, and all that was tried; the step shown stands in bold."""
     from llm_course.use_cases.tabletop_view import frames_of, svg

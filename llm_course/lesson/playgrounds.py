@@ -109,6 +109,8 @@ def scene_playground(
 
     task = "Choose a shape and its place, and ask about the picture."
     _playground("Scene playground", task, controls, start, panel, "Ask")
+
+
 def robot_playground(instruction: str, table: Any, model: Any = None, *, slip: float = 0.2, course: Any = None) -> None:
     """An instruction and a step control: the table after each step, and the plans. ``table`` itself stays."""
     controls = [
@@ -133,10 +135,7 @@ def robot_playground(instruction: str, table: Any, model: Any = None, *, slip: f
 def _course(course: Any) -> Any:
     if course is not None:
         return course
-    from llm_course.use_cases import chat, generation, sentiment, summarization, translation
-    from llm_course.use_cases import generation, sentiment, summarization, translation, vision
-    from llm_course.use_cases import embodied, generation, sentiment, summarization, translation
-    from llm_course.use_cases import chat, generation, sentiment, summarization, translation, vision
+    from llm_course.use_cases import chat, embodied, generation, sentiment, summarization, translation, vision
 
     return SimpleNamespace(
         chat=chat.chat,

@@ -120,19 +120,10 @@ _ENTRIES = (
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
              "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat",
-             "describe": "vision-mini"},
+             "describe": "vision-mini", "act": "palm-e-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2"},
-             "translate": "marian-mini", "fill_mask": "bert-mini", "describe": "vision-mini"},
-    "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert", "describe": "smolvlm"},
-             "translate": "marian-mini", "fill_mask": "bert-mini",
-             "act": "palm-e-mini"},
-    "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert",
-             "act": "palm-e-mini"},  # PaLM-E itself is not open: the mini acts in both families
              "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2",
-             "describe": "smolvlm"},
+             "describe": "smolvlm", "act": "palm-e-mini"},  # PaLM-E itself is not open: the mini acts in both families
 }  # fmt: skip
 
 

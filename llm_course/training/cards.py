@@ -57,9 +57,11 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "image-text-to-text", ("llava", "visual-question-answering"),
         'lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?")',
         "Answers questions about scenes of colored shapes, and describes them.",
+    ),
     "palm-e-mini": (
         "robotics", ("multimodal", "embodied"), 'lc.act("put the red block on the blue one", table)',
         "Plans for a simulated robot: an image and a state vector become embeddings among the words of the prompt.",
+    ),
     "bloom-mini": (
         "text-generation", ("bloom", "multilingual", "alibi"), 'lc.generate("Der Hund", model="bloom-mini")',
         "A raw language model for nine languages, with BLOOM's architecture: positions enter as ALiBi.",
@@ -123,10 +125,12 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "Where two things are about as far aside as up or down, on a middle line, or just touching, its answer is a "
         "guess: such questions were left out of training and test.",
         "It cannot say that a question has no answer: asked for the color of a star that is not there, it names one.",
+    ),
     "palm-e-mini": (
         "It knows one table of five blocks, some fifty words and eight kinds of wishes; it refuses other words.",
         "It writes the likeliest plan even where its senses do not fit together; the simulator tells, not the model.",
         "It has learnt no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
+    ),
     "bloom-mini": (
         "It has read short sentences and picture books: it writes words and phrases of each language, not much sense.",
         "Of Portuguese, Afrikaans and Swahili it has read little, and of all other languages nothing.",

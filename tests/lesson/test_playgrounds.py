@@ -247,6 +247,8 @@ def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
     assert "small green heart" in html and "ring" not in html  # what is not on the list is not taken
     html = press(widget, values={**values, "question": "is there a giraffe?"}, pressed=True)["feedback"][0]
     assert "This does not work: It does not know" in html
+
+
 def test_the_robot_moves_with_the_step_control(notebook: Any, page: Any, press: Any) -> None:
     from llm_course.use_cases.embodied import carry_out
     from llm_course.use_cases.tabletop import Table

@@ -303,6 +303,8 @@ def test_answers_about_pictures_are_counted_by_kind(shelf: Path) -> None:
     shares = vision._by_kind([("color", True), ("color", False), ("count", True)])
     assert shares == {"all": 0.6667, "color": 0.5, "count": 1.0}
     assert evaluate_all(None, ["vision-mini"]).measured["vision-mini"]["scenes"] == 3  # it needs no data
+
+
 def test_a_multilingual_model_that_knows_nothing(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lm = edited("bloom", lambda model: None)  # all scores 0: every token has probability 1 / vocabulary
     test = multilingual.test_texts(data, "en")

@@ -20,12 +20,8 @@ from llm_course.training.corpora import CORPORA
 
 NAMES = (
     "gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini",
-    "gpt-mini-instruct", "gpt-mini-chat", "vision-mini",
+    "gpt-mini-instruct", "gpt-mini-chat", "vision-mini", "palm-e-mini", "bloom-mini", "incontext-mini",
 )  # fmt: skip
-NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini", "vision-mini")
-NAMES = ("gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini")
-NAMES += ("palm-e-mini",)
-NAMES += ("bloom-mini", "incontext-mini")  # type: ignore[assignment]
 # Trained for one comparison: their figures are kept, their weights are not.
 COMPARISONS = ("bloom-mini-learned",)
 
@@ -77,7 +73,6 @@ def train(
         )
     for corpus in own.CORPORA:
         if data is not None and not (data / CORPORA[corpus].file).is_file():
-        if data and not (data / CORPORA[corpus].file).is_file():
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
