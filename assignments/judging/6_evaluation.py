@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from llm_course.grading.tasks import Mistake, Task, close, exact
 Rng = np.random.Generator
 Table = np.ndarray
 CLASSES = ["positive", "neutral", "negative"]
+MODEL = "bert-mini-sentiment"
 
 
 # Task 1: confusion matrix
@@ -407,12 +409,22 @@ def _gap_sum(templates: list[str], pair: list[str], model: str) -> dict[str, flo
     return {name: value * len(templates) for name, value in pair_gap(templates, pair, model).items()}
 
 
+@cache
+def _gaps() -> Table:
+    """Gap of every pair at every template, (pairs, templates)."""
+    return np.array([np.subtract(*_balances(TEMPLATES, pair, MODEL)) for pair in PAIRS])
+
+
 def _gap_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    pairs = [PAIRS[int(k)] for k in rng.permutation(len(PAIRS))[:3]]
-    return [
-        ([TEMPLATES[int(k)] for k in rng.permutation(len(TEMPLATES))[:7]], pair, "bert-mini-sentiment")
-        for pair in pairs
-    ]
+    """Three pairs with seven templates each, drawn so that gaps go both ways: only then does their size tell."""
+    found = []
+    for pair in rng.permutation(len(PAIRS)):
+        for _ in range(8):
+            chosen = rng.permutation(len(TEMPLATES))[:7]
+            gaps = _gaps()[pair][chosen]
+            found.append((float(np.abs(gaps).mean() - abs(gaps.mean())), int(pair), [int(k) for k in chosen]))
+    best = [max(one for one in found if one[1] == pair) for pair in range(len(PAIRS))]
+    return [([TEMPLATES[k] for k in chosen], PAIRS[pair], MODEL) for _, pair, chosen in sorted(best, reverse=True)[:3]]
 
 
 _TRUTH = ["positive", "positive", "negative", "neutral", "positive"]
@@ -523,7 +535,7 @@ TASKS = (
     ),
     Task(
         "bias", "pair_gap", pair_gap,
-        visible=((TEMPLATES[:5], PAIRS[2], "bert-mini-sentiment"),),
+        visible=((TEMPLATES[:6], PAIRS[2], MODEL),),
         hidden=_gap_hidden, points=(1, 3), compare=close(1e-3), seconds=120,
         mistakes=(
             Mistake("sizes cancel", _gap_cancels,

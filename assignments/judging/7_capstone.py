@@ -335,10 +335,10 @@ MAILS = [
     "I bought a lamp from you in May. It came in a large box. The glass was broken in two places. Your driver was "
     "very rude to me.",
     "The new chair is wonderful. I love the color and it is very comfortable. Thank you for the fast delivery.",
-    "The parcel has two boxes. It weighs nine kilograms. The number of the order is 4711.",
+    "The shop opens at nine on Monday. I will come with my brother to get the boxes.",
     "This is the worst shop that I know. I have called you three times and nobody answers. I am very angry.",
     "Thank you for the beautiful table. My family and I are so happy with it.",
-    "The shop opens at nine on Monday. I will come with my brother to get the boxes.",
+    "The new bed is beautiful. I love it, and it is so comfortable.",
     "I hate this kettle. It is cheap and ugly, and it broke on the first day.",
     "The delivery was fast and the driver was kind. The bed is great and the children love it.",
 ]

@@ -43,13 +43,13 @@ def answers(function: Any, cases: list[tuple[Any, ...]]) -> list[Any]:
 
 def right(task: Task, function: Any, seed: int) -> list[bool]:
     """For each hidden case of a seed: is what the function gives right?"""
-    cases, expected = _expected(task.name, seed)
+    cases, expected = _expected(task.name, task.calls, seed)
     return [task.is_right(one, wanted) for one, wanted in zip(answers(function, cases), expected, strict=True)]
 
 
 @cache
-def _expected(name: str, seed: int) -> tuple[list[tuple[Any, ...]], list[Any]]:
-    task = next(task for _, task in TASKS if task.name == name)
+def _expected(name: str, calls: str, seed: int) -> tuple[list[tuple[Any, ...]], list[Any]]:
+    task = next(task for _, task in TASKS if (task.name, task.calls) == (name, calls))
     cases = task.hidden_cases(seed)
     return cases, [task.expected(arguments) for arguments in cases]
 
