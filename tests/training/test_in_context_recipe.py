@@ -49,8 +49,10 @@ def test_the_evaluation_switches_off_the_heads_it_ranks_first():
     lm = LanguageModel("incontext-mini", model, tokenizer, {"starts_with_bos": True}, model.device)
     found = evaluation.measure(None, 5, model=lm)
     assert len(found["induction"]) == 8
-    first = [[one["layer"], one["head"]] for one in found["induction"][:2]]
-    assert found["without_heads"]["highest induction"]["heads"] == first
+    first = [[one["layer"], one["head"]] for one in found["induction"][:3]]
+    assert found["without_heads"]["highest induction, 3"]["heads"] == first
+    assert found["without_heads"]["highest induction, 1"]["heads"] == first[:1]
+    assert len(found["without_heads"]["highest previous token, 1"]["heads"]) == 1
     assert found["induction"][0]["share"] >= found["induction"][-1]["share"]
     assert len(found["curves"]) == 3 and found["problems"] == 5
     titles = [table.title for table in evaluation.tables(found)]

@@ -2,8 +2,9 @@
 
 Knows nothing about how the model was trained. Codes are drawn anew for every prompt; accuracy is taken against the
 number of examples, for dictionaries and for codes by kind, and for pairs of word and code word that training left out.
-The heads are ranked by the share of attention that goes to the token after an earlier copy (the "induction" measure of
-the attention package) on rows of one code; then the first ones are switched off, and as many others for comparison.
+The heads are ranked by two measures of the attention package, on rows of one code: how much goes to the token after an
+earlier copy ("induction"), and how much to the previous token, which is what induction is built on. Then the first ones
+of each are switched off.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from llm_course.training.evaluate.record import Table, goal, stamp
 from llm_course.use_cases.in_context import RULES, accuracy_curve, draw_problem, make_prompt
 
 SHOTS, PROBLEMS, WANTED = (0, 1, 2, 4, 8, 12, 16, 20), 1000, 0.9
-TEXTS, OFF = 20, 2
+TEXTS, OFF = 20, 3
 HOW = (
     "Each problem draws a code anew: four words (or four kinds of words), four of the 16 code words, examples of them "
     "at random, and a question about one of them; the answer is the most probable code word. 1,000 problems for each "
@@ -51,12 +52,15 @@ def measure(data: str | Path | None, limit: int | None = None, *, model: Any = "
             "best_learner": [round(value, 4) for value in curve.ceiling],
             "chance": round(curve.chance, 4),
         }
-    scores = induction(lm)
-    heads = sorted(((float(scores[i, j]), i, j) for i, j in np.ndindex(*scores.shape)), reverse=True)
-    first, last = heads[:OFF], heads[-OFF:]
+    heads, previous = ranked(induction(lm)), ranked(induction(lm, "previous token"))
     most = SHOTS[-1]
     off: dict[str, dict[str, Any]] = {}
-    for name, chosen in (("none", []), ("highest induction", first), ("lowest induction", last)):
+    for name, chosen in (
+        ("none", []),
+        *((f"highest induction, {count}", heads[:count]) for count in range(1, OFF + 1)),
+        ("highest previous token, 1", previous[:1]),
+        ("lowest induction, 1", heads[-1:]),
+    ):
         with ablate(lm, [(i, j) for _, i, j in chosen]) as broken:
             off[name] = {
                 "heads": [[i, j] for _, i, j in chosen],
@@ -74,27 +78,33 @@ def measure(data: str | Path | None, limit: int | None = None, *, model: Any = "
         "problems": problems,
         "curves": curves,
         "induction": [{"layer": i, "head": j, "share": round(value, 4)} for value, i, j in heads],
+        "previous_token": [{"layer": i, "head": j, "share": round(value, 4)} for value, i, j in previous],
         "without_heads": off,
         "goals": [
             goal(f"accuracy with {most} examples, dictionary", WANTED, reached),
-            goal("of it lost without the two heads of highest induction", 0.5,
-                 reached - off["highest induction"]["dictionary"]),
+            goal(f"of it lost without the {OFF} heads of highest induction", 0.5,
+                 reached - off[f"highest induction, {OFF}"]["dictionary"]),
         ],
         **stamp("incontext-mini", lm.device.type),
     }  # fmt: skip
 
 
-def induction(lm: Any) -> np.ndarray:
+def ranked(scores: np.ndarray) -> list[tuple[float, int, int]]:
+    """Value, layer and head of every head, the highest value first."""
+    return sorted(((float(scores[i, j]), i, j) for i, j in np.ndindex(*scores.shape)), reverse=True)
+
+
+def induction(lm: Any, name: str = "induction") -> np.ndarray:
     """How much of its attention each head gives to what followed an earlier copy of the token: ``(layers, heads)``.
 
-    The mean over :data:`TEXTS` rows of dictionaries; a head that looks at all alike scores about 0.05.
+    The mean over :data:`TEXTS` rows of dictionaries. ``name`` can be another measure of the attention package.
     """
     random = np.random.default_rng(0)
     found = []
     for _ in range(TEXTS):
         problem = draw_problem(16, random)
         text = make_prompt(problem.examples, problem.query)
-        found.append(measure_heads(attend(text, model=lm), "induction"))
+        found.append(measure_heads(attend(text, model=lm), name))
     return np.mean(found, axis=0)
 
 
@@ -102,11 +112,12 @@ def headline(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Accuracy with the most examples, beside chance, the best learner, and the model without its induction heads."""
     curve = measured["curves"]["dictionary"]
     beside = f"without an example {curve['accuracy'][0]:.3f}; a blind guess {curve['chance']:.3f}"
-    off = measured["without_heads"]["highest induction"]["dictionary"]
+    without = measured["without_heads"]
+    off = without[f"highest induction, {OFF}"]["dictionary"]
     return [
         (f"accuracy with {measured['shots'][-1]} examples in the prompt", f"{curve['accuracy'][-1]:.3f}", beside),
-        ("the same without the two heads of highest induction", f"{off:.3f}",
-         f"without the two lowest {measured['without_heads']['lowest induction']['dictionary']:.3f}"),
+        (f"the same without the {OFF} heads of highest induction", f"{off:.3f}",
+         f"without one of them {without['highest induction, 1']['dictionary']:.3f}"),
     ]  # fmt: skip
 
 
@@ -119,9 +130,15 @@ def tables(measured: dict[str, Any]) -> list[Table]:
         lines.append((f"{name}: the best learner", *(f"{value:.3f}" for value in curve["best_learner"])))
     title = f"Accuracy by the number of examples in the prompt ({measured['problems']} problems each)"
     found = [Table(title, ("codes", *shots), tuple(lines))]
-    heads = tuple((f"{one['layer']}, {one['head']}", f"{one['share']:.2f}") for one in measured["induction"])
+    before = {(one["layer"], one["head"]): one["share"] for one in measured["previous_token"]}
+    heads = tuple(
+        (f"{one['layer']}, {one['head']}", f"{one['share']:.2f}", f"{before[one['layer'], one['head']]:.2f}")
+        for one in measured["induction"]
+    )
     found.append(
-        Table("Attention to the token after an earlier copy", ("layer, head (counted from 0)", "share"), heads)
+        Table(
+            "Share of attention", ("layer, head from 0", "to the token after an earlier copy", "to the previous"), heads
+        )
     )
     off = tuple(
         (name, ", ".join(f"({i}, {j})" for i, j in one["heads"]) or "none", *(f"{one[rule]:.3f}" for rule in RULES))
