@@ -82,6 +82,6 @@ def answer_loss(model: torch.nn.Module, batch: np.ndarray, labels: np.ndarray, r
     """
     device = next(model.parameters()).device
     ids, wanted = torch.from_numpy(batch).to(device), torch.from_numpy(labels).to(device)[:, 1:]
-    inner = getattr(model, "module", model)
+    inner: Any = getattr(model, "module", model)
     hidden = inner.transformer(input_ids=ids[:, :-1], use_cache=False)[0][wanted != IGNORED]
     return torch.nn.functional.cross_entropy(inner.lm_head(hidden), wanted[wanted != IGNORED], reduction=reduction)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -64,7 +65,7 @@ def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2
         weight = getattr(module, "weight", None)
         if isinstance(weight, nn.Parameter) and id(weight) in shared:
             if id(weight) not in by_weight:
-                by_weight[id(weight)] = LowRank(*weight.shape, rank=rank, scale=scale).to(weight.device)
+                by_weight[id(weight)] = LowRank(weight.shape[0], weight.shape[1], rank, scale).to(weight.device)
             changed.append((name, module, by_weight[id(weight)]))
     if not changed:
         raise ValueError(f"No module's name ends in one of {wanted}.")
@@ -82,9 +83,10 @@ def merge(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if not parametrize.is_parametrized(module, "weight"):
             continue
-        original = module.parametrizations.weight.original  # type: ignore[union-attr]
+        parts: Any = module
+        original = parts.parametrizations.weight.original
         with torch.no_grad():
-            whole = kept.setdefault(id(original), nn.Parameter(module.weight.detach().clone()))
+            whole = kept.setdefault(id(original), nn.Parameter(parts.weight.detach().clone()))
         parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
         module.weight = whole
     return model.requires_grad_(True)

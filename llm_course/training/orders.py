@@ -72,7 +72,7 @@ class Order:
 
 def _find(text: str, names: dict[str, str]) -> list[str]:
     """The items of a list that a text names, in the order of the text; longer names hide the shorter in them."""
-    places = []
+    places: list[tuple[int, int, str]] = []
     for name, pattern in names.items():
         for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text, re.I):
             if all(not (start < match.end() and match.start() < end) for start, end, _ in places):

@@ -33,8 +33,8 @@ def in_words(number: int) -> str:
     if number < 100:
         return TENS[number // 10] + (f"-{ONES[number % 10]}" if number % 10 else "")
     if number < 1000:
-        rest = f" and {in_words(number % 100)}" if number % 100 else ""
-        return f"{ONES[number // 100]} hundred{rest}"
+        more = f" and {in_words(number % 100)}" if number % 100 else ""
+        return f"{ONES[number // 100]} hundred{more}"
     rest = number % 1000
     joint = "" if not rest else " and " if rest < 100 else ", "
     return f"{ONES[number // 1000]} thousand{joint}{in_words(rest) if rest else ''}"

@@ -125,8 +125,8 @@ def best_ngram(tokenizer: Any, train: list[str], test: list[str], size: int) -> 
             grams = KneserNey(vocabulary, order, modified=True).fit(known)
             nats = -sum(float(grams.logprobs(one).sum()) for one in new)
             found.append((nats / math.log(2) / size, f"{order} {unit}s"))
-    best, order = min(found)
-    return order, best
+    best, named = min(found)
+    return named, best
 
 
 def by_position(model: Any, tokenizer: Any, data: Path, limit: int | None = None) -> list[float]:

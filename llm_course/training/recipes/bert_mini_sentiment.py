@@ -55,8 +55,9 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForSequenceClassificat
         hidden_dropout_prob=0.1, id2label=dict(enumerate(LABELS)), label2id={n: i for i, n in enumerate(LABELS)},
     )  # fmt: skip
     lora.attach(model, TARGETS, RANK)
-    for new in (model.bert.pooler, model.classifier):
-        new.requires_grad_(True)
+    for name, parameter in model.named_parameters():
+        if name.startswith(("bert.pooler", "classifier")):
+            parameter.requires_grad_(True)
     return model
 
 

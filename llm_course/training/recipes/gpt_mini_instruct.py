@@ -115,7 +115,7 @@ def story_words(data: Path) -> tuple[list[str], list[str]]:
 
 def told(data: Path) -> list[tuple[str, str]]:
     """Short stories with a request that names the thing each is about: the one of THINGS it names most often."""
-    found = []
+    found: list[tuple[str, str]] = []
     for row in rows(data, "tinystories"):
         text = row["text"].strip()
         if len(text) > 4 * STORY_TOKENS or len(found) >= STORIES:

@@ -12,6 +12,7 @@ as its color's word in the language model's own word table, and a linear layer m
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast, layers: tuple[int, int] = (3,
     )  # fmt: skip
     config = PalmEMiniConfig(
         vision_config=vision.to_dict(), text_config=text.to_dict(), state_size=len(world.STATE), relations=RELATIONS,
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE), state_token_id=tokenizer.convert_tokens_to_ids(STATE),
+        image_token_id=tokenizer.get_vocab()[IMAGE], state_token_id=tokenizer.get_vocab()[STATE],
     )  # fmt: skip
     return PalmEMini(config)
 
@@ -130,8 +131,9 @@ class Task:
         before, after = PROMPT.split("{instruction}")
         patches = (world.HEIGHT // PATCH) * (world.WIDTH // PATCH)
         head = backend.encode(before).ids
-        place = head.index(ids(IMAGE))
-        self.head = [*head[:place], *[ids(IMAGE)] * patches, *head[place + 1 :]]
+        image = tokenizer.get_vocab()[IMAGE]
+        place = head.index(image)
+        self.head = [*head[:place], *[image] * patches, *head[place + 1 :]]
         self.tail, self.join = backend.encode(after).ids, backend.encode(JOIN).ids
         self.word = dict(tokenizer.get_vocab())
         self.reads = torch.tensor([*(self.word[color] for color in world.COLORS), -100, self.word["table"]])
@@ -191,7 +193,7 @@ class Task:
             "reading": torch.from_numpy(reading(layouts, looks)),
         }  # fmt: skip
 
-    def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def scores(self, model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores of the next token ``(tables, tokens, words)``, and what the eye made of the patches."""
         seen = model.see(batch["image"])
         vectors = model.embed(batch["ids"], None, batch["state"], model.project(seen))
@@ -200,7 +202,7 @@ class Task:
         )
         return out.logits, seen
 
-    def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
+    def loss(self, model: Any, number: int) -> torch.Tensor:
         """Cross-entropy of the plans' tokens, in nats, and the auxiliary losses."""
         model = getattr(model, "module", model)
         device = next(model.parameters()).device

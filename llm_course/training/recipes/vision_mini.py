@@ -75,10 +75,11 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenerat
         eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     config = LlavaConfig(
-        vision_config=vision, text_config=text, image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_config=vision, text_config=text, image_token_index=tokenizer.get_vocab()["<image>"],
         image_seq_length=IMAGE_TOKENS, vision_feature_layer=-1, vision_feature_select_strategy="full",
-        tie_word_embeddings=True, attn_implementation="eager",
+        tie_word_embeddings=True,
     )  # fmt: skip
+    config._attn_implementation = "eager"
     model = LlavaForConditionalGeneration(config)
     # A patch's place starts as its row and its column, each as sinusoids (Vaswani and others 2017, section 3.5).
     side = SIDE // PATCH
