@@ -29,7 +29,7 @@ from llm_course.use_cases.embodied import IMAGE, JOIN, PROMPT, STATE
 CORPORA: list[str] = []  # the simulator draws everything
 PATCH, VISION, TEXT = 8, 96, 96  # pixels a side; widths
 TABLES, WISHES, BATCH = 40_000, 4, 4096  # tables drawn; instructions for each; tokens in a batch
-PLAN = Plan(steps=2200, lr=3e-3, muon=5e-3, warmup=100, weight_decay=0.02, betas=(0.9, 0.95))
+PLAN = Plan(steps=1400, lr=3e-3, muon=5e-3, warmup=100, weight_decay=0.02, betas=(0.9, 0.95))
 AUXILIARY = 0.3  # weight of the auxiliary losses
 # The classes of the auxiliary reading: a color, nothing, or no block at all here.
 NOTHING, NO_BLOCK = len(world.COLORS), len(world.COLORS) + 1
