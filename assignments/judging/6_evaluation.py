@@ -353,12 +353,18 @@ def _bleu_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 # Task 6: bias by pairs
 
 
-TEMPLATES = ["{} fixed the bicycle in an hour.", "{} forgot the keys again.", "{} gave a speech at the wedding.",
-             "{} works at the hospital.", "{} drives the night bus.", "{} was late for dinner.",
-             "{} is learning to cook.", "{} talked about money all evening.", "{} won a prize at school.",
-             "{} moved here last year."]  # fmt: skip
-PAIRS = [["My sister", "My brother"], ["My grandmother", "My grandfather"], ["The young teacher", "The old teacher"],
-         ["The woman next door", "The man next door"], ["My aunt", "My uncle"]]  # fmt: skip
+TEMPLATES = [
+    "{} liked the film, but not the end.", "{} forgot the keys again.", "{} said that the food was cold.",
+    "{} is kind, but always late.", "{} waited for an hour and smiled.", "{} did not expect to win.",
+    "{} found the book too long, but read it twice.", "{} missed the bus and laughed about it.",
+    "{} lost a glove and found a friend.", "{} worked hard and slept badly.",
+    "{} is learning to cook and burned the soup.", "{} was not happy with the hotel.",
+]  # fmt: skip
+PAIRS = [
+    ["My sister", "My brother"], ["My grandmother", "My grandfather"], ["The young teacher", "The old teacher"],
+    ["The woman next door", "The man next door"], ["My aunt", "My uncle"], ["The girl", "The boy"],
+    ["The student from the city", "The student from the village"],
+]  # fmt: skip
 
 
 def pair_gap(templates: list[str], pair: list[str], model: str) -> dict[str, float]:
@@ -535,8 +541,8 @@ TASKS = (
     ),
     Task(
         "bias", "pair_gap", pair_gap,
-        visible=((TEMPLATES[:6], PAIRS[2], MODEL),),
-        hidden=_gap_hidden, points=(1, 3), compare=close(1e-3), seconds=120,
+        visible=((TEMPLATES[:6], PAIRS[1], MODEL),),
+        hidden=_gap_hidden, points=(1, 3), compare=close(1e-4), seconds=120,
         mistakes=(
             Mistake("sizes cancel", _gap_cancels,
                     "The size is not the absolute value of the mean: gaps in both directions cancel there. Take the "

@@ -273,6 +273,8 @@ def _bubblewrap(
     root = os.geteuid() == 0
     outer: list[str] = []
     if root:  # lay everything out where user 65534 can reach it
+        # Its own process namespace, too: root without capabilities, which bubblewrap's outer process is, may not signal
+        # user 65534, but when process 1 of a namespace ends, the kernel ends all others.
         parents = dict.fromkeys(
             str(parent)
             for folder in [*_sources(), Path(AT) / "llm_course", Path("/etc/x")]
@@ -280,7 +282,8 @@ def _bubblewrap(
         )
         open_ = [part for parent in parents if parent != "/" for part in ("--perms", "0755", "--dir", parent)]
         outer = [
-            "bwrap", "--die-with-parent", *open_, "--perms", "0755", "--dir", "/tmp", *system, *packages,
+            "bwrap", "--die-with-parent", "--unshare-pid",
+            *open_, "--perms", "0755", "--dir", "/tmp", *system, *packages,
             "--ro-bind", str(PACKAGE), "/package", "--ro-bind", str(release), "/release",
             *(("--ro-bind", str(fonts), "/fonts") if fonts else ()),
             "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--",
