@@ -38,9 +38,7 @@ class LowRank(nn.Module):
         return weight + self.scale * (self.B @ self.A)
 
 
-def attach(
-    model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2.0, vectors: bool = True
-) -> list[str]:
+def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2.0, vectors: bool = True) -> list[str]:
     """Freeze a model and make low-rank differences of some of its matrices trainable, in place.
 
     Args:
