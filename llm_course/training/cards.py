@@ -128,6 +128,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "palm-e-mini": (
         "It knows one table of five blocks, some fifty words and eight kinds of wishes; it refuses other words.",
+        "Where the block already lies higher up in the other one's stack, it often wrongly says 'already done'.",
         "It writes the likeliest plan even where its senses do not fit together; the simulator tells, not the model.",
         "It has learnt no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
     ),
