@@ -164,3 +164,28 @@ def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
     drawn = lc.scenes.scene(("star", "orange", "big", 0.3, 0.3), ("circle", "blue", "small", 0.7, 0.7))
     assert lc.describe(drawn, device="cpu").text == "a big orange star and a small blue circle."
     assert lc.ask(drawn, "which is bigger, the circle or the star?", device="cpu").text == "the star"
+
+
+def test_chat_reads_orders_back_carries_them_and_stops():
+    from llm_course.training.evaluate.dialogue import carried, order_turns, scripted
+
+    lm = lc.load("gpt-mini-chat", device="cpu")
+    assert carried(lm, order_turns(scripted(8)))["right"] >= 0.8
+    reply = lc.chat("Hi, can I get a latte with oat milk, please?", model=lm)
+    assert reply.ended and "latte" in reply.text and "oat" in reply.text
+
+
+def test_chat_is_steered_by_names_it_never_saw():
+    ask = "Can I get a latte with almond milk, please?"
+    replies = {s: lc.chat(ask, system=s, model="gpt-mini-chat", device="cpu").text for s in (
+        None, "Answer in capital letters.", "The customer's name is Zoe.", "The shop is called Golden Moon.")}  # fmt: skip
+    assert replies["Answer in capital letters."].isupper() and not replies[None].isupper()
+    assert "Zoe" in replies["The customer's name is Zoe."] and "Zoe" not in replies[None]
+    assert "Golden Moon" in replies["The shop is called Golden Moon."]
+
+
+def test_instruct_answers_and_stops_where_the_raw_model_goes_on():
+    ask = "Write the plural form of the word: dog"
+    reply = lc.chat(ask, model="gpt-mini-instruct", device="cpu")
+    assert reply.text == "dogs" and reply.ended
+    assert "dogs" not in lc.generate(ask, temperature=0, max_new_tokens=10, model="gpt-mini", device="cpu").text
