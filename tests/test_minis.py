@@ -177,8 +177,8 @@ def test_chat_reads_orders_back_carries_them_and_stops():
 
 def test_chat_is_steered_by_names_it_never_saw():
     ask = "Can I get a latte with almond milk, please?"
-    replies = {s: lc.chat(ask, system=s, model="gpt-mini-chat", device="cpu").text for s in (
-        None, "Answer in capital letters.", "The customer's name is Zoe.", "The shop is called Golden Moon.")}  # fmt: skip
+    systems = (None, "Answer in capital letters.", "The customer's name is Zoe.", "The shop is called Golden Moon.")
+    replies = {s: lc.chat(ask, system=s, model="gpt-mini-chat", device="cpu").text for s in systems}
     assert replies["Answer in capital letters."].isupper() and not replies[None].isupper()
     assert "Zoe" in replies["The customer's name is Zoe."] and "Zoe" not in replies[None]
     assert "Golden Moon" in replies["The shop is called Golden Moon."]
