@@ -206,3 +206,26 @@ def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on
     assert lc.perplexity("zqx wvk pfj qzzt xxkk vrrt", model="bloom-mini").bits_per_byte > 4
     longer = catalogue()["bloom-mini"].card["measured"]["longer"]["ALiBi"]
     assert longer[-1] < longer[1] + 0.3  # four times the trained length
+def test_chat_reads_orders_back_carries_them_and_stops():
+    from llm_course.training.evaluate.dialogue import carried, order_turns, scripted
+
+    lm = lc.load("gpt-mini-chat", device="cpu")
+    assert carried(lm, order_turns(scripted(8)))["right"] >= 0.8
+    reply = lc.chat("Hi, can I get a latte with oat milk, please?", model=lm)
+    assert reply.ended and "latte" in reply.text and "oat" in reply.text
+
+
+def test_chat_is_steered_by_names_it_never_saw():
+    ask = "Can I get a latte with almond milk, please?"
+    systems = (None, "Answer in capital letters.", "The customer's name is Zoe.", "The shop is called Golden Moon.")
+    replies = {s: lc.chat(ask, system=s, model="gpt-mini-chat", device="cpu").text for s in systems}
+    assert replies["Answer in capital letters."].isupper() and not replies[None].isupper()
+    assert "Zoe" in replies["The customer's name is Zoe."] and "Zoe" not in replies[None]
+    assert "Golden Moon" in replies["The shop is called Golden Moon."]
+
+
+def test_instruct_answers_and_stops_where_the_raw_model_goes_on():
+    ask = "Write the plural form of the word: dog"
+    reply = lc.chat(ask, model="gpt-mini-instruct", device="cpu")
+    assert reply.text == "dogs" and reply.ended
+    assert "dogs" not in lc.generate(ask, temperature=0, max_new_tokens=10, model="gpt-mini", device="cpu").text

@@ -113,7 +113,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     "gpt-mini-chat": (
         "It talks about orders in a coffee bar and about nothing else; to other questions it says something anyway.",
         "It holds one kind of drink at a time. What its menu has, it makes up.",
-        "It obeys five kinds of system message that it was tuned on, and hardly any other.",
+        "It obeys four kinds of system message, and hardly any other; what is sold out it heeds by chance.",
         "Whoever writes into the conversation can steer it: it cannot tell an order from an attack.",
     ),
     "vision-mini": (

@@ -58,14 +58,15 @@ def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2
     wanted = list(targets)
     for parameter in model.parameters():
         parameter.requires_grad_(vectors and parameter.ndim == 1)
-    found = [module for name, module in model.named_modules() if name.endswith(tuple(wanted))]
+    found: list[Any] = [module for name, module in model.named_modules() if name.endswith(tuple(wanted))]
     shared = {id(module.weight) for module in found}  # of tied modules, all that use the weight
-    changed, by_weight = [], {}
+    changed: list[tuple[str, nn.Module, LowRank]] = []
+    by_weight: dict[int, LowRank] = {}
     for name, module in model.named_modules():
         weight = getattr(module, "weight", None)
         if isinstance(weight, nn.Parameter) and id(weight) in shared:
             if id(weight) not in by_weight:
-                by_weight[id(weight)] = LowRank(weight.shape[0], weight.shape[1], rank, scale).to(weight.device)
+                by_weight[id(weight)] = LowRank(*weight.shape, rank=rank, scale=scale).to(weight.device)
             changed.append((name, module, by_weight[id(weight)]))
     if not changed:
         raise ValueError(f"No module's name ends in one of {wanted}.")
@@ -80,13 +81,13 @@ def merge(model: nn.Module) -> nn.Module:
     Weights that were tied stay tied.
     """
     kept: dict[int, nn.Parameter] = {}
+    module: Any
     for module in model.modules():
         if not parametrize.is_parametrized(module, "weight"):
             continue
-        parts: Any = module
-        original = parts.parametrizations.weight.original
+        original = module.parametrizations.weight.original
         with torch.no_grad():
-            whole = kept.setdefault(id(original), nn.Parameter(parts.weight.detach().clone()))
+            whole = kept.setdefault(id(original), nn.Parameter(module.weight.detach().clone()))
         parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
         module.weight = whole
     return model.requires_grad_(True)

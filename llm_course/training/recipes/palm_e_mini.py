@@ -127,7 +127,7 @@ class Task:
     def __init__(self, data: Path | None, tokenizer: PreTrainedTokenizerFast, tables: int | None = None) -> None:
         tables = tables or TABLES
         self.tokenizer = tokenizer
-        backend, ids = tokenizer.backend_tokenizer, tokenizer.convert_tokens_to_ids
+        backend = tokenizer.backend_tokenizer
         before, after = PROMPT.split("{instruction}")
         patches = (world.HEIGHT // PATCH) * (world.WIDTH // PATCH)
         head = backend.encode(before).ids
