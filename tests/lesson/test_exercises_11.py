@@ -47,7 +47,8 @@ def test_gpu_hours_mistakes(answer, diagnosis):
         (lambda loss, k, a: k**-a, "multiplied by"),
         (lambda loss, k, a: loss * math.exp(-a * k), "exponential"),
         (lambda loss, k, a: loss - k**-a, "expected 1.5"),
-        (lambda loss, k, a: 1.0, "stay as it is"),
+        (lambda loss, k, a: loss * k**-a if k > 1 else 0.0, "stay as it is"),
+        (lambda loss, k, a: 1.0, "expected 1.5"),
     ],
 )
 def test_loss_after_mistakes(answer, diagnosis):
