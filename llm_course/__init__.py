@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from llm_course.attention.capture import attend
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
+    from llm_course.use_cases import scenes
     from llm_course.use_cases.chat import chat
     from llm_course.use_cases.embeddings import embed
     from llm_course.use_cases.fill_mask import fill_mask
     from llm_course.use_cases.generation import generate, next_tokens, perplexity, stream, tokenize
+    from llm_course.use_cases.looking import look
     from llm_course.use_cases.sentiment import sentiment
     from llm_course.use_cases.summarization import summarize
     from llm_course.use_cases.translation import translate
+    from llm_course.use_cases.vision import ask, describe
 
 __version__ = "0.1.0"
 
@@ -35,18 +38,22 @@ _WHERE = {
     "sentiment": "use_cases.sentiment", "summarize": "use_cases.summarization",
     "translate": "use_cases.translation", "attend": "attention.capture",
     "embed": "use_cases.embeddings", "fill_mask": "use_cases.fill_mask",
+    "describe": "use_cases.vision", "ask": "use_cases.vision", "look": "use_cases.looking",
 }  # fmt: skip
 _ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
 
 __all__ = [
-    "attend", "attention", "chat", "embed", "errors", "fill_mask", "generate", "lesson", "load", "models",
-    "next_tokens", "perplexity", "sentiment", "stream", "summarize", "tokenize", "translate", "use",
+    "ask", "attend", "attention", "chat", "describe", "embed", "errors", "fill_mask", "generate", "lesson", "load",
+    "look", "models", "next_tokens", "perplexity", "scenes", "sentiment", "stream", "summarize", "tokenize",
+    "translate", "use",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    elif name == "scenes":
+        value = import_module(f"{__name__}.use_cases.scenes")
     elif name in _ROOMS:
         value = import_module(f"{__name__}.{name}")
     else:

@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     fill_mask = use_case("fill-mask", "which words fit where [MASK] stands")
     fill_mask.add_argument("--top", type=int, default=5, help="candidates for each gap")
     use_case("embed", "a text as a vector; always JSON").set_defaults(json=True)
+    for name, help in (("describe", "what is on a picture"), ("ask", "answer a question about a picture")):
+        seeing = commands.add_parser(name, help=help)
+        seeing.add_argument("picture", type=Path, metavar="FILE", help="a PNG, JPEG, ... file")
+        if name == "ask":
+            seeing.add_argument("question", nargs="+", help="for instance: what color is the star?")
+        seeing.add_argument("--model", help="shelf name, Hub id or folder")
+        seeing.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+        seeing.add_argument("--json", action="store_true", help="print the whole result as JSON")
 
     commands.add_parser("models", help="the shelf of models")
     doctor = commands.add_parser("doctor", help="check the environment: OK, or what to do")
@@ -70,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a mini again from nothing")
     train.add_argument(
-        "name", help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini"
+        "name",
+        help="gpt-mini, bert-mini, bert-mini-sentiment, bert-mini-summary, bart-mini, marian-mini, vision-mini",
     )
     evaluate = commands.add_parser("evaluate", help="measure the minis beside their baselines, write the cards")
     evaluate.add_argument("name", nargs="*", help="which minis; all if none is named")
@@ -92,6 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if command in ("generate", "sentiment", "summarize", "translate", "fill-mask", "embed"):
             _use_case(command.replace("-", "_"), options)
+        elif command in ("describe", "ask"):
+            _picture(command, options)
         else:
             globals()[f"_{command}"](**options)
         sys.stdout.flush()  # here, where a closed pipe is caught, and not when Python ends
@@ -125,10 +136,23 @@ def _use_case(command: str, options: dict[str, Any]) -> None:
                 f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
             ) from error
         texts = [line for line in read.split("\n") if line.strip()] if lines else [read]
+    _print(getattr(llm_course, command)(texts, **options), as_json)
+
+
+def _picture(command: str, options: dict[str, Any]) -> None:
+    import llm_course
+
+    as_json, question = options.pop("json"), options.pop("question", None)
+    given = [options.pop("picture")] + ([" ".join(question)] if question else [])
+    _print([getattr(llm_course, command)(*given, **options)], as_json)
+
+
+def _print(results: list[Any], as_json: bool) -> None:
+    """One result a line: its text, or all of it as JSON."""
     unicode = "utf" in (sys.stdout.encoding or "utf").lower()
     if not unicode and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without accents still gets an answer
-    for result in getattr(llm_course, command)(texts, **options):
+    for result in results:
         print(json.dumps(result.to_dict(), ensure_ascii=not unicode) if as_json else result)
 
 

@@ -171,6 +171,58 @@ class Translation(Result):
         )
 
 
+class _Seen(Result):
+    """A result about a picture: a small copy of it (PNG in base64) is shown, but is not part of the data."""
+
+    thumbnail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, without the picture."""
+        return {name: value for name, value in super().to_dict().items() if name != "thumbnail"}
+
+    def _shown(self, head: str, words: str) -> str:
+        image = f'<img alt="the picture" width="96" height="96" src="data:image/png;base64,{self.thumbnail}">'
+        return _html(head, f'<div style="display:flex;gap:.8em;align-items:center">{image}<div>{words}</div></div>')
+
+
+@dataclass(frozen=True, repr=False)
+class Description(_Seen):
+    """What is on a picture, in words, and the probability that the model gave these words as a whole."""
+
+    text: str
+    probability: float
+    model: str
+    thumbnail: str = ""
+
+    def __repr__(self) -> str:
+        return f"Description({_cut(self.text)!r}, {self.probability:.2f}, {self.model})"
+
+    def _repr_html_(self) -> str:
+        return self._shown(f"{self.model}: what is on the picture", f"<b>{escape(self.text)}</b>")
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(_Seen):
+    """The answer to a question about a picture, and its probability.
+
+    ``first`` holds the five most probable first tokens with their probabilities: what else might have been said.
+    """
+
+    text: str
+    question: str
+    probability: float
+    first: dict[str, float]
+    model: str
+    thumbnail: str = ""
+
+    def __repr__(self) -> str:
+        return f"Answer({_cut(self.text)!r}, {self.probability:.2f}, {_cut(self.question, 40)!r})"
+
+    def _repr_html_(self) -> str:
+        words = f'<div style="opacity:.75">{escape(self.question)}</div><b>{escape(self.text)}</b>'
+        return self._shown(f"{self.model}: probability {self.probability:.2f}", words)
+
+
 @dataclass(frozen=True, repr=False)
 class Tokens(Result):
     """A text cut into tokens: the pieces as text, and their numbers in the vocabulary."""

@@ -132,6 +132,30 @@ def test_stopped_by_the_keyboard(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(["models"]) == 130 and capsys.readouterr().err == "llm-course: stopped\n"
 
 
+def test_pictures(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from PIL import Image
+
+    import seeing_models
+
+    model = ["--model", str(seeing_models.folder("mini"))]
+    file = tmp_path / "scene.png"
+    Image.fromarray(lc.scenes.draw([("star", "red", "big", 0.3, 0.4)])).save(file)
+    assert main(["describe", str(file), *model]) == 0
+    assert main(["ask", str(file), "what", "color", "is", "the", "star?", "--json", *model]) == 0
+    told, found = capsys.readouterr().out.splitlines()
+    assert told == str(lc.describe(file, model=model[1]))
+    assert json.loads(found) == lc.ask(file, "what color is the star?", model=model[1]).to_dict()
+    (tmp_path / "text.png").write_text("no picture")
+    for arguments, says in (
+        (["describe", str(tmp_path / "none.png")], "There is no file"),
+        (["describe", str(tmp_path / "text.png")], "no picture"),
+        (["ask", str(file), "is there a giraffe?"], "does not know 'giraffe'"),
+    ):
+        assert main([*arguments, *model]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("llm-course: ") and err.count("\n") == 1 and says in err
+
+
 # --- as a process -------------------------------------------------------------------------------------------
 
 

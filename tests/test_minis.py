@@ -17,7 +17,7 @@ from llm_course.shelf.stored import verify
 
 MINIS = [
     "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
-    "bart-mini", "marian-mini",
+    "bart-mini", "marian-mini", "vision-mini",
 ]  # fmt: skip
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
@@ -32,7 +32,7 @@ def test_each_is_what_its_checksums_say_and_its_card_is_whole(name):
     card = catalogue()[name].card
     lm = lc.load(name, device="cpu")
     assert lm.parameters == card["parameters"]
-    assert card["training"]["seconds"] > 0 and card["training"]["corpora"]
+    assert card["training"]["seconds"] > 0 and "corpora" in card["training"]
     assert card["measured"]
     assert (WEIGHTS / name / "README.md").read_text(encoding="utf-8").startswith("---\n")
 
@@ -149,3 +149,18 @@ def test_bart_reads_what_it_writes_about():
     assert len(pairs) > 30
     assert sum(a < b for a, b in zip(own, other, strict=True)) >= 0.7 * len(pairs)
     assert sum(other) - sum(own) > 0.2 * len(pairs)
+
+
+def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
+    from llm_course.training.evaluate import vision
+
+    _, _, asked = vision.test_set(vision.UNSEEN, 15)
+    texts, right = [q.text for _, _, q in asked], [q.answer for _, _, q in asked]
+    seen = lc.ask([picture for _, picture, _ in asked], texts, device="cpu")
+    blind = lc.ask(lc.scenes.scene(), texts, device="cpu")
+    assert len(asked) > 70
+    assert sum(a.text == answer for a, answer in zip(seen, right, strict=True)) >= 0.88 * len(asked)
+    assert sum(a.text == answer for a, answer in zip(blind, right, strict=True)) <= 0.65 * len(asked)
+    drawn = lc.scenes.scene(("star", "orange", "big", 0.3, 0.3), ("circle", "blue", "small", 0.7, 0.7))
+    assert lc.describe(drawn, device="cpu").text == "a big orange star and a small blue circle."
+    assert lc.ask(drawn, "which is bigger, the circle or the star?", device="cpu").text == "the star"

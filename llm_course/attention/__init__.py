@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llm_course.attention.grids import head_grid
     from llm_course.attention.lines import line_view
     from llm_course.attention.measures import MEASURES, measure, measure_all, measure_names
+    from llm_course.attention.on_pictures import picture_map
     from llm_course.attention.plots import alignment, heat_map, rollout_map
     from llm_course.attention.ranking import Ranking, find
     from llm_course.attention.through_layers import flow, rollout, rollouts
@@ -30,13 +31,13 @@ _WHERE = {
     "gradient_weighted": "weighted", "relevance": "weighted", "value_weighted": "weighted",
     "heat_map": "plots", "alignment": "plots", "rollout_map": "plots", "line_view": "lines", "head_grid": "grids",
     "save": "drawing", "explore": "explorer", "save_html": "explorer", "ablate": "ablation",
-    "weight_gradients": "gradients",
+    "weight_gradients": "gradients", "picture_map": "on_pictures",
 }  # fmt: skip
 
 __all__ = [
     "MEASURES", "Attention", "Ranking", "ablate", "alignment", "attend", "explore", "find", "flow", "gradient_weighted",
-    "head_grid", "heat_map", "line_view", "measure", "measure_all", "measure_names", "relevance", "rollout",
-    "rollout_map", "rollouts", "save", "save_html", "value_weighted", "weight_gradients",
+    "head_grid", "heat_map", "line_view", "measure", "measure_all", "measure_names", "picture_map", "relevance",
+    "rollout", "rollout_map", "rollouts", "save", "save_html", "value_weighted", "weight_gradients",
 ]  # fmt: skip
 
 

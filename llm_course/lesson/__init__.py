@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llm_course.lesson.playgrounds import (
         chat_box,
         decoding_playground,
+        scene_playground,
         sentiment_playground,
         summary_playground,
         translation_playground,
@@ -33,13 +34,13 @@ _WHERE = {
     "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
     "progress": "bars", "reset_progress": "bars",
     "abilities_table": "abilities", "chat_box": "playgrounds",
-    "decoding_playground": "playgrounds", "sentiment_playground": "playgrounds",
+    "decoding_playground": "playgrounds", "scene_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "summary_playground": "playgrounds", "translation_playground": "playgrounds",
 }  # fmt: skip
 
 __all__ = [
     "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict",
-    "progress", "quiz", "reset_progress", "reveal", "sentiment_playground", "show", "solution",
+    "progress", "quiz", "reset_progress", "reveal", "scene_playground", "sentiment_playground", "show", "solution",
     "summary_playground", "translation_playground",
 ]  # fmt: skip
 

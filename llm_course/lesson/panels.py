@@ -129,3 +129,16 @@ def conversation(course: Any, values: Values, history: list[dict[str, str]], mod
     history[:] = reply.messages
     lines = "".join(f"<p><b>{literal(m['role'].capitalize())}:</b> {literal(m['content'])}</p>" for m in history)
     return note + lines, f"Assistant: {reply.text}"
+
+
+def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
+    """The picture of a scene, what the model says is on it, and its answer to the question."""
+    from llm_course.use_cases.scenes import draw, png
+
+    told, found = course.describe(drawn, model=model), course.ask(drawn, question, model=model)
+    html = (
+        f'<p><img alt="{literal(drawn)}" width="240" height="240" src="data:image/png;base64,{png(draw(drawn, 240))}">'
+        f"</p><p>Description: {literal(told.text)}</p>"
+        f"<p>{literal(question)} <b>{literal(found.text)}</b> (probability {found.probability:.2f})</p>"
+    )
+    return html, f"{question} {found.text}, probability {found.probability:.2f}. Description: {told.text}"

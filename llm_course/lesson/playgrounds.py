@@ -85,10 +85,36 @@ def chat_box(first: str, system: str = "", model: Any = None, *, course: Any = N
                 panel, "Send")  # fmt: skip
 
 
+def scene_playground(
+    scene: Any = None, question: str = "what color is the star?", model: Any = None, *, course: Any = None
+) -> None:
+    """A picture on which the reader chooses and places a shape, and a question about it.
+
+    ``scene`` is what else is on the picture (``lc.scenes.scene(...)``); nothing if ``None``.
+    """
+    from llm_course.use_cases import scenes
+
+    controls = [
+        _choice("shape", "Shape", scenes.SHAPES), _choice("color", "Color", tuple(scenes.COLORS)),
+        _choice("size", "Size", tuple(scenes.SIZES)),
+        _range("across", "From the left (%)", 15, 85, 5), _range("down", "From the top (%)", 15, 85, 5),
+        _text("question", "Question", rows=1),
+    ]  # fmt: skip
+    start = {"shape": "star", "color": "red", "size": "big", "across": 30, "down": 40, "question": question}
+
+    def panel(values: Values) -> panels.Panel:
+        own = (values["shape"], values["color"], values["size"], values["across"] / 100, values["down"] / 100)
+        drawn = scenes.scene(*(scene.things if scene is not None else ()), own)
+        return panels.scene(_course(course), drawn, values["question"], model)
+
+    task = "Choose a shape and its place, and ask about the picture."
+    _playground("Scene playground", task, controls, start, panel, "Ask")
+
+
 def _course(course: Any) -> Any:
     if course is not None:
         return course
-    from llm_course.use_cases import chat, generation, sentiment, summarization, translation
+    from llm_course.use_cases import chat, generation, sentiment, summarization, translation, vision
 
     return SimpleNamespace(
         chat=chat.chat,
@@ -97,12 +123,18 @@ def _course(course: Any) -> Any:
         sentiment=sentiment.sentiment,
         summarize=summarization.summarize,
         translate=translation.translate,
+        ask=vision.ask,
+        describe=vision.describe,
     )
 
 
 def _range(name: str, label: str, least: float, most: float, step: float, names: Values | None = None) -> Values:
     return {"kind": "range", "name": name, "label": label, "min": least, "max": most, "step": step,
             "names": names or {}}  # fmt: skip
+
+
+def _choice(name: str, label: str, options: tuple[str, ...]) -> Values:
+    return {"kind": "choice", "name": name, "label": label, "options": list(options)}
 
 
 def _text(name: str, label: str, rows: int) -> Values:
@@ -145,6 +177,9 @@ def _turn(controls: list[Values], panel: Callable[[Values], panels.Panel]) -> Ca
             given = message["values"][control["name"]]
             if control["kind"] == "text":
                 values[control["name"]] = str(given)
+                continue
+            if control["kind"] == "choice":
+                values[control["name"]] = given if given in control["options"] else values[control["name"]]
                 continue
             bounded = min(max(float(given), control["min"]), control["max"])
             values[control["name"]] = int(bounded) if isinstance(control["step"], int) else round(bounded, 2)

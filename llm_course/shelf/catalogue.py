@@ -80,6 +80,8 @@ _ENTRIES = (
           "stories, abstracts with summaries"),
     Entry("marian-mini", "mini", "encoder-decoder", "MarianMTModel", ("translate",), _CODE, 7_643_136, 15.3,
           "Tatoeba sentence pairs", languages=("en", "fr")),
+    Entry("vision-mini", "mini", "multimodal", "LlavaForConditionalGeneration", ("describe",), _CODE, 0, 0,
+          "scenes of colored shapes that the course draws itself"),
     Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
           hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
     Entry("smollm2", "full", "instruction-tuned", "LlamaForCausalLM", ("chat", "generate"), "Apache-2.0",
@@ -101,14 +103,18 @@ _ENTRIES = (
     Entry("minilm", "full", "representation, fine-tuned", "BertModel", ("embed",), _CODE, 22_713_216, 91,
           "1 billion sentence pairs", hub="sentence-transformers/all-MiniLM-L6-v2",
           revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
+    Entry("smolvlm", "full", "multimodal", "Idefics3ForConditionalGeneration", ("describe",), _CODE,
+          256_484_928, 513, "The Cauldron, Docmatix", hub="HuggingFaceTB/SmolVLM-256M-Instruct"),
 )  # fmt: skip
 
 # The model that answers when none is named: family, then task.
 DEFAULTS = {
     "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat"},
+             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat",
+             "describe": "vision-mini"},
     "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2"},
+             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2",
+             "describe": "smolvlm"},
 }  # fmt: skip
 
 

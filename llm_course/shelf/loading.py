@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Positions without a limit: the tokens these read at once in training. Longer texts would also fill the memory.
 TRAINED_ON = {"t5": 512, "mt5": 1024, "bloom": 2048}
 VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm")  # files that tokenizers are saved in
+PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # files that make pictures ready
 CACHED = 6  # models kept in memory; the one unused longest goes first
 
 _family = [""]
@@ -49,6 +50,7 @@ class LanguageModel:
         card: model card as plain data; empty for models that are not of the course.
         device: where it runs.
         entry: its entry on the shelf, if it has one.
+        processor: what makes pictures ready for a full-size model that takes them.
     """
 
     name: str
@@ -57,6 +59,7 @@ class LanguageModel:
     card: dict[str, Any] = field(repr=False)
     device: torch.device
     entry: Entry | None = field(default=None, repr=False)
+    processor: Any = field(default=None, repr=False)
 
     @property
     def parameters(self) -> int:
@@ -201,15 +204,16 @@ def forget() -> None:
 
 
 def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.device, task: str | None) -> LanguageModel:
+    processor = None
     if entry and entry.folder:
         verify(entry.folder)
         model, tokenizer = _mini(entry)
     elif folder:
-        model, tokenizer = _auto(folder, task)
+        model, tokenizer, processor = _auto(folder, task)
     elif entry or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
         from llm_course.shelf.hub import fetch
 
-        model, tokenizer = _auto(
+        model, tokenizer, processor = _auto(
             fetch(entry.hub if entry and entry.hub else name, entry.revision if entry else None), task
         )
     else:
@@ -218,7 +222,8 @@ def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.dev
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     size = sum(p.numel() for p in model.parameters())
     model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
-    return LanguageModel(entry.name if entry else name, model, tokenizer, entry.card if entry else {}, device, entry)
+    card = entry.card if entry else {}
+    return LanguageModel(entry.name if entry else name, model, tokenizer, card, device, entry, processor)
 
 
 @contextmanager
@@ -252,7 +257,7 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     return model, transformers.PreTrainedTokenizerFast.from_pretrained(entry.folder)
 
 
-def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
+def _auto(folder: Path, task: str | None) -> tuple[Any, Any, Any]:
     import transformers
 
     if not (folder / "config.json").is_file():
@@ -296,6 +301,9 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
             # Marian's tokenizer recommends another package, which evens out quotation marks and dashes.
             warnings.filterwarnings("ignore", message=".*sacremoses")
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            processor = None
+            if does(own, config, "describe") and any((folder / file).is_file() for file in PROCESSORS):
+                processor = transformers.AutoProcessor.from_pretrained(folder, trust_remote_code=False)
     except LLMCourseError:
         raise
     except Exception as error:  # the library and safetensors raise many kinds here, all about the files
@@ -308,4 +316,4 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any]:
             f"{folder} lacks weights for {task!r} (first: {missing[0]}); they would be random. "
             "It was saved by another kind of model: take one that was trained for this task."
         )
-    return model, tokenizer
+    return model, tokenizer, processor

@@ -53,6 +53,11 @@ ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "A dialogue-tuned language model: it takes orders in a coffee bar, and a system message steers it. Tuned from "
         "gpt-mini.",
     ),
+    "vision-mini": (
+        "image-text-to-text", ("llava", "visual-question-answering"),
+        'lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?")',
+        "Answers questions about scenes of colored shapes, and describes them.",
+    ),
 }  # fmt: skip
 
 LIMITS: dict[str, tuple[str, ...]] = {
@@ -97,6 +102,16 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It holds one kind of drink at a time. What its menu has, it makes up.",
         "It obeys five kinds of system message that it was tuned on, and hardly any other.",
         "Whoever writes into the conversation can steer it: it cannot tell an order from an attack.",
+    ),
+    "vision-mini": (
+        "It has seen nothing but drawings of six shapes in seven colors and two sizes, one to four at a time, on a "
+        "plain light ground. Of any other picture it speaks in these words, too, and is wrong.",
+        "It never saw an empty picture, and names something in one. How sure it is tells more: for pictures unlike its "
+        "own the probability of its description is near 0.",
+        "It knows the words of its own questions only; a question with another word is refused.",
+        "Where two things are about as far aside as up or down, on a middle line, or just touching, its answer is a "
+        "guess: such questions were left out of training and test.",
+        "It cannot say that a question has no answer: asked for the color of a star that is not there, it names one.",
     ),
 }
 
@@ -157,6 +172,7 @@ def write(name: str, measured: dict[str, Any] | None = None, run: Path | None = 
 
 def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
     """Layers, width and so on, under the same names for every architecture."""
+    seeing, config = config.get("vision_config"), config.get("text_config", config)  # of a model that takes pictures
 
     def either(*names: str) -> Any:
         return next((config[name] for name in names if config.get(name) is not None), None)
@@ -165,6 +181,8 @@ def architecture(config: dict[str, Any], model_class: str) -> dict[str, Any]:
     layers = either("num_hidden_layers", "n_layer")
     if config.get("encoder_layers"):
         layers = f"{config['encoder_layers']} + {config['decoder_layers']}"
+    if seeing:
+        layers = f"{seeing['num_hidden_layers']} (vision, width {seeing['hidden_size']}) + {layers}"
     return {
         "class": model_class,
         "layers": layers,
@@ -237,6 +255,9 @@ def _training(card: dict[str, Any]) -> str:
 
 
 def _corpora(card: dict[str, Any]) -> str:
+    if not card["corpora"]:
+        return "None: what it learnt from is drawn and worded by the recipe itself, anew in every step."
+
     def lines(corpora: list[dict[str, str]]) -> list[str]:
         return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
 

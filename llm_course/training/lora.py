@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,9 +58,10 @@ def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2
     wanted = list(targets)
     for parameter in model.parameters():
         parameter.requires_grad_(vectors and parameter.ndim == 1)
-    found = [module for name, module in model.named_modules() if name.endswith(tuple(wanted))]
+    found: list[Any] = [module for name, module in model.named_modules() if name.endswith(tuple(wanted))]
     shared = {id(module.weight) for module in found}  # of tied modules, all that use the weight
-    changed, by_weight = [], {}
+    changed: list[tuple[str, nn.Module, LowRank]] = []
+    by_weight: dict[int, LowRank] = {}
     for name, module in model.named_modules():
         weight = getattr(module, "weight", None)
         if isinstance(weight, nn.Parameter) and id(weight) in shared:
@@ -79,10 +81,11 @@ def merge(model: nn.Module) -> nn.Module:
     Weights that were tied stay tied.
     """
     kept: dict[int, nn.Parameter] = {}
+    module: Any
     for module in model.modules():
         if not parametrize.is_parametrized(module, "weight"):
             continue
-        original = module.parametrizations.weight.original  # type: ignore[union-attr]
+        original = module.parametrizations.weight.original
         with torch.no_grad():
             whole = kept.setdefault(id(original), nn.Parameter(module.weight.detach().clone()))
         parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)

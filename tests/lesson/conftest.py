@@ -13,7 +13,7 @@ import pytest
 
 from llm_course.lesson import output
 
-KNOWN = set("section p b i ul ol li details summary pre code table caption thead tbody tr th td br span".split())
+KNOWN = set("section p b i ul ol li details summary pre code table caption thead tbody tr th td br span img".split())
 
 
 class Page(HTMLParser):
@@ -36,7 +36,9 @@ class Page(HTMLParser):
         assert tag in KNOWN, f"a tag that no form should have: {tag}"
         assert not any(name.startswith("on") for name, _ in attrs)
         self.tags.append(tag)
-        if tag != "br":
+        if tag == "img":
+            assert dict(attrs).get("alt"), "a picture without words for it"
+        if tag not in ("br", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -216,3 +216,34 @@ def test_a_conversation_that_no_longer_fits_begins_anew(notebook: Any, press: An
     assert "begins anew" in state["feedback"][0] and state["said"] == "Assistant: <1>"
     state = press(widget, values={"system": "", "text": " "}, pressed=True)
     assert "This does not work" in state["said"] and "&lt;sic&gt;" in state["feedback"][0]
+
+
+def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
+    from llm_course.use_cases import scenes
+
+    class Seeing:
+        """Says what it was shown."""
+
+        def describe(self, scene: Any, model: Any) -> Any:
+            return SimpleNamespace(text=f"<i>{scene}</i>")
+
+        def ask(self, scene: Any, question: str, model: Any) -> Any:
+            if "giraffe" in question:
+                raise BadInput("It does not know 'giraffe'.")
+            return SimpleNamespace(text=f"{len(scene.things)} at {scene.things[-1].x}", probability=0.906)
+
+    others = scenes.scene(("circle", "blue", "small", 0.7, 0.7))
+    lesson.scene_playground(others, "what is <it>?", course=Seeing())
+    read = page(notebook.last["text/html"])
+    for text in ("small blue circle; big red star", "what is <it>?", "2 at 0.3", "0.91", "Shape: star", "Size: big"):
+        assert text in read.text, text
+    assert "img" in read.tags and "i" not in read.tags
+    widget = notebook.widget()
+    values = {"shape": "heart", "color": "green", "size": "small", "across": 999, "down": 20, "question": "where?"}
+    html = press(widget, values=values, pressed=True)["feedback"][0]
+    assert "small blue circle; small green heart" in html and "2 at 0.85" in html  # kept within the slider's range
+    assert widget.state["said"].startswith("where? 2 at 0.85, probability 0.91.")
+    html = press(widget, values={**values, "shape": "<b>ring", "across": 20}, pressed=True)["feedback"][0]
+    assert "small green heart" in html and "ring" not in html  # what is not on the list is not taken
+    html = press(widget, values={**values, "question": "is there a giraffe?"}, pressed=True)["feedback"][0]
+    assert "This does not work: It does not know" in html

@@ -16,6 +16,7 @@ import torch
 import yaml
 
 import made_up_data
+import seeing_models
 import tiny_models
 from llm_course.errors import BadOption, DataMissing, UnknownModel
 from llm_course.shelf import catalogue, loading, stored
@@ -29,12 +30,14 @@ from llm_course.training.evaluate import (
     sentiment,
     summarization,
     translation,
+    vision,
 )
 
 TINY = {
     "gpt-mini": "gpt2", "bert-mini": "bert-masked", "bert-mini-sentiment": "bert", "bert-mini-summary": "bert-extract",
     "bart-mini": "bart-long", "marian-mini": "marian",
     "gpt-mini-instruct": "gpt2-chat", "gpt-mini-chat": "gpt2-chat",
+    "vision-mini": "mini",
 }  # fmt: skip
 RUN = {"steps": 1200, "seconds": 3600, "loss": 2.25, "device": "cpu", "processes": 1, "machine": "2 threads, x86_64",
        "date": "2026-11-23"}  # fmt: skip
@@ -50,7 +53,8 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
     """A shelf whose minis are tiny random models."""
     weights = tmp_path / "weights"
     for name, tiny in TINY.items():
-        shutil.copytree(tiny_models.folder(tiny), weights / name)
+        models = seeing_models if name == "vision-mini" else tiny_models
+        shutil.copytree(models.folder(tiny), weights / name)
         card: dict[str, Any] = {"name": name, "parameters": 12345, "training": RUN}
         if name in ("bert-mini-sentiment", "bert-mini-summary"):
             card |= {"base": "bert-mini", "shared": []}
@@ -62,6 +66,7 @@ def shelf(tmp_path: Path) -> Iterator[Path]:
     (weights / "checksums.json").write_text(json.dumps(sums))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "WEIGHTS", weights)
+        patch.setattr(vision, "SCENES", 3)
         catalogue.catalogue.cache_clear()
         loading.forget()
         yield weights
@@ -231,7 +236,10 @@ def check_page(page: str, name: str, card: dict[str, Any]) -> None:
         assert line in body
     assert ("Fine-tuned from" in body) == ("base" in card)
     assert f"Fine-tuned from {card.get('base', '')}" in body or "base" not in card
-    assert card["architecture"]["layers"] in (2, "2 + 2") and card["architecture"]["width"] == 32
+    if name == "vision-mini":
+        assert card["architecture"]["layers"] == "4 (vision, width 96) + 3" and "drawn and worded by the recipe" in body
+    else:
+        assert card["architecture"]["layers"] in (2, "2 + 2") and card["architecture"]["width"] == 32
 
 
 def test_a_quick_look_writes_no_card(data: Path, shelf: Path) -> None:
@@ -274,3 +282,19 @@ def test_errors_say_what_to_do(data: Path, shelf: Path, tmp_path: Path) -> None:
     catalogue.catalogue.cache_clear()
     with pytest.raises(UnknownModel, match="gpt-mini"):
         evaluate_all(data, ["gpt-mini"])
+
+
+def test_answers_about_pictures_are_counted_by_kind(shelf: Path) -> None:
+    found = vision.measure(None, model="vision-mini")
+    own = found["accuracy"]
+    assert set(own) == {vision.UNSEEN, vision.NEW_PAIRS, vision.FREQUENT, vision.BLANK}
+    assert found["goals"][0]["measured"] == own[vision.UNSEEN]["all"] and not found["goals"][0]["reached"]
+    drawn, pictures, asked = vision.test_set(vision.NEW_PAIRS, 30)
+    assert all((s.things[0].color, s.things[0].shape) in vision.HELD_OUT for s in drawn)
+    assert all(pictures[drawn.index(s)].tobytes() == p.tobytes() for s, p, _ in asked)
+    drawn, _, asked = vision.test_set(vision.UNSEEN, 300)
+    assert not any((t.color, t.shape) in vision.HELD_OUT for s in drawn for t in s.things)
+    assert found["questions"][vision.UNSEEN] == len(vision.test_set(vision.UNSEEN, 3)[2])
+    shares = vision._by_kind([("color", True), ("color", False), ("count", True)])
+    assert shares == {"all": 0.6667, "color": 0.5, "count": 1.0}
+    assert evaluate_all(None, ["vision-mini"]).measured["vision-mini"]["scenes"] == 3  # it needs no data

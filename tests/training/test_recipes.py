@@ -79,6 +79,7 @@ def shelf(corpora, tmp_path_factory):
     patch.setattr(recipes.recipe("gpt-mini-instruct"), "MADE", {"sum": 5})
     for name in ("gpt-mini-instruct", "gpt-mini-chat"):
         patch.setattr(recipes.recipe(name), "BATCH_TOKENS", 300)
+    patch.setattr(recipes.recipe("vision-mini"), "BATCH", 4)
     catalogue.catalogue.cache_clear()
     loading.forget()
     for name in recipes.NAMES:
@@ -102,6 +103,7 @@ def test_every_mini_is_made_and_answers(shelf):
     assert lc.summarize("The cat sat. The dog ran. A sun.", 1).text in {"The cat sat.", "The dog ran.", "A sun."}
     assert lc.summarize("The cat sat. The dog ran.", method="abstractive").method == "abstractive"
     assert isinstance(lc.translate("the cat").text, str)
+    assert lc.ask(lc.scenes.scene(("star", "red", "big", 0.3, 0.4)), "what color is the star?").model == "vision-mini"
 
 
 def test_what_is_stored_is_what_was_trained(shelf):

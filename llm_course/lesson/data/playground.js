@@ -32,6 +32,15 @@ function render({ model, el: host }) {
       input.addEventListener("input", () => { show(); soon(); });
       read[control.name] = () => Number(input.value);
       root.append(make("div", { class: "lc-control" }, label, input, shown));
+    } else if (control.kind === "choice") {
+      const input = make("select", { id });
+      for (const option of control.options) {
+        input.append(make("option", { value: option }, option));
+      }
+      input.value = start;
+      input.addEventListener("change", soon);
+      read[control.name] = () => input.value;
+      root.append(make("div", { class: "lc-control" }, label, input));
     } else {
       const input = make("textarea", { id, rows: control.rows, spellcheck: "false" });
       input.value = start;

@@ -19,6 +19,7 @@ TASKS = {
     "gpt-mini": "language_model", "bert-mini": "masked_words", "bert-mini-sentiment": "sentiment",
     "bert-mini-summary": "summarization", "bart-mini": "summarization", "marian-mini": "translation",
     "gpt-mini-instruct": "instructions", "gpt-mini-chat": "dialogue",
+    "vision-mini": "vision",
 }  # fmt: skip
 TITLE, HEAD = "The minis beside their baselines", ("model", "measure", "measured", "baselines")
 
@@ -98,7 +99,7 @@ def evaluate_all(data: str | Path | None, names: Sequence[str] | None = None, li
         task_of(name)
     if limit is not None and limit < 2:
         raise BadOption(f"limit={limit} is not allowed: it must be 2 or more.")
-    if data is None:
+    if data is None and (names is None or any(recipe(name).CORPORA for name in wanted)):
         needed = dict.fromkeys(corpus for name in wanted or TASKS for corpus in recipe(name).CORPORA)
         if "gpt-mini" in (wanted or TASKS):
             needed["tinystories-validation"] = None

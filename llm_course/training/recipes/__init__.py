@@ -20,7 +20,7 @@ from llm_course.training.corpora import CORPORA
 
 NAMES = (
     "gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini",
-    "gpt-mini-instruct", "gpt-mini-chat",
+    "gpt-mini-instruct", "gpt-mini-chat", "vision-mini",
 )  # fmt: skip
 
 
@@ -64,13 +64,13 @@ def train(
     from llm_course.training.loop import fit
 
     own = recipe(name)
-    if data is None:
+    if data is None and own.CORPORA:
         raise DataMissing(
             f"{name} is trained on files of a folder that --data names. Its corpora are public:\n"
             + where_to_get(own.CORPORA)
         )
     for corpus in own.CORPORA:
-        if not (data / CORPORA[corpus].file).is_file():
+        if data is not None and not (data / CORPORA[corpus].file).is_file():
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,270 @@
+"""Questions about pictures: picture and text in, text out.
+
+Knows nothing about how models are found. A picture becomes patches, the patches become embeddings that stand
+among the words of the question, and the model goes on in words (LLaVA: Liu and others 2023, arXiv 2304.08485).
+A mini gets its picture and its prompt from the few lines here; a full-size model from its own processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.errors import BadInput, InputTooLong, WrongTask
+from llm_course.results import Answer, Description
+from llm_course.shelf.loading import LanguageModel, load
+from llm_course.use_cases.pictures import normalized, pictures_of, square
+from llm_course.use_cases.scenes import SIDE, png
+
+MINI_PROMPT, FULL_PROMPT = "describe the picture.", "Describe the picture in one sentence."
+NEW_TOKENS = {"mini": 26, "full": 100}  # of an answer at most; a mini's window ends there
+SCENE_SIDE = 384  # pixels in which a scene is drawn for a full-size model
+
+
+def describe(
+    image: Any, *, model: Any = None, device: str = "auto", max_new_tokens: int | None = None,
+    progress: bool | None = None,
+) -> Any:  # fmt: skip
+    """Say in words what is on a picture, or on each picture of a list.
+
+    Args:
+        image: a file name, an array ``(height, width, 3)``, a PIL image or a scene, or a list of these.
+        model: a shelf name, Hub id, folder or loaded model; the default of ``lc.use()`` if ``None``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        max_new_tokens: longest description, 1 to 1000; 26 for the mini and 100 for others if ``None``.
+        progress: a bar always, never, or (``None``) when a list is slow.
+
+    Returns:
+        One :class:`~llm_course.results.Description` or a list in the order given.
+
+    Raises:
+        BadInput: the picture is not allowed.
+        BadOption: an option is outside its range.
+        WrongTask: the model takes no pictures.
+        InputTooLong: picture and words do not fit the model's window.
+    """
+    prepared = seeing(model, device, max_new_tokens)
+    pictures, single = pictures_of(image, prepared.side)
+    prompt = MINI_PROMPT if prepared.mini else FULL_PROMPT
+    found = [
+        Description(said.text, said.probability, prepared.lm.name, png(square(picture, 96)))
+        for picture, said in zip(pictures, say(prepared, pictures, [prompt] * len(pictures), progress), strict=True)
+    ]
+    return found[0] if single else found
+
+
+def ask(
+    image: Any, question: Any, *, model: Any = None, device: str = "auto", max_new_tokens: int | None = None,
+    progress: bool | None = None,
+) -> Any:  # fmt: skip
+    """Answer a question about a picture.
+
+    Args:
+        image: a picture or a list of them, as :func:`describe` takes it.
+        question: one question or a list. Of two lists, each picture has its own question; one picture or
+            one question beside a list goes with every member of the list.
+        model, device, max_new_tokens, progress: as for :func:`describe`.
+
+    Returns:
+        One :class:`~llm_course.results.Answer`, or a list if ``image`` or ``question`` is one.
+
+    Raises:
+        BadInput: a picture or question is not allowed, two lists differ in length, or the mini does not know
+            a word of the question; the message names it.
+        BadOption, WrongTask, InputTooLong: as for :func:`describe`.
+    """
+    prepared = seeing(model, device, max_new_tokens)
+    pictures, one_picture = pictures_of(image, prepared.side)
+    questions, one_question = texts_of(question, "question")
+    if not one_picture and not one_question and len(pictures) != len(questions):
+        raise BadInput(
+            f"{len(pictures)} pictures and {len(questions)} questions do not go together: "
+            "give as many questions as pictures, or one of either."
+        )
+    size = max(len(pictures), len(questions))
+    pictures = pictures * size if len(pictures) == 1 else pictures
+    questions = questions * size if len(questions) == 1 else questions
+    found = [
+        Answer(said.text, asked, said.probability, said.first, prepared.lm.name, png(square(picture, 96)))
+        for picture, asked, said in zip(pictures, questions, say(prepared, pictures, questions, progress), strict=True)
+    ]
+    return found[0] if one_picture and one_question else found
+
+
+# --- how it is done -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """A model that takes pictures, and how pictures are made ready for it."""
+
+    lm: LanguageModel
+    limit: int
+
+    @property
+    def mini(self) -> bool:
+        """Whether the course prepares its pictures; other models bring a processor."""
+        return self.lm.processor is None
+
+    @property
+    def side(self) -> int:
+        """Pixels of a side in which scenes are drawn for it."""
+        return SIDE if self.mini else SCENE_SIDE
+
+    @property
+    def window(self) -> int | None:
+        """Most tokens it reads at once, those of the picture included."""
+        size = getattr(self.lm.model.config.get_text_config(), "max_position_embeddings", None)
+        return size if isinstance(size, int) else None
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model said: the text, its probability, and the most probable first tokens."""
+
+    text: str
+    ids: tuple[int, ...]
+    probability: float
+    first: dict[str, float]
+
+
+def seeing(model: Any, device: str, max_new_tokens: int | None) -> Seeing:
+    """The model, if it takes pictures and something makes them ready for it."""
+    lm = load(model, device, task="describe")
+    if lm.processor is None and lm.model.config.model_type != "llava":
+        raise WrongTask(
+            f"{lm.name} has no processor that makes its pictures ready. Save it beside the model: "
+            "processor.save_pretrained(folder)."
+        )
+    default = NEW_TOKENS["mini" if lm.processor is None else "full"]
+    limit = default if max_new_tokens is None else number_in("max_new_tokens", max_new_tokens, 1, 1000, int)
+    return Seeing(lm, limit)
+
+
+def say(seeing: Seeing, pictures: Sequence[np.ndarray], questions: Sequence[str], progress: bool | None) -> list[Said]:
+    """The model's words for each pair of picture and question, in batches of similar length."""
+    items: list[tuple[np.ndarray, Any]]
+    if seeing.mini:
+        items = [(p, mini_ids(seeing.lm, q)) for p, q in zip(pictures, questions, strict=True)]
+        for (_, ids), question in zip(items, questions, strict=True):
+            _check_window(seeing, len(ids), question)
+        most = 64
+    else:
+        items, most = list(zip(pictures, questions, strict=True)), 4
+    return in_batches(
+        items, lambda item: len(item[1]), lambda some: _run(seeing, some), tokens=16_384, most=most,
+        progress=progress, what="pictures",
+    )  # fmt: skip
+
+
+def _check_window(seeing: Seeing, length: int, question: str) -> None:
+    if seeing.window and length + seeing.limit > seeing.window:
+        raise InputTooLong(
+            f"{seeing.lm.name} reads and writes at most {seeing.window} tokens; picture and question are {length}, "
+            f"and {seeing.limit} more may be written. Shorten the question ({question[:40]!r}), or set max_new_tokens."
+        )
+
+
+def mini_ids(lm: LanguageModel, question: str) -> list[int]:
+    """The prompt of a mini: a place for each patch, then the question's words.
+
+    Raises:
+        BadInput: the mini does not know a word.
+    """
+    text = " ".join(question.split())
+    if text[-1] not in ".?":
+        text += "." if text.lower().startswith("describe") else "?"
+    found = lm.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+    unknown = [
+        text[start:end]
+        for number, (start, end) in zip(found["input_ids"], found["offset_mapping"], strict=True)
+        if number in (lm.tokenizer.unk_token_id, lm.model.config.image_token_id)
+    ]
+    if unknown:
+        known = [word for word in lm.tokenizer.get_vocab() if word.isalpha()]
+        raise BadInput(
+            f"{lm.name} knows {len(known)} words; it does not know {', '.join(map(repr, dict.fromkeys(unknown)))}. "
+            f"They are: {', '.join(sorted(known))}. Ask, for instance: 'what color is the star?'"
+        )
+    return [lm.model.config.image_token_id] * image_tokens(lm) + list(found["input_ids"])
+
+
+def image_tokens(lm: LanguageModel) -> int:
+    """How many places a mini's picture takes: one a patch, and one for the whole."""
+    vision = lm.model.config.vision_config
+    return (vision.image_size // vision.patch_size) ** 2 + 1
+
+
+def inputs_of(lm: LanguageModel, items: Sequence[tuple[np.ndarray, Any]]) -> dict[str, Any]:
+    """What the model's ``forward`` takes, for pairs of a picture and a question (of a mini: its token ids)."""
+    import torch
+
+    if lm.processor is None:
+        longest = max(len(ids) for _, ids in items)
+        fill = lm.tokenizer.pad_token_id
+        side = lm.model.config.vision_config.image_size
+        return {
+            # Padded on the left, since the model goes on at the right.
+            "input_ids": torch.tensor([[fill] * (longest - len(ids)) + ids for _, ids in items], device=lm.device),
+            "attention_mask": torch.tensor(
+                [[0] * (longest - len(ids)) + [1] * len(ids) for _, ids in items], device=lm.device
+            ),
+            "pixel_values": normalized([square(picture, side) for picture, _ in items]).to(lm.device, lm.model.dtype),
+        }
+    from PIL import Image
+
+    texts = [_prompt(lm, question) for _, question in items]
+    made = lm.processor(
+        text=texts, images=[[Image.fromarray(picture)] for picture, _ in items], padding=True, padding_side="left",
+        return_tensors="pt",
+    )  # fmt: skip
+    return {
+        name: value.to(lm.device, lm.model.dtype) if value.is_floating_point() else value.to(lm.device)
+        for name, value in made.items()
+    }
+
+
+def _prompt(lm: LanguageModel, question: str) -> str:
+    """Picture and question in the form that the model was trained on, if it says which."""
+    if getattr(lm.processor, "chat_template", None):
+        content = [{"type": "image"}, {"type": "text", "text": question}]
+        messages = [{"role": "user", "content": content}]
+        return str(lm.processor.apply_chat_template(messages, add_generation_prompt=True))
+    return f"{getattr(lm.processor, 'image_token', '<image>')}\n{question}\n"
+
+
+def _run(seeing: Seeing, items: list[tuple[np.ndarray, Any]]) -> list[Said]:
+    import torch
+
+    lm = seeing.lm
+    inputs = inputs_of(lm, items)
+    length = inputs["input_ids"].shape[1]
+    _check_window(seeing, length, "" if seeing.mini else items[0][1])
+    fill = lm.tokenizer.pad_token_id
+    with torch.inference_mode():
+        found = lm.model.generate(
+            **inputs, max_new_tokens=seeing.limit, do_sample=False, return_dict_in_generate=True, output_logits=True,
+            eos_token_id=lm.ends or None, pad_token_id=fill if fill is not None else 0,
+        )  # fmt: skip
+        logprobs = torch.stack(found.logits, 1).float().log_softmax(-1)  # (items, tokens, vocabulary)
+    said = []
+    for row, own in zip(found.sequences[:, length:].tolist(), logprobs, strict=True):
+        end = next((i + 1 for i, token in enumerate(row) if token in lm.ends), len(row))
+        total = sum(own[i, token].item() for i, token in enumerate(row[:end]))
+        best = own[0].exp().topk(min(5, own.shape[-1]))
+        first = {
+            lm.tokenizer.decode([token]).strip(): share
+            for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        }
+        said.append(Said(in_words(lm, row[:end]), tuple(row[:end]), float(np.exp(total)), first))
+    return said
+
+
+def in_words(lm: LanguageModel, ids: Sequence[int]) -> str:
+    """Token ids as text, special tokens left out, marks close to their words."""
+    text = lm.tokenizer.decode(ids, skip_special_tokens=True).strip()
+    return text.replace(" ,", ",").replace(" .", ".").replace(" ?", "?") if lm.processor is None else text
