@@ -116,7 +116,7 @@ def _array(image: Any, where: str) -> np.ndarray:
             f"An array of shape {array.shape} is no picture{where}: it must be (height, width, 3), "
             f"or 4 with transparency, or (height, width) for shades of grey.{hint}"
         )
-    _check_size(*array.shape[:2], where)
+    _check_size(array.shape[0], array.shape[1], where)
     if array.dtype == bool:
         array = array * np.uint8(255)
     elif np.issubdtype(array.dtype, np.floating):
