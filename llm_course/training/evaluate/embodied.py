@@ -50,7 +50,7 @@ class Seen:
 def unseen(count: int, seed: int = 1) -> list[tuple[world.Layout, goals.Goal, str]]:
     """Layouts whose arrangement was kept out of training, each with a wish and its words."""
     random = np.random.default_rng([seed, 99])
-    found = []
+    found: list[tuple[world.Layout, goals.Goal, str]] = []
     while len(found) < count:
         layout = goals.random_layout(random)
         if goals.held_out(layout):
