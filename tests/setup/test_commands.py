@@ -52,7 +52,7 @@ def test_set_up_installs_pinned_and_only_once(checkout: Path) -> None:
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
     log = (checkout / "log").read_text(encoding="utf-8")
     assert "-m venv --clear .venv" in log
-    assert "-c constraints.txt -e .[lab,dev,train]" in log
+    assert "-c constraints.txt -e .[lab,dev,train,grade]" in log
     start = time.perf_counter()
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
     assert time.perf_counter() - start < 2
