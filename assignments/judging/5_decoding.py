@@ -317,12 +317,12 @@ def _beam_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 
 
 BEAM_MISTAKES = (
-    Mistake("one beam", _beam(width_is_one=True),
-            "You keep one beginning only: this is greedy decoding. Keep the best `width` of ALL grown beams."),
     Mistake("the sum decides", _beam(mean=False),
             "You compare sums of log-probabilities. Every further token makes a sum smaller, so short texts win. At "
             "the "
             "end, divide by the number of tokens."),
+    Mistake("one beam", _beam(width_is_one=True),
+            "You keep one beginning only: this is greedy decoding. Keep the best `width` of ALL grown beams."),
     Mistake("ended texts are lost", _beam(drop=True),
             "A text that has ended is lost. Put it aside when it ends, and let it compete at the end."),
     Mistake("only ended texts count", _beam(ended_only=True),
@@ -434,8 +434,8 @@ TASKS = (
     Task(
         "cut", "top_k_top_p", top_k_top_p,
         visible=(
-            (np.array([0.10, 0.40, 0.05, 0.30, 0.15]), 3, 0.8),
-            (np.array([0.05, 0.30, 0.22, 0.23, 0.20]), 3, 0.72),
+            (np.array([0.10, 0.40, 0.05, 0.30, 0.15]), 3, 0.6),
+            (np.array([0.05, 0.30, 0.22, 0.23, 0.20]), 3, 0.65),
             (np.array([0.10, 0.40, 0.05, 0.30, 0.15]), 2, 1.0),
         ),
         hidden=lambda rng: [_cut_case(rng) for _ in range(10)], points=(1, 4),
@@ -457,16 +457,16 @@ TASKS = (
     ),
     Task(
         "draw", "draw", draw,
-        visible=tuple((np.array([0.2, 0.5, 0.1, 0.2]), u) for u in (0.05, 0.3, 0.65, 0.75, 0.95)),
+        visible=tuple((np.array([0.2, 0.5, 0.1, 0.2]), u) for u in (0.05, 0.65, 0.3, 0.75, 0.95)),
         hidden=_draw_hidden, points=(1, 2), compare=exact(),
         mistakes=(
             Mistake("greedy", _draw_greedy, "You always take the most probable token: u does not come in."),
+            Mistake("sorted first", _draw_sorted,
+                    "You sorted the probabilities, so the number that you return is no longer the token's place."),
             Mistake("off by one", _draw_last_below,
                     "Off by one: the token is the first whose running total EXCEEDS u, not the last that does not."),
             Mistake("single probabilities", _draw_single,
                     "You compare u with single probabilities. Compare it with the running total."),
-            Mistake("sorted first", _draw_sorted,
-                    "You sorted the probabilities, so the number that you return is no longer the token's place."),
         ),
         right=(_draw_numpy,),
     ),

@@ -223,11 +223,13 @@ def test_a_release_holds_no_hidden_case_and_no_code_of_the_judge(one, released):
     checks = (released(one.name) / "checks.json").read_text("utf-8")
     listed = json.loads(checks)["tasks"]
     told = release + checks + json.dumps(listed, ensure_ascii=False)
-    for task in load_tasks(one.judging):
+    tasks = load_tasks(one.judging)
+    shown = _strings([task.visible for task in tasks])  # tasks of one assignment share mails and sentences
+    for task in tasks:
         assert len(listed[task.name]["cases"]) == len(task.visible)
         for seed in (1, 2, 3):
             hidden = task.hidden_cases(seed)
-            secret = {text for text in _strings(hidden) - _strings(list(task.visible)) if len(text) > 15}
+            secret = {text for text in _strings(hidden) if len(text) > 15 and not any(text in known for known in shown)}
             assert not [text for text in secret if text in told]
             assert not [array for array in _arrays(hidden) if len(array) > 40 and array in checks]
     judge = one.judging.read_text("utf-8")
