@@ -6,7 +6,7 @@ more have the third size and read a small part of the text again and again; of t
 as if training had been stopped there. Nothing else differs, and each is trained once: the spread over seeds is not
 measured.
 
-    python benchmarks/scaling.py --data DIR       # DIR holds stories/tinystories.train.jsonl.xz; about 12 minutes on one slow thread
+    python benchmarks/scaling.py --data DIR       # DIR holds the corpora; 12 minutes on one slow thread
 
 It prints a table and writes llm_course/lesson/data/scaling.json, which the lesson reads.
 """
