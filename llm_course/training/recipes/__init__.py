@@ -115,17 +115,17 @@ def put_on_shelf(name: str, model: Any, tokenizer: Any, record: dict[str, Any]) 
     card |= getattr(recipe(name), "CARD", {})
     if "base" in card:
         base = WEIGHTS / card["base"] / "model.safetensors"
-        card["shared"] = share(folder / "model.safetensors", base, card.get("rank"))
+        card["shared"] = share(folder / "model.safetensors", base, card.get("rank"), card.get("table_rank"))
     card_file.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     seal(name)
     return folder
 
 
-def share(own: Path, base: Path, rank: int | None = None) -> list[str]:
+def share(own: Path, base: Path, rank: int | None = None, table_rank: int | None = None) -> list[str]:
     """Take out of a weights file what is bit for bit in its base's; return the names of those tensors.
 
     With a ``rank``, what a matrix has learnt over the base's is stored as two factors of that rank, where they are
-    smaller than the matrix.
+    smaller than the matrix; ``table_rank`` is that of embedding tables, if it is another.
     """
     from safetensors.torch import load_file, save_file
 
@@ -138,8 +138,9 @@ def share(own: Path, base: Path, rank: int | None = None) -> list[str]:
     kept = {n: t for n, t in tensors.items() if n not in same}
     for name in set(alike) - set(same) if rank else ():
         matrix = kept[name]
-        if rank and matrix.ndim == 2 and rank * sum(matrix.shape) < matrix.numel():
-            up, down = factors(matrix.float() - theirs[name].float(), rank)
+        own_rank = table_rank or rank if "embeddings" in name else rank
+        if own_rank and matrix.ndim == 2 and own_rank * sum(matrix.shape) < matrix.numel():
+            up, down = factors(matrix.float() - theirs[name].float(), own_rank)
             del kept[name]
             kept |= {name + UP: up.to(matrix.dtype), name + DOWN: down.to(matrix.dtype)}
     save_file(kept, own, metadata={"format": "pt"})

@@ -1,9 +1,11 @@
 """bert-mini-sentiment: bert-mini, fine-tuned to tell positive, neutral and negative apart.
 
-A new layer reads the first token ``[CLS]`` (Devlin and others 2019, section 3.2). The rest of bert-mini, its
-table of word embeddings included, is trained on by low-rank differences (LoRA), which take a fifth of the room
-in the package. One token in ten is hidden, another way at each reading, so that it cannot learn its examples by
-heart; in one run each, that made no clear difference.
+A new layer reads the first token ``[CLS]`` (Devlin and others 2019, section 3.2). All of bert-mini is trained
+on. (With its table of word embeddings frozen, macro-F1 on the validation rows stayed one to two points lower.) What
+the package stores is the difference to bert-mini, cut to a low rank: less than half the room, and macro-F1 on the
+validation rows fell from 0.720 to 0.719. Training low-rank differences from the start failed in the one run that was
+tried (rank 32, Muon at 8e-3): the loss stayed where guessing leaves it. One token in ten is hidden, another way at each reading, so
+that it cannot learn its examples by heart; in one run each, that made no clear difference.
 
 The rated corpora are reviews, tweets and comments; they hold few plain facts. So everyday sentences are
 added that nobody rated: two weak judges, a word list with rules and a bag of words, label them, and they
@@ -20,7 +22,6 @@ import torch
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
 from llm_course.shelf.catalogue import WEIGHTS
-from llm_course.training import lora
 from llm_course.training.baselines.bag_of_words import BagOfWords, valences
 from llm_course.training.batches import LengthBatches, pad
 from llm_course.training.corpora import rows
@@ -33,13 +34,13 @@ EVERYDAY = "tatoeba-en-fr"
 CORPORA = [*SENTIMENT, EVERYDAY]
 LABELS = ["negative", "neutral", "positive"]
 LONGEST, BATCH_TOKENS, SMOOTHING, HIDDEN = 128, 2048, 0.05, 0.1
-PLAN = Plan(steps=2400, lr=1e-3, muon=8e-3, warmup=150, weight_decay=0.0)
-RANK, TARGETS = 32, ("query", "key", "value", "output.dense", "intermediate.dense", "word_embeddings")
+PLAN = Plan(steps=2200, lr=4e-4, muon=1.5e-3, warmup=200, weight_decay=0.05)
 # Everyday sentences: how many of each class, how much one counts, and how sure the word list has to be of a feeling.
 WEAK_ROWS, WEAK_WEIGHT, SURE = {"negative": 8000, "neutral": 14000, "positive": 8000}, 0.5, 0.35
 NEGATION = re.compile(r"\b(?:not|no|never|nothing|nobody|cannot|hardly)\b|n't\b", re.I)
 # It has learnt positions up to LONGEST only: longer texts are read in windows of that size.
-CARD = {"base": BASE, "rank": RANK, "window": LONGEST}
+# Rank of the stored differences: of the hidden matrices, and of the table of word embeddings.
+CARD = {"base": BASE, "rank": 96, "table_rank": 16, "window": LONGEST}
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
@@ -48,23 +49,12 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForSequenceClassification:
-    """bert-mini with low-rank differences that are zero at first, and a new, random layer on top."""
+    """bert-mini with a new, random layer on top."""
     torch.manual_seed(PLAN.seed)
-    model = BertForSequenceClassification.from_pretrained(
+    return BertForSequenceClassification.from_pretrained(
         WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=3, classifier_dropout=0.1,
         hidden_dropout_prob=0.1, id2label=dict(enumerate(LABELS)), label2id={n: i for i, n in enumerate(LABELS)},
     )  # fmt: skip
-    lora.attach(model, TARGETS, RANK)
-    for name, parameter in model.named_parameters():
-        if name.startswith(("bert.pooler", "classifier")):
-            parameter.requires_grad_(True)
-    return model
-
-
-def finish(model: BertForSequenceClassification) -> BertForSequenceClassification:
-    """The differences written into the weights."""
-    lora.merge(model)
-    return model
 
 
 def weakly_labeled(data: Path) -> list[tuple[str, str, float]]:
