@@ -206,6 +206,8 @@ def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on
     assert lc.perplexity("zqx wvk pfj qzzt xxkk vrrt", model="bloom-mini").bits_per_byte > 4
     longer = catalogue()["bloom-mini"].card["measured"]["longer"]["ALiBi"]
     assert longer[-1] < longer[1] + 0.3  # four times the trained length
+
+
 def test_chat_reads_orders_back_carries_them_and_stops():
     from llm_course.training.evaluate.dialogue import carried, order_turns, scripted
 

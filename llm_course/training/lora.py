@@ -66,7 +66,7 @@ def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2
         weight = getattr(module, "weight", None)
         if isinstance(weight, nn.Parameter) and id(weight) in shared:
             if id(weight) not in by_weight:
-                by_weight[id(weight)] = LowRank(*weight.shape, rank=rank, scale=scale).to(weight.device)
+                by_weight[id(weight)] = LowRank(weight.shape[0], weight.shape[1], rank, scale).to(weight.device)
             changed.append((name, module, by_weight[id(weight)]))
     if not changed:
         raise ValueError(f"No module's name ends in one of {wanted}.")
