@@ -17,7 +17,7 @@ from llm_course.shelf.stored import verify
 
 MINIS = [
     "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
-    "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "bloom-mini", "incontext-mini",
+    "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "incontext-mini",
 ]  # fmt: skip
 MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
 MINIS += ["palm-e-mini"]
@@ -194,7 +194,7 @@ def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads(
         assert accuracy_curve((16,), model=lm, form="comma").accuracy[0] < 0.5
 
 
-@pytest.mark.skipif("bloom-mini" not in catalogue(), reason="bloom-mini is not trained in this copy")
+@pytest.mark.skipif("bloom-mini" not in catalogue(), reason="bloom-mini has a recipe, and no weights in the package")
 def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on():
     sentences = {
         "en": "He said that he had to go home.", "fr": "Il a dit qu'il devait rentrer.",

@@ -62,8 +62,9 @@ def story(lm: LanguageModel, data: Path) -> float | None:
 
 
 def token_rows(lm: LanguageModel, texts: Texts) -> list[list[int]]:
-    """Each text as token ids with the end token, nothing before it."""
-    return [[*lm.tokenizer(t, add_special_tokens=False)["input_ids"], lm.tokenizer.eos_token_id] for t in texts]
+    """Each text as token ids with the end token, if the model has one, and nothing before it."""
+    end = [] if lm.tokenizer.eos_token_id is None else [lm.tokenizer.eos_token_id]
+    return [[*lm.tokenizer(t, add_special_tokens=False)["input_ids"], *end] for t in texts]
 
 
 def instruction(lm: LanguageModel, data: Path) -> float | None:

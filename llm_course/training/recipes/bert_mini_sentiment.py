@@ -1,11 +1,11 @@
 """bert-mini-sentiment: bert-mini, fine-tuned to tell positive, neutral and negative apart.
 
 A new layer reads the first token ``[CLS]`` (Devlin and others 2019, section 3.2). All of bert-mini is trained
-on. (With its table of word embeddings frozen, macro-F1 on the validation rows stayed one to two points lower.) What
-the package stores is the difference to bert-mini, cut to a low rank: less than half the room, and macro-F1 on the
-validation rows fell from 0.720 to 0.719. Training low-rank differences from the start failed in the one run that was
-tried (rank 32, Muon at 8e-3): the loss stayed where guessing leaves it. One token in ten is hidden, another way at each reading, so
-that it cannot learn its examples by heart; in one run each, that made no clear difference.
+on. (With its table of word embeddings frozen, macro-F1 on the validation rows stayed one to two points lower.)
+What the package stores is the difference to bert-mini, cut to a low rank: less than half the room, and macro-F1
+on the validation rows fell from 0.720 to 0.719. Training low-rank differences from the start failed in the one
+run that was tried (rank 32, Muon at 8e-3): the model named one class for all. One token in ten is hidden, another
+way at each reading, so that it cannot learn its examples by heart; in one run each, that made no clear difference.
 
 The rated corpora are reviews, tweets and comments; they hold few plain facts. So everyday sentences are
 added that nobody rated: two weak judges, a word list with rules and a bag of words, label them, and they
