@@ -51,6 +51,7 @@ notebooks: $(READY) ## rebuild changed lessons; LESSON=07_text_generation for on
 lint: $(READY) ## the rules for lessons, and sources against notebooks
 	@$(BIN)/python tools/notebooks.py lint
 	@$(BIN)/python tools/notebooks.py check
+	@$(BIN)/python tools/assignments.py check
 
 bench: $(READY) ## every claim of speed or size, measured here
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
