@@ -19,8 +19,6 @@ MINIS = [
     "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
     "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "incontext-mini",
 ]  # fmt: skip
-MINIS = ["gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini"]
-MINIS += ["palm-e-mini"]
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
 
