@@ -113,12 +113,12 @@ def test_the_streamed_pieces_joined_are_the_text(name: str, prompt: str) -> None
 def test_a_character_of_several_byte_tokens_comes_out_whole() -> None:
     lm = model("llama")
     lm.tokenizer.convert_tokens_to_ids("<0xE7>")
-    from llm_course.use_cases.generation import _continuation
+    from llm_course.use_cases.generation import continuation
 
     cat = lm.tokenizer("猫", add_special_tokens=False)["input_ids"][-3:]
     assert [lm.tokenizer.decode([i]) for i in cat] == ["\ufffd"] * 3
     prompt = ids_of(lm, "the 猫")
-    assert _continuation(lm, prompt, cat) == "猫" and _continuation(lm, ids_of(lm, "the"), cat) == "猫"
+    assert continuation(lm, prompt, cat) == "猫" and continuation(lm, ids_of(lm, "the"), cat) == "猫"
 
 
 # --- the draw -----------------------------------------------------------------------------------------------
