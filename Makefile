@@ -34,6 +34,7 @@ lab: $(READY) ## open the course in JupyterLab
 demo: $(READY) ## the four use cases and one attention figure, in the terminal
 	@$(BIN)/llm-course demo
 
+# two workers share two cores: with more than one thread each, their kernels would wait for one another
 test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -41,7 +42,7 @@ test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
 	$(BIN)/python tools/notebooks.py lint
 	$(BIN)/python tools/notebooks.py check
 	$(BIN)/python tools/readme.py --check
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
+	$(if $(filter 2,$(JOBS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
 		--nbval-sanitize-with=tests/notebooks/sanitize.cfg \
 		--nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 tests notebooks $(TEST)
 
