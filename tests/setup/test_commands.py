@@ -114,7 +114,8 @@ def test_a_browser_opens_only_where_it_can(env: dict[str, str], platform: str, o
 
 def test_ci_and_the_workflow_run_the_same_commands() -> None:
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    assert "\nmake browser\nLLM_COURSE_REQUIRE_BROWSER=1 make test\n" in ci
+    assert "\nmake browser\n" in ci and ci.endswith("\nLLM_COURSE_REQUIRE_BROWSER=1 make test\n")
+    assert "install -y -q --no-install-recommends bubblewrap" in ci and "LLM_COURSE_REQUIRE_SANDBOX=1" in ci
     assert os.access(ROOT / ".ci/run", os.X_OK)
     subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
     jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
