@@ -247,5 +247,5 @@ def test_every_public_name_is_a_function_with_a_docstring(name: str) -> None:
 
 
 def test_unknown_public_names_are_explained() -> None:
-    with pytest.raises(AttributeError, match="has no 'quizz'. It has: check"):
+    with pytest.raises(AttributeError, match="has no 'quizz'. It has: abilities_table"):
         lesson.quizz  # noqa: B018
