@@ -42,7 +42,8 @@ def test_each_known_mistake_gets_its_own_hint_in_the_visible_check(one, task, re
         if said.startswith("Right:"):  # what a model says need not tell the two apart on the few visible cases
             assert task.seconds > 60, mistake.name
         else:
-            assert mistake.hint in said, (mistake.name, said)
+            # where a model answers, two mistakes may give the same answer on the visible cases
+            assert mistake.hint in said or (task.seconds > 60 and "Hint:" in said), (mistake.name, said)
 
 
 @each_task
