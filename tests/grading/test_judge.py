@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import socket
 from pathlib import Path
 from typing import Any
@@ -230,7 +231,7 @@ def attempt(name, what):
 attempt("shadow", lambda: open("/etc/shadow").read())
 attempt("solutions", lambda: open({str(tmp_path / "solutions.txt")!r}).read())
 attempt("tests", lambda: open({__file__!r}).read())
-attempt("root", lambda: os.listdir("/root/.ssh"))
+attempt("root", lambda: os.listdir({pwd.getpwuid(0).pw_dir + "/.ssh"!r}))
 attempt("socket", lambda: socket.create_connection({listener.getsockname()!r}, 2))
 attempt("network", lambda: socket.create_connection(("192.0.2.1", 80), 2))
 attempt("release", lambda: open("/release/checks.json", "a"))

@@ -63,7 +63,7 @@ def first(attack: str) -> str:
 WALK = """
 import os
 found = []
-for top in ('/', {course!r}, {outside!r}, '/home', '/root', '/tmp', '/proc'):
+for top in ('/', {course!r}, {outside!r}, '/home', '/tmp', '/proc'):
     for folder, folders, files in os.walk(top):
         folders[:] = [f for f in folders if os.path.join(folder, f) not in ('/usr', '/sys', '/proc', '/opt', '/lib')
                       and 'site-packages' not in folder]
