@@ -162,7 +162,8 @@ def test_more_tokens_go_on_from_fewer() -> None:
     assert long.tokens[:5] == short.tokens
 
 
-scores_of = st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=30).map(lambda row: torch.tensor([row]))
+# Steps of a hundredth: two scores that differ by 1e-38 are the same to float32 arithmetic, and a tie may go either way.
+scores_of = st.lists(st.integers(-3000, 3000), min_size=2, max_size=30).map(lambda row: torch.tensor([row]) / 100)
 
 
 def draw(scores: torch.Tensor, seed: int, **options: float) -> int:
