@@ -84,7 +84,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "All in small letters, in English; it holds no dialogue.",
         "It has seen a few million words, so it knows little about the world and nothing about rare words.",
         "Part of its text are tweets and forum comments, some of them rude and biased.",
-        "Its vectors were not trained for comparing texts; counting words may do as well (measured below).",
+        "Its vectors were not trained to compare texts; counting words finds paraphrases more often (measured below).",
     ),
     "bert-mini-sentiment": (
         "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",
@@ -290,14 +290,11 @@ def _training(card: dict[str, Any]) -> str:
 
 def _corpora(card: dict[str, Any]) -> str:
     if not card["corpora"]:
-        return "None: what it learnt from is drawn and worded by the recipe itself, anew in every step."
+        return "None: the recipe draws all of its examples itself."
 
     def lines(corpora: list[dict[str, str]]) -> list[str]:
         return [f"- [{c['name']}]({c['home']}): {c['attribution']}. Licence: {c['licence']}." for c in corpora]
 
-    if not card["corpora"]:
-        return "None: the recipe draws all of its examples itself."
-        return "None: its recipe draws what it learns from, anew for every step."
     found = [
         "Only the rows with split=train. The texts keep their own licences:", "", *lines(card["corpora"]),
     ]  # fmt: skip

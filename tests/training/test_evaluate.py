@@ -241,7 +241,9 @@ def check_page(page: str, name: str, card: dict[str, Any]) -> None:
     assert ("Fine-tuned from" in body) == ("base" in card)
     assert f"Fine-tuned from {card.get('base', '')}" in body or "base" not in card
     if name == "vision-mini":
-        assert card["architecture"]["layers"] == "4 (vision, width 96) + 3" and "drawn and worded by the recipe" in body
+        assert (
+            card["architecture"]["layers"] == "4 (vision, width 96) + 3" and "draws all of its examples itself" in body
+        )
     else:
         assert card["architecture"]["layers"] in (2, "2 + 2") and card["architecture"]["width"] == 32
 

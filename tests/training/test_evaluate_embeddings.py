@@ -61,8 +61,6 @@ def test_every_layer_and_the_baseline_of_a_tiny_model(tmp_path: Path) -> None:
     found = embeddings.measure(data, model=lm)
     assert found["pairs"] == 6 and len(found["found_first"]) == 3 * 4 + 2
     assert all(0 <= share <= 1 for own in found["found_first"].values() for share in own.values())
-    assert embeddings.best(found)[1]["all"] == max(
-        own["all"] for name, own in found["found_first"].items() if name != embeddings.TFIDF
-    )
+    assert embeddings.as_embedded(found) == found["found_first"][f"{lm.name}, layer 2"]
     (table,) = embeddings.tables(found)
     assert len(table.rows) == 14 and "6 sentences" in table.title

@@ -134,6 +134,6 @@ def test_measured_from_model_to_card(shelf: Path) -> None:
 
     cards.write("palm-e-mini", own)
     page = (shelf / "weights" / "palm-e-mini" / "README.md").read_text(encoding="utf-8")
-    assert "itself" in page and "| oracle | 1.000" in page and "lc.tabletop.Table" in page
+    assert "draws all of its examples itself" in page and "| oracle | 1.000" in page and "lc.tabletop.Table" in page
     card = json.loads((shelf / "weights" / "palm-e-mini" / "card.json").read_text(encoding="utf-8"))
     assert card["architecture"]["class"] == "PalmEMini" and card["architecture"]["width"] == 16

@@ -128,11 +128,15 @@ def _first_states(lm: LanguageModel, texts: list[str]) -> np.ndarray:
         return np.stack([lm.model.base_model(ids).last_hidden_state[0, 0].float().cpu().numpy() for ids in each])
 
 
-def best(measured: dict[str, Any]) -> tuple[str, dict[str, float]]:
-    """The model's way with the highest share over all pairs."""
-    own = {name: value for name, value in measured["found_first"].items() if name != TFIDF}
-    name = max(own, key=lambda n: own[n]["all"])
-    return name, own[name]
+def as_embedded(measured: dict[str, Any]) -> dict[str, float]:
+    """The figures of the vectors that ``lc.embed`` gives: the last layer, as it is.
+
+    The best of all ways would be chosen on the very pairs that it is measured on.
+    """
+    layers = {int(found[1]): value for name, value in measured["found_first"].items()
+              if (found := re.search(r", layer (\d+)$", name))}  # fmt: skip
+    shares: dict[str, float] = layers[max(layers)]
+    return shares
 
 
 def tables(measured: dict[str, Any]) -> list[Table]:

@@ -93,9 +93,8 @@ def headline(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
     (_, own), (name, base) = measured["accuracy"].items()
     found = [("hidden tokens named first", f"{own['first']:.3f}", f"{name} {base['first']:.3f}")]
     if similar := measured.get("similar_texts"):  # a card may hold an older measurement
-        way, share = embeddings.best(similar)
-        base = similar["found_first"][embeddings.TFIDF]["all"]
-        found.append((f"paraphrase ranked first ({way})", f"{share['all']:.3f}", f"{embeddings.TFIDF} {base:.3f}"))
+        share, base = embeddings.as_embedded(similar)["all"], similar["found_first"][embeddings.TFIDF]["all"]
+        found.append(("paraphrase ranked first by lc.embed", f"{share:.3f}", f"{embeddings.TFIDF} {base:.3f}"))
     return found
 
 

@@ -13,43 +13,24 @@ import numpy as np
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from llm_course.shelf.catalogue import WEIGHTS
-from llm_course.training import lora
 from llm_course.training.batches import LengthBatches
 from llm_course.training.coffee import Dialogue, examples, plain, read, spoken
-from llm_course.training.conversations import TEMPLATE, answer_loss, encode_all, pack
+from llm_course.training.conversations import answer_loss, encode_all, pack
 from llm_course.training.corpora import rows
 from llm_course.training.loop import Plan
+from llm_course.training.recipes import gpt_mini_instruct
+from llm_course.training.recipes.gpt_mini_instruct import CARD, finish, make_tokenizer
 
-BASE = "gpt-mini"
+__all__ = ["CARD", "CORPORA", "PLAN", "Task", "finish", "make_model", "make_tokenizer"]
+
 CORPORA = ["coffee-dialogues"]
-RANK, TARGETS = 13, ("c_attn", "c_proj", "c_fc", "wte")  # as in gpt-mini-instruct
-LONGEST, BATCH_TOKENS, COPIES = 250, 2048, 5
+LONGEST, BATCH_TOKENS, COPIES, DROPOUT = 250, 2048, 5, 0.05
 PLAN = Plan(steps=500, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
-CARD = {"base": BASE, "rank": RANK, "starts_with_bos": True}
-
-
-def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
-    """gpt-mini's, with the chat template."""
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(WEIGHTS / BASE)
-    tokenizer.chat_template = TEMPLATE
-    return tokenizer
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
-    """gpt-mini with low-rank differences that are zero at first."""
-    torch.manual_seed(PLAN.seed)
-    model = GPT2LMHeadModel.from_pretrained(
-        WEIGHTS / BASE, dtype=torch.float32, resid_pdrop=0.05, embd_pdrop=0.05, attn_pdrop=0.0
-    )
-    lora.attach(model, TARGETS, RANK)
-    return model
-
-
-def finish(model: GPT2LMHeadModel) -> GPT2LMHeadModel:
-    """The differences written into the weights."""
-    lora.merge(model)
-    return model
+    """gpt-mini with low-rank differences that are zero at first, as for gpt-mini-instruct."""
+    return gpt_mini_instruct.make_model(tokenizer, DROPOUT)
 
 
 def dialogues(data: Path, split: str = "train") -> list[Dialogue]:

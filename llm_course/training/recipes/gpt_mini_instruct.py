@@ -53,11 +53,11 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
+def make_model(tokenizer: PreTrainedTokenizerFast, dropout: float = 0.0) -> GPT2LMHeadModel:
     """gpt-mini with low-rank differences that are zero at first."""
     torch.manual_seed(PLAN.seed)
     model = GPT2LMHeadModel.from_pretrained(
-        WEIGHTS / BASE, dtype=torch.float32, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0
+        WEIGHTS / BASE, dtype=torch.float32, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=0.0
     )
     lora.attach(model, TARGETS, RANK)
     return model
