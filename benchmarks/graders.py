@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -150,11 +151,17 @@ class Otter:
         self._otter("generate", "-t", "tests", "-o", "autograder.zip", "--no-environment")
         assert (folder / "autograder.zip").is_file()
 
-    def _otter(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "otter", *words], cwd=self.folder, capture_output=True, text=True, check=False,
-            env={**os.environ, "LLM_COURSE_TOKEN": f"{SECRET} in the environment"},
+    def _otter(self, *words: str) -> str:
+        """Run one of its commands, for a minute at most; gives what it printed. Some cheats make it hang."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "otter", *words], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True, env={**os.environ, "LLM_COURSE_TOKEN": f"{SECRET} in the environment"},
         )  # fmt: skip
+        try:
+            return process.communicate(timeout=60)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.communicate()[0]
 
     def grade(self, notebook: dict[str, Any]) -> tuple[float, str]:
         """Points of one submission, and what the grader printed and kept."""
@@ -163,15 +170,15 @@ class Otter:
             if not one["metadata"].get("nbgrader", {}).get("grade_id", "").endswith(("-visible", "-hidden"))
         ]  # fmt: skip
         for one in plain:
-            one["source"] = one["source"].replace("from llm_course.grading.visible import check", "")
+            one["source"] = "".join(one["source"]).replace("from llm_course.grading.visible import check", "")
         (self.folder / "tiny.ipynb").write_text(json.dumps({**notebook, "cells": plain}))
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
         done = self._otter("run", "-a", "autograder.zip", "tiny.ipynb")
         if not results.is_file():
-            return 0.0, done.stdout + done.stderr
+            return 0.0, done
         found = json.loads(results.read_text())
-        return float(sum(test.get("score") or 0 for test in found["tests"])), json.dumps(found) + done.stdout
+        return float(sum(test.get("score") or 0 for test in found["tests"])), json.dumps(found) + done
 
 
 def cheats(folder: Path) -> list[dict[str, Any]]:
