@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lab test demo notebooks lint bench train evaluate grade grade-proof instructors browser constraints clean
+.PHONY: help setup lab test demo notebooks lint bench train evaluate grade grade-proof instructors site browser constraints clean
 
 # the first Python that is new enough; `make PYTHON=/path/to/python lab` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
 		|| $(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
 		|| { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip -q --python $(BIN)/python install pip; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab,dev,train,grade]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab,dev,train,grade,site]'
 	@touch $@
 
 setup: $(READY) ## the environment only
@@ -74,11 +74,14 @@ grade-proof: $(READY) ## the grader against hostile submissions, beside its peer
 instructors: $(READY) ## the instructor's version of every lesson, in build/instructors
 	@$(BIN)/python tools/instructors.py $(LESSON)
 
+site: $(READY) ## the lessons as a website that needs no other server, in build/site
+	@$(BIN)/python tools/site.py $(LESSON)
+
 browser: ## install Chromium for the browser test, where apt can
 	@sh tools/install_chromium.sh
 
 constraints: $(READY) ## write constraints.txt from what is installed
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[lab,train,grade,cluster,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[lab,train,grade,site,cluster,dev]'
 	@$(BIN)/python tools/freeze.py
 	@touch $(READY)
 

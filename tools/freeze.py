@@ -2,7 +2,7 @@
 
 Knows nothing about the course beyond pyproject.toml. Run it in the environment whose versions are to be kept:
 
-    .venv/bin/pip install -e .[lab,train,grade,cluster,dev] && .venv/bin/python tools/freeze.py
+    .venv/bin/pip install -e .[lab,train,grade,site,cluster,dev] && .venv/bin/python tools/freeze.py
 
 Packages that only another platform needs (the CUDA libraries of PyTorch, for example) are not listed: the packages
 that need them pin them themselves.

@@ -1,0 +1,47 @@
+"""Settings of the website that ``make site`` builds from the executed notebooks (Sphinx with MyST-NB).
+
+Nothing in it is fetched from elsewhere: formulas become MathML, which browsers draw by themselves, and no script
+comes from another server. Cells are shown with the outputs that the notebooks store; nothing is run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+project = "llm-course"
+author = "The llm-course authors"
+project_copyright = f"{author}. Lessons: CC BY 4.0; code: Apache-2.0"
+extensions = ["myst_nb"]
+html_theme = "furo"
+html_title = "llm-course"
+html_copy_source = False
+html_show_sphinx = False
+html_math_renderer = "mathml"
+exclude_patterns = ["llm_course"]  # files that lessons link to, no pages
+
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # MyST-NB would load them from another server
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+
+
+def inline_math(self: Any, node: nodes.math) -> None:
+    """A formula within a line, as MathML."""
+    self.body.append(tex2mathml(node.astext(), as_block=False))
+    raise nodes.SkipNode
+
+
+def block_math(self: Any, node: nodes.math_block) -> None:
+    """A formula on a line of its own, as MathML."""
+    self.body.append(f"<div>{tex2mathml(node.astext(), as_block=True)}</div>")
+    raise nodes.SkipNode
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
