@@ -572,11 +572,9 @@ class HeatMap {
   }
 
   grid(ctx, i0, i1, j0, j1, x, y) {
-    ctx.strokeStyle = this.explorer.colors.back;
-    ctx.beginPath();
-    for (let i = i0; i <= i1; i++) { const at = Math.round(this.top + i * this.cell - y) + 0.5; ctx.moveTo(this.left, at); ctx.lineTo(this.left + j1 * this.cell - x, at); }
-    for (let j = j0; j <= j1; j++) { const at = Math.round(this.left + j * this.cell - x) + 0.5; ctx.moveTo(at, this.top); ctx.lineTo(at, this.top + i1 * this.cell - y); }
-    ctx.stroke();
+    ctx.fillStyle = this.explorer.colors.back;
+    for (let i = i0; i <= i1; i++) ctx.fillRect(this.left, Math.round(this.top + i * this.cell - y), j1 * this.cell - x, 1);
+    for (let j = j0; j <= j1; j++) ctx.fillRect(Math.round(this.left + j * this.cell - x), this.top, 1, i1 * this.cell - y);
   }
 
   /** Call something with each cell in sight that is not nearly empty, and with its middle. */
@@ -793,7 +791,7 @@ class Explorer {
     delete this.el.dataset.ready;
     if (!this.el.parentElement) el.replaceChildren(this.el);
     this.el.addEventListener("keydown", (event) => this.key(event), { signal });
-    const again = () => { if (!signal.aborted && this.el.isConnected && this.recolor()) this.repaint(); };
+    const again = () => { if (!signal.aborted && this.el.isConnected) { this.recolor(); this.repaint(); } };
     const media = matchMedia("(prefers-color-scheme: dark)");
     media.addEventListener("change", again, { signal });
     const theme = new MutationObserver(() => requestAnimationFrame(again)); // JupyterLab names its theme on the body
@@ -1052,7 +1050,6 @@ class Explorer {
       this.tabList, this.controls(), this.strip("row"), this.strip("col"), this.main, h("footer", { className: "lcx-foot" }, this.status, this.key0 = h("div", { className: "lcx-legend" })), this.help);
     this.legendText = null;
     this.recolor();
-    this.legend();
     this.panel();
     this.refresh();
     refocus(this.el, focused);
@@ -1392,15 +1389,13 @@ class Explorer {
   recolor() {
     const style = getComputedStyle(this.el), read = (name) => style.getPropertyValue(name).trim();
     const [r, g, b] = (style.backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255]).map(Number);
-    const dark = 0.3 * r + 0.6 * g + 0.1 * b < 110, before = JSON.stringify([this.colors?.back, this.colors?.front, this.colors?.dark]);
+    const dark = 0.3 * r + 0.6 * g + 0.1 * b < 110, before = this.colors;
     this.el.classList.toggle("lcx-dark", dark);
     const late = getComputedStyle(this.el);
     this.colors = { dark, ramps: RAMPS[dark ? "dark" : "light"], back: late.backgroundColor, front: late.color };
     for (const name of ["ink", "quiet", "soft", "line", "accent"]) this.colors[name] = read(`--lcx-${name}`) || late.color;
-    if (before === JSON.stringify([this.colors.back, this.colors.front, dark])) return false;
-    if (this.view.tab === "overview") this.thumbs?.();
+    if (this.view.tab === "overview" && before?.dark !== dark) this.thumbs?.();
     this.legend();
-    return true;
   }
 
   legend() {
@@ -1419,7 +1414,7 @@ class Explorer {
     const { boards } = this, space = 20, named = boards.length > 1 ? 28 : 0;
     const sizes = boards.map((board) => board.part.size(board.el.clientWidth));
     const w = sizes.reduce((sum, [wide]) => sum + wide + space, -space), hh = Math.max(...sizes.map(([, high]) => high)) + named;
-    const ratio = Math.min(2, 16000 / w, 16000 / hh, Math.sqrt(6e7 / (w * hh))); // browsers draw no larger pictures
+    const ratio = Math.min(2, 16000 / w, 16000 / hh, Math.sqrt(4e7 / (w * hh))); // browsers draw no larger pictures
     const canvas = h("canvas", { width: Math.max(1, Math.floor(w * ratio)), height: Math.max(1, Math.floor(hh * ratio)) }), ctx = canvas.getContext("2d");
     const draw = () => {
       ctx.fillStyle = this.colors.back;
@@ -1527,9 +1522,10 @@ function render({ model, el }) {
     stop?.abort();
     stop = new AbortController();
     const spec = complete(structuredClone(model.get("spec")));
-    let timer = null;
+    let timer = null, told = null;
     const keep = async (view, changed, matrices = []) => {
-      if (changed) {
+      if (changed && JSON.stringify(view) !== told) { // said once: a notebook that was saved stays saved
+        told = JSON.stringify(view);
         model.set("view", view);
         model.save_changes();
         cell.keep(view);

@@ -72,7 +72,7 @@ def test_a_view_from_anywhere_is_brought_into_range(shown: ExplorerPage) -> None
     odd = {"tab": "toString", "layer": -3, "head": 1.5, "row": -1, "col": 99, "set": "x", "zoom": "a", "shade": -1,
            "from": 7, "sort": 1, "side": -1, "layer2": "z", "kind": [], "more": 1}  # fmt: skip
     shown.live(explore(MadeUp(6)), odd)
-    shown.change(tab="map", source="average", set=[[0, 1], [9, 9], "ab", [1]])
+    shown.change(tab="map", set=[[0, 1], [9, 9], "ab", [1]])
     view = shown.view
     assert view["set"] == [[0, 1]] and (view["layer"], view["head"], view["row"], view["col"]) == (0, 0, None, None)
     assert min(shown.shades()) > 20 and "more" not in view
@@ -133,12 +133,14 @@ def test_the_saved_notebook_shows_what_was_looked_at(
         monkeypatch.setattr(page, "OUTPUT_WHOLE", 0)
     attention = MadeUp(20, layers=3, heads=4)
     explorer = explore(attention)
-    html = page.output(explorer._parts, explorer.labels, view={})
+    output = page.output(explorer._parts, explorer.labels, view={})
     shown.live(explorer, start=False)
-    shown.page.evaluate(CELL.replace("VIEW", WIDGET_VIEW), ["k", html])
+    shown.page.evaluate(CELL.replace("VIEW", WIDGET_VIEW), ["k", output])
     shown.ready()
     shown.change(tab="map", layer=2, head=3, row=5)
-    shown.page.wait_for_timeout(600)
+    html = "() => window.saved()['text/html']"
+    shown.until(lambda: '"layer":2,"head":3' in shown.page.evaluate(html))
+    shown.until(lambda: not long or "kept 0.encoder head 2 3" in shown.page.evaluate(html))
     shown.page.evaluate("() => window.leave[1]()")
     saved: dict[str, Any] = shown.page.evaluate("() => window.saved()")
     assert WIDGET_VIEW not in saved, "also when the other window is closed"

@@ -146,17 +146,14 @@ def test_what_is_the_notebook_s_reaches_it_from_within(page: LabPage, lab: tuple
     explorer = live(page)
     explorer.get_by_role("tab", name="Overview").focus()
     page.page.keyboard.press("2")
-    dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
-    page.page.wait_for_function(dirty)  # the view is kept
+    model = "window.jupyterapp.shell.currentWidget.context.model"
+    page.page.wait_for_function(f"() => {model}.cells.get(1).getMetadata('llm_course_view')?.tab === 'map'")
     page.page.keyboard.press("Control+s")
-    page.page.wait_for_function(f"() => !({dirty})()")
+    page.page.wait_for_function(f"() => !{model}.dirty")
     explorer.locator(".lcx-board").focus()
     before = page.page.evaluate(CELLS)[1]["execution_count"]
     page.page.keyboard.press("Control+Enter")
-    page.page.wait_for_function(
-        """(before) => window.jupyterapp.shell.currentWidget.context.model.cells.get(1).executionCount > before""",
-        arg=before,
-    )
+    page.page.wait_for_function(f"(before) => {model}.cells.get(1).executionCount > before", arg=before)
     live(page)
     assert page.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") == 2
 
