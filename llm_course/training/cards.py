@@ -104,6 +104,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
+        "Some set phrases, such as 'Hello, how are you?', it learned by heart, from a phrase book written for it.",
     ),
     "gpt-mini-instruct": (
         "It does the small tasks it was tuned on, in English, and follows hardly any other instruction.",
