@@ -93,12 +93,12 @@ def test_a_changed_notebook_is_noticed(copy):
 def test_an_assignment_is_added_in_a_course_of_ones_own(copy, capsys):
     course = copy.source.parent.parent
     for folder, ending in (("src", "md"), ("judging", "py")):
-        shutil.copy(course / folder / f"1_tokens.{ending}", course / folder / f"8_more.{ending}")
+        shutil.copy(course / folder / f"1_tokens.{ending}", course / folder / f"99_more.{ending}")
     assert tool.main(["check", "--course", str(course)]) == 1
-    assert "8_more.ipynb is missing" in capsys.readouterr().err
-    assert tool.main(["build", "8", "--course", str(course)]) == 0
+    assert "99_more.ipynb is missing" in capsys.readouterr().err
+    assert tool.main(["build", "99", "--course", str(course)]) == 0
     assert tool.main(["check", "--course", str(course)]) == 0
-    assert not (tool.COURSE / "source" / "8_more").exists()
+    assert not (tool.COURSE / "source" / "99_more").exists()
     with pytest.raises(SystemExit, match="is no course"):
         tool.main(["check", "--course", str(course / "src")])
 
