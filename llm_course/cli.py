@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--data", type=Path, help="folder with the corpora; without it their public homes are listed"
         )
-        command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of checkpoints and logs")
+    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of checkpoints and logs")
     train.add_argument("--steps", type=int, help="train for so many steps instead of the recipe's")
     train.add_argument("--install", action="store_true", help="put the trained model into the package")
 
@@ -103,6 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--seed", type=int, help="of the hidden cases; by default drawn once and kept")
     grade.add_argument("--regrade", action="store_true", help="grade again what has been graded and is unchanged")
     grade.add_argument("--unsafe", action="store_true", help="run student code without a sandbox, with your rights")
+    grades.add_argument(
+        "--format", choices=("nbgrader", "canvas"), default="nbgrader",
+        help="nbgrader's columns, which Moodle can import, or those of Canvas's gradebook",
+    )  # fmt: skip
     grades.add_argument("--csv", type=Path, help="write to this file instead of the terminal")
     return parser
 
@@ -251,7 +255,7 @@ def _train(name: str, data: Path | None, runs: Path, steps: int | None, install:
     train(name, data, runs, steps=steps, install=install)
 
 
-def _evaluate(name: list[str], data: Path | None, runs: Path, limit: int | None) -> None:
+def _evaluate(name: list[str], data: Path | None, limit: int | None) -> None:
     from llm_course.training.evaluate import evaluate_all
 
     print(evaluate_all(data, name or None, limit=limit))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 
 def assign(name: str, course: Path) -> None:
@@ -57,14 +56,14 @@ def feedback(name: str, course: Path, student: str | None) -> None:
         print(f"For example: {written[0]}")
 
 
-def grades(name: str, course: Path, csv: Path | None) -> None:
-    """Write the grades of an assignment as CSV, or print them."""
+def grades(name: str, course: Path, csv: Path | None, format: str = "nbgrader") -> None:
+    """Write the grades of an assignment as CSV in one of the formats of ``feedback.HEADS``, or print them."""
     from llm_course.grading.course import Course
-    from llm_course.grading.feedback import table
+    from llm_course.grading.feedback import HEADS, table
 
-    rows: Any = table(name, Course(course))
+    rows = table(name, Course(course), format)
     if csv is None:
         sys.stdout.write(rows)
         return
     csv.write_text(rows, encoding="utf-8")
-    print(f"Grades of {rows.count(chr(10)) - 1} students: {csv}")
+    print(f"Grades of {rows.count(chr(10)) - HEADS[format]} students: {csv}")

@@ -126,3 +126,5 @@ def test_the_version_is_one() -> None:
     assert citation["version"] == llm_course.__version__ == version("llm-course")
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## {llm_course.__version__}" in changes
+    unreleased = f"## {llm_course.__version__} (unreleased)" in changes
+    assert ("date-released" in citation) is not unreleased
