@@ -85,6 +85,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It has seen a few million words, so it knows little about the world and nothing about rare words.",
         "Part of its text are tweets and forum comments, some of them rude and biased.",
         "Its vectors were not trained to compare texts; counting words finds paraphrases more often (measured below).",
+        "Heads 0 to 2 of each layer look beside a token because early training drew them there: they are no discovery.",
     ),
     "bert-mini-sentiment": (
         "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",

@@ -19,6 +19,7 @@ def solved(name: str) -> Any:
 
 def test_right_answers_pass() -> None:
     assert "waits for the model" in str(lesson_05.check_as_text(solved("as_text")))
+    assert "only opened" in str(lesson_05.check_as_chatml(solved("as_chatml")))
     assert "mean 1.0" in str(lesson_05.check_answer_loss(solved("answer_loss")))
 
 
@@ -59,6 +60,30 @@ RIGHT = lesson_05.TEXT
 def test_text_mistakes(answer: Any, diagnosis: str) -> None:
     with pytest.raises(Wrong, match=diagnosis):
         lesson_05.check_as_text(answer)
+
+
+CHATML = lesson_05.CHATML
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda m: RIGHT, "gpt-mini-chat's template"),
+        (lambda m: CHATML.removesuffix("<|im_start|>assistant\n"), "its turn: open it"),
+        (lambda m: CHATML.strip(), "last line break"),
+        (lambda m: CHATML + "<|im_end|>\n", "last turn is closed"),
+        (lambda m: CHATML.replace("user", "User").replace("system", "System"), "capitalized"),
+        (lambda m: CHATML.replace("please.<|im_end|>", "please."), "not closed"),
+        (lambda m: CHATML.replace("<|im_end|>\n", "<|im_end|>"), "run into each other"),
+        (lambda m: CHATML.replace("user\n", "user: "), "no colon"),
+        (lambda m: CHATML, "shorter one does not"),
+        (lambda m: list(m), "a str is expected"),
+        (lambda m: CHATML.replace("latte", "tea"), "expected '<.im_start"),
+    ],
+)
+def test_chatml_mistakes(answer: Any, diagnosis: str) -> None:
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_05.check_as_chatml(answer)
 
 
 @pytest.mark.parametrize(
