@@ -10,7 +10,6 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 BIN := .venv/bin
 READY := .venv/.ready
-BLOOM := llm_course/shelf/weights/bloom-mini/model.safetensors
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); if [ "$$n" -ge 2 ]; then echo 2; else echo 0; fi)
 
 help: ## list the commands
@@ -55,15 +54,12 @@ lint: $(READY) ## the rules for lessons, and sources against notebooks
 	@$(BIN)/python tools/notebooks.py check
 	@$(BIN)/python tools/assignments.py check
 
-# The first three need nothing more. The others train on the corpora, and bloom_mini.py reads a model that only
-# `make train MODEL=bloom-mini DATA=folder INSTALL=1` makes. benchmarks/graders.py belongs to grade-proof.
-bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, for lessons 04, 06 and 11
+# The first three need nothing more, the others train on the corpora. benchmarks/graders.py belongs to grade-proof.
+bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, for lessons 04 and 11
 	@set -e; for script in attention_viewers startup use_cases; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py; done
 	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling; do \
-		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py --data "$(DATA)"; done; \
-		if [ -e $(BLOOM) ]; then echo "== benchmarks/bloom_mini.py"; $(BIN)/python benchmarks/bloom_mini.py; \
-		else echo "== benchmarks/bloom_mini.py is left out: bloom-mini is not trained here"; fi
+		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py --data "$(DATA)"; done
 
 train: $(READY) ## train a mini again: make train MODEL=gpt-mini DATA=folder; INSTALL=1 puts it into the package
 	@$(BIN)/llm-course train $(or $(MODEL),$(error say which: make train MODEL=gpt-mini DATA=folder)) \
