@@ -76,7 +76,8 @@ def _plain(value: float) -> str:
 ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st jr sr vs etc e.g i.e fig eq no vol al inc ltd co corp dept approx cf u.s u.k".split()
 )
-_END = re.compile(r"([.!?…]+[\"'”’)\]]*|[。！？])(\s+|$)|\n{2,}|(?<=[。！？])")
+# A run of marks is looked at once, from its first mark and never in part: else long ones would take quadratic time.
+_END = re.compile(r"((?<![.!?…])[.!?…]++[\"'”’)\]]*+|[。！？])(\s+|$)|\n{2,}|(?<=[。！？])")
 
 
 def split_sentences(text: str) -> list[str]:
