@@ -61,6 +61,7 @@ def train(
     Returns:
         The record of the run, also written to ``run.json``.
     """
+    from accelerate import PartialState
     from transformers import PreTrainedTokenizerFast
 
     from llm_course.training.loop import fit
@@ -76,16 +77,20 @@ def train(
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "tokenizer.json").is_file():
-        own.make_tokenizer(data).save_pretrained(folder)
+    state = PartialState()  # of several processes, the first one writes
+    with state.main_process_first():
+        if not (folder / "tokenizer.json").is_file():
+            own.make_tokenizer(data).save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = own.make_model(tokenizer)
     task = own.Task(data, tokenizer)
     plan = own.PLAN if steps is None else replace(own.PLAN, steps=steps)
-    if hasattr(task, "steps"):  # a task that changes on the way
-        task.steps = plan.steps
+    if hasattr(task, "steps"):  # a task that changes on the way: it counts batches, one a step for each process
+        task.steps = plan.steps * state.num_processes
     record = fit(model, task.loss, plan, folder, watch=getattr(task, "watch", None))
     record |= {"corpora": list(own.CORPORA), "date": time.strftime("%Y-%m-%d")}
+    if not state.is_main_process:
+        return record
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     if hasattr(own, "finish"):  # a model that was trained by low-rank differences gets them written into its weights
         model = own.finish(model)
