@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from llm_course.errors import UnknownModel
+from llm_course.errors import BadOption, UnknownModel
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -189,5 +189,11 @@ class Shelf(list[Entry]):
 
 
 def models(family: str | None = None) -> Shelf:
-    """The shelf as a table; ``family`` keeps ``"mini"`` or ``"full"`` alone."""
+    """The shelf as a table; ``family`` keeps ``"mini"`` or ``"full"`` alone.
+
+    Raises:
+        BadOption: the family is neither.
+    """
+    if family is not None and (not isinstance(family, str) or family not in DEFAULTS):
+        raise BadOption(f"models({family!r}): allowed are 'mini' (embedded), 'full' (from the Hub) and None (all).")
     return Shelf(e for e in catalogue().values() if family in (None, e.family))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_course.errors import UnknownModel
+from llm_course.errors import BadOption, UnknownModel
 from llm_course.shelf import catalogue
 from llm_course.shelf.architectures import AUTO_CLASSES, class_named
 from llm_course.shelf.loading import load
@@ -53,6 +53,9 @@ def test_the_table_shows_every_model_in_text_and_html() -> None:
     html = shelf._repr_html_()
     assert html.count("<tr>") == len(shelf) + 1 and 'scope="col"' in html
     assert {entry.family for entry in catalogue.models("full")} == {"full"}
+    for wrong in ("tiny", "", 3, []):
+        with pytest.raises(BadOption, match="'mini' .* 'full'"):
+            catalogue.models(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,8 @@ def test_damaged_and_odd_files(mini: LanguageModel, tmp_path: Path) -> None:
             lc.describe(tmp_path / name, model=mini)
     with pytest.raises(BadInput, match="There is no file"):
         lc.describe(tmp_path, model=mini)
+    with pytest.raises(BadInput, match="^A picture of fractions"):  # and not that it is damaged
+        lc.describe(Image.fromarray(np.linspace(-1, 1, 100, dtype=np.float32).reshape(10, 10)), model=mini)
     for mode in ("L", "1", "P", "CMYK", "I;16", "LA", "RGBA", "F"):
         made = Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10))
         made = (
@@ -169,6 +171,8 @@ def test_a_full_size_family_answers_and_a_batch_is_its_parts(name: str) -> None:
         assert found.text == alone.text and found.probability == pytest.approx(alone.probability, rel=1e-2)
     assert len({lc.ask(s, questions[0], model=lm, max_new_tokens=6).probability for s in SCENES}) == 3
     assert lc.describe(SCENES[1], model=lm, max_new_tokens=4).model
+    with pytest.raises(BadInput, match="stands for a picture"):
+        lc.ask(SCENES[:2], ["What is it?", f"What is on {lm.processor.image_token}?"], model=lm)
     with pytest.raises(InputTooLong, match="512 tokens"):
         lc.ask(SCENES[0], "the cat sat on the mat " * 200, model=lm)
 
