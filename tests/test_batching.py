@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_course.batching import in_batches, number_in, split_sentences, texts_of, windows
+from llm_course.batching import in_batches, number_in, padded, split_sentences, texts_of, windows
 from llm_course.errors import BadInput, BadOption, NoMemory
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
@@ -54,6 +55,20 @@ def test_the_message_stays_short_for_a_long_value() -> None:
 def test_numbers_outside_the_range_are_named(value: object) -> None:
     with pytest.raises(BadOption, match=r"temperature=.* must be a number from 0 to 2\."):
         number_in("temperature", value, 0, 2)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    found = [number_in("a", np.int64(3), 0, 9, int), number_in("b", np.float32(0.5), 0, 1), number_in("c", 1, 0, 1)]
+    assert found == [3, 0.5, 1] and [type(one) for one in found] == [int, float, float]
+    with pytest.raises(BadOption):
+        number_in("a", np.float64(3), 0, 9, int)
+
+
+def test_rows_are_filled_up_on_either_side() -> None:
+    ids, mask = padded([[5, 6], [7]], 1, "cpu")
+    assert ids.tolist() == [[5, 6], [7, 1]] and mask.tolist() == [[1, 1], [1, 0]]
+    ids, mask = padded([[5, 6], [7]], 1, "cpu", left=True)
+    assert ids.tolist() == [[5, 6], [1, 7]] and mask.tolist() == [[1, 1], [0, 1]]
 
 
 def test_whole_numbers_are_whole_and_the_range_is_written_out() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, texts_of, windows
+from llm_course.batching import in_batches, number_in, padded, texts_of, windows
 from llm_course.results import Embedding, Neighbor
 from llm_course.shelf.loading import LanguageModel, load
 
@@ -89,9 +89,7 @@ def mean_states(lm: LanguageModel, batch: list[list[int]], layer: int = -1) -> A
 
     reader = lm.model.get_encoder() if lm.model.config.is_encoder_decoder else lm.model.base_model
     fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-    longest = max(map(len, batch))
-    ids = torch.tensor([i + [fill] * (longest - len(i)) for i in batch], device=lm.device)
-    mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for i in batch], device=lm.device)
+    ids, mask = padded(batch, fill, lm.device)
     with torch.inference_mode():
         found = reader(input_ids=ids, attention_mask=mask, output_hidden_states=layer != -1)
         states = (found.last_hidden_state if layer == -1 else found.hidden_states[layer]).float()

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput
 from llm_course.results import RobotPlan
 from llm_course.shelf.loading import LanguageModel, load
@@ -49,8 +49,7 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
     texts, single = texts_of(instruction, "instruction")
     tables = list(table) if isinstance(table, (list, tuple)) else [table] * len(texts)
     for one in tables:
-        if not (hasattr(one, "image") and hasattr(one, "state")):
-            raise BadInput(f"act() needs a table to look at, not {type(one).__name__}: lc.tabletop.Table([['red']]).")
+        _check_table("act", one, ("image", "state"))
     if len(tables) != len(texts):
         raise BadInput(f"There are {len(texts)} instructions and {len(tables)} tables: give one table, or as many.")
     lm = load(model, device, task="act")
@@ -62,6 +61,11 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
     return found[0] if single else found
 
 
+def _check_table(who: str, table: Any, parts: tuple[str, ...]) -> None:
+    if isinstance(table, type) or not all(hasattr(table, part) for part in parts):
+        raise BadInput(f"{who}() needs a table, not {type(table).__name__}: lc.tabletop.Table([['red']]).")
+
+
 def words_of(lm: LanguageModel, instruction: str) -> list[int]:
     """The prompt as token ids, ``<image>`` once for every patch.
 
@@ -71,6 +75,10 @@ def words_of(lm: LanguageModel, instruction: str) -> list[int]:
     said = instruction.strip().rstrip(".!").strip().lower()
     known = set(lm.tokenizer.get_vocab())
     words = re.findall(r"\w+|[^\w\s]", said)
+    if not words:
+        raise BadInput(
+            f"The instruction {instruction!r} has no word. Say, for instance: put the red block on the table."
+        )
     if unknown := [word for word in words if word not in known or not word.isalpha()]:
         near = difflib.get_close_matches(unknown[0], [w for w in known if w.isalpha()], n=2, cutoff=0.6)
         offer = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -96,15 +104,14 @@ def written(lm: LanguageModel, batch: list[tuple[list[int], np.ndarray, np.ndarr
     import torch
 
     fill, end = lm.tokenizer.pad_token_id, lm.tokenizer.eos_token_id
-    longest = max(len(ids) for ids, _, _ in batch)
     # Padding stands on the left, so that every prompt ends where the plan begins.
-    ids = torch.tensor([[fill] * (longest - len(ids)) + ids for ids, _, _ in batch], device=lm.device)
+    ids, mask = padded([own for own, _, _ in batch], fill, lm.device, left=True)
     image = torch.from_numpy(np.stack([image for _, image, _ in batch])).to(lm.device)
     state = torch.from_numpy(np.stack([state for _, _, state in batch])).to(lm.device)
     with torch.inference_mode():
         vectors = lm.model.embed(ids, image, state)
         new = lm.model.text.generate(
-            inputs_embeds=vectors, attention_mask=(ids != fill).long(), max_new_tokens=LONGEST_PLAN, do_sample=False,
+            inputs_embeds=vectors, attention_mask=mask, max_new_tokens=LONGEST_PLAN, do_sample=False,
             pad_token_id=fill, eos_token_id=end,
         )  # fmt: skip
     return [lm.tokenizer.decode(row, skip_special_tokens=True) for row in new]
@@ -172,6 +179,10 @@ def carry_out(instruction: str, table: Table, *, model: Any = None, asks: int = 
         BadInput, WrongTask: as in :func:`act`.
     """
     number_in("asks", asks, 1, 50, int)
+    (instruction,), single = texts_of(instruction, "instruction")
+    if not single:
+        raise BadInput("carry_out() takes one instruction and one table.")
+    _check_table("carry_out", table, ("image", "state", "run", "layout"))
     return carry_out_all([instruction], [table], model=model, asks=asks, device=device)[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import texts_of
+from llm_course.batching import fits_in_memory, texts_of
 from llm_course.errors import BadInput, WrongTask
 from llm_course.shelf.loading import LanguageModel
 from llm_course.use_cases import vision
@@ -84,7 +84,7 @@ def look(image: Any, question: str, *, model: Any = None, device: str = "auto") 
     if before != "eager":
         lm.model.set_attn_implementation("eager")  # fused kernels do not give their weights out
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), fits_in_memory("The picture with its question and answer"):
             layers = lm.model(**inputs, output_attentions=True).attentions
     finally:
         if before != "eager":

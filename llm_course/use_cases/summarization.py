@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_course.batching import in_batches, number_in, split_sentences, texts_of, windows
+from llm_course.batching import in_batches, number_in, padded, split_sentences, texts_of, windows
 from llm_course.errors import BadOption, WrongTask
 from llm_course.results import Summary
 from llm_course.shelf import catalogue
@@ -113,10 +113,8 @@ def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | 
     ]
 
     def run(batch: list[Any]) -> list[list[float]]:
-        longest = max(len(ids) for _, _, ids, _ in batch)
         fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-        ids = torch.tensor([i + [fill] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
+        ids, mask = padded([own for _, _, own, _ in batch], fill, lm.device)
         with torch.inference_mode():
             scores = lm.model(input_ids=ids, attention_mask=mask).logits[:, :, 0].float()
         return [scores[row, marks].tolist() for row, (_, _, _, marks) in enumerate(batch)]
@@ -180,9 +178,7 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
     large = lm.device.type == "cuda"
 
     def run(batch: list[tuple[int, list[int]]]) -> list[str]:
-        longest = max(len(ids) for _, ids in batch)
-        ids = torch.tensor([i + [fill] * (longest - len(i)) for _, i in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, i in batch], device=lm.device)
+        ids, mask = padded([own for _, own in batch], fill, lm.device)
         with torch.inference_mode():
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,

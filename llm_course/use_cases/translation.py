@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, split_sentences, texts_of
+from llm_course.batching import in_batches, number_in, padded, split_sentences, texts_of
 from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
 from llm_course.results import Translation
 from llm_course.shelf import catalogue
@@ -83,8 +83,11 @@ def _check_shelf(source: str, target: str) -> None:
 
 def _prefix(lm: LanguageModel, source: str, target: str) -> str:
     """What has to stand before every sentence; checks the languages where the model names them."""
-    pair = lm.entry.languages if lm.entry else None
-    if pair and pair != (source, target):
+    named = (getattr(lm.tokenizer, "source_lang", None), getattr(lm.tokenizer, "target_lang", None))
+    pair = (lm.entry.languages if lm.entry else None) or named
+    # Marian's tokenizers may also name a group of languages ("ROMANCE", "mul"): who belongs to it is not known here.
+    known = [bool(re.fullmatch("[a-z]{2}", str(code))) for code in pair]
+    if any(sure and own != asked for sure, own, asked in zip(known, pair, (source, target), strict=True)):
         raise UnknownLanguage(f"{lm.name} translates {pair[0]} to {pair[1]}, not {source} to {target}.")
     if lm.model.config.model_type in ("t5", "mt5"):
         for code in (source, target):
@@ -153,9 +156,7 @@ def translate_sentences(
     fill = next((i for i in (lm.tokenizer.pad_token_id, end) if i is not None), 0)
 
     def run(batch: list[list[int]]) -> list[str]:
-        longest = max(map(len, batch))
-        ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
+        ids, mask = padded(batch, fill, lm.device)
         # A translation is rarely twice as long as its source; the bound stops a model that repeats itself.
         room = [min(2 * len(ids) + 20, (lm.window or 4096) - 1) for ids in batch]
         with torch.inference_mode():

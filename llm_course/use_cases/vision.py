@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput, InputTooLong, WrongTask
 from llm_course.results import Answer, Description
 from llm_course.shelf.loading import LanguageModel, load
@@ -148,6 +148,12 @@ def seeing(model: Any, device: str, max_new_tokens: int | None) -> Seeing:
 def say(seeing: Seeing, pictures: Sequence[np.ndarray], questions: Sequence[str], progress: bool | None) -> list[Said]:
     """The model's words for each pair of picture and question, in batches of similar length."""
     items: list[tuple[np.ndarray, Any]]
+    mark = getattr(seeing.lm.processor, "image_token", None)
+    if mark and (bad := next((question for question in questions if mark in question), None)):
+        raise BadInput(
+            f"The question {bad[:40]!r} has {mark!r} in it, which stands for a picture: {seeing.lm.name} puts it there "
+            "itself. Leave it out."
+        )
     if seeing.mini:
         items = [(p, mini_ids(seeing.lm, q)) for p, q in zip(pictures, questions, strict=True)]
         for (_, ids), question in zip(items, questions, strict=True):
@@ -201,18 +207,12 @@ def image_tokens(lm: LanguageModel) -> int:
 
 def inputs_of(lm: LanguageModel, items: Sequence[tuple[np.ndarray, Any]]) -> dict[str, Any]:
     """What the model's ``forward`` takes, for pairs of a picture and a question (of a mini: its token ids)."""
-    import torch
-
     if lm.processor is None:
-        longest = max(len(ids) for _, ids in items)
-        fill = lm.tokenizer.pad_token_id
         side = lm.model.config.vision_config.image_size
+        ids, mask = padded([own for _, own in items], lm.tokenizer.pad_token_id, lm.device, left=True)
         return {
-            # Padded on the left, since the model goes on at the right.
-            "input_ids": torch.tensor([[fill] * (longest - len(ids)) + ids for _, ids in items], device=lm.device),
-            "attention_mask": torch.tensor(
-                [[0] * (longest - len(ids)) + [1] * len(ids) for _, ids in items], device=lm.device
-            ),
+            "input_ids": ids,
+            "attention_mask": mask,
             "pixel_values": normalized([square(picture, side) for picture, _ in items]).to(lm.device, lm.model.dtype),
         }
     from PIL import Image

@@ -16,7 +16,9 @@ import tiny_models
 from llm_course import device
 from llm_course.errors import (
     BadOption,
+    LLMCourseError,
     NoDevice,
+    NoMemory,
     UnknownModel,
     WeightsDamaged,
     WeightsMissing,
@@ -89,6 +91,10 @@ def test_a_mini_without_its_checksums_is_not_trusted(shelf: Path, content: str |
         load("tiny-mini")
 
 
+def test_any_body_that_reads_text_embeds(shelf: Path) -> None:
+    assert load("tiny-mini", task="embed") is load("tiny-mini", task="generate")
+
+
 def test_a_mini_does_only_its_tasks(shelf: Path) -> None:
     with pytest.raises(WrongTask, match="These do: .*opus-mt-en-fr"):
         load("tiny-mini", task="translate")
@@ -103,6 +109,37 @@ def test_the_same_model_is_loaded_once(copy: Path) -> None:
     first = load(copy, task="generate")
     assert load(str(copy), task="generate") is first and load(first, task="generate") is first
     assert first.model.dtype is torch.float32 and first.entry is None and first.card == {}
+
+
+def test_tasks_of_the_same_class_share_a_model(copy: Path) -> None:
+    assert load(copy, task="generate") is load(copy, task="chat") is not load(copy, task="embed")
+
+
+def test_a_loaded_model_stays_on_its_device(copy: Path) -> None:
+    lm = load(copy, device="cpu")
+    assert load(lm, device="cpu") is load(lm) is lm
+    with pytest.raises(BadOption, match="loaded on meta"):
+        load(replace(lm, device=torch.device("meta")), device="cpu")
+
+
+@pytest.mark.parametrize("place", ["from_pretrained", "to"])
+def test_a_model_that_does_not_fit_the_memory_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("transformers.GPT2LMHeadModel." + place, full)
+    with pytest.raises(NoMemory, match="device='cpu'"):
+        load(copy, task="generate")
+
+
+def test_a_tokenizer_that_needs_another_package_names_it(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def needs(*_: object, **__: object) -> None:
+        raise ImportError("`tiktoken` is required")
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", needs)
+    with pytest.raises(LLMCourseError, match="not installed here: `tiktoken`") as caught:
+        load(copy, task="generate")
+    assert not isinstance(caught.value, WeightsDamaged)
 
 
 def test_a_folder_saved_again_is_another_model(copy: Path) -> None:
@@ -344,6 +381,7 @@ def test_a_model_goes_to_the_gpu() -> None:
     [
         ("gpt2", 128),
         ("roberta", 64),
+        ("mpnet", 64),
         ("bert", 64),
         ("distilbert", 64),
         ("modernbert", 64),

@@ -39,8 +39,8 @@ VOCABULARY, LENGTH, BATCH, MASKED = 8000, 40, 100, 0.15
 LONG_LENGTH, LONG_FROM = 128, 0.85
 PLAN = Plan(steps=5000, lr=1.5e-3, muon=3e-3, warmup=150, weight_decay=0.05)
 # In the first steps, a share GUIDED of all, each head is drawn to a place beside the token (offsets below; None:
-# everywhere), ever more weakly. In three tries without it, with other settings and stopped between step 500 and 850, the loss
-# stood at 5.8, near that of guessing frequent words; with it, at 5.5 after 250. A likely reason: a gap says
+# everywhere), ever more weakly. In three tries without it, with other settings and stopped between step 500 and 850,
+# the loss stood at 5.8, near that of guessing frequent words; with it, at 5.5 after 250. A likely reason: a gap says
 # nothing of itself, and where to look has to be found before there is anything to gain from it.
 GUIDED, SLOPE, OFFSETS = 0.2, 2.0, (-1, 1, -2, None)
 
