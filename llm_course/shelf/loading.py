@@ -246,12 +246,12 @@ def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.dev
     size = sum(p.numel() for p in model.parameters())
     with fits_in_memory(f"{name} with its {size / 1e6:,.0f} million parameters"):
         model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
-    card = entry.card if entry else {}
+    card = entry.card if entry else catalogue.card_in(folder) if folder else {}
     return LanguageModel(entry.name if entry else name, model, tokenizer, card, device, entry, processor)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bars and no reports while weights load from disk: the errors below say what matters."""
     from transformers.utils import logging
 
@@ -274,7 +274,7 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     model_class = class_named(entry.architecture)
     # Eager attention: at the lengths of the minis it is faster than the fused kernel on a CPU.
     config = model_class.config_class.from_pretrained(entry.folder, attn_implementation="eager")
-    with _quiet():
+    with quiet():
         model = model_class.from_pretrained(
             None, config=config, state_dict=weights_of(entry.folder), dtype=torch.float32
         )
@@ -319,7 +319,7 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any, Any]:
         fits = own if own in OWN else next(c for c in AUTO_CLASSES[task] if does(own, config, task, c))
         model_class = class_named(fits)
     try:
-        with _quiet(), fits_in_memory(str(folder)):
+        with quiet(), fits_in_memory(str(folder)):
             model, info = model_class.from_pretrained(
                 folder, dtype="auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.shelf import catalogue
-from llm_course.shelf.stored import checksum
+from llm_course.shelf.stored import checksum, seal
 from llm_course.training.corpora import CORPORA
 from llm_course.training.evaluate import tables_of
 from llm_course.training.recipes import recipe
@@ -171,7 +171,9 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
         card["training"] = json.loads(run.read_text(encoding="utf-8"))
     own = card.get("training", {}).get("corpora") or list(recipe(name).CORPORA)
     shape = architecture(config, entry.architecture)
-    shape["window"] = shape["window"] or card.get("window")  # ALiBi has no table of positions
+    shape["window"] = (
+        card.get("window") or shape["window"]
+    )  # what it has learnt to read, if its table is larger or it has none
     card |= {
         "kind": entry.kind,
         "tasks": list(entry.tasks),
@@ -198,6 +200,7 @@ def write(name: str, measured: dict[str, Any] | None = None, run: Path | None = 
     readme, plain = folder / "README.md", folder / "card.json"
     plain.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     readme.write_text(page(card), encoding="utf-8")
+    seal(folder)
     return [plain, readme]
 
 

@@ -81,5 +81,5 @@ def test_the_files_of_a_mini_have_their_checksums(entry: catalogue.Entry) -> Non
         pytest.skip(f"the weights of {entry.name} are not in this copy of the package")
     assert entry.folder
     listed = json.loads((catalogue.WEIGHTS / "checksums.json").read_text(encoding="utf-8"))[entry.name]
-    assert {"model.safetensors", "config.json", "tokenizer.json"} <= set(listed)
+    assert {"model.safetensors", "config.json", "tokenizer.json", "card.json"} <= set(listed)
     assert {name: checksum(entry.folder / name) for name in listed} == listed

@@ -26,7 +26,7 @@ from llm_course.errors import (
 )
 from llm_course.shelf import catalogue, loading
 from llm_course.shelf.loading import load
-from llm_course.shelf.stored import checksum
+from llm_course.shelf.stored import seal
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +48,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "weights" / "tiny-mini"
     shutil.copytree(tiny_models.folder("gpt2"), folder)
     (folder / "card.json").write_text('{"parameters": 40448}', encoding="utf-8")
-    sums = {"tiny-mini": {file.name: checksum(file) for file in folder.iterdir()}}
-    (folder.parent / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
+    seal(folder)
     monkeypatch.setattr(catalogue, "WEIGHTS", folder.parent)
     entry = replace(catalogue._ENTRIES[0], name="tiny-mini")
     monkeypatch.setattr(catalogue, "_ENTRIES", (entry, *catalogue._ENTRIES))
@@ -67,7 +66,7 @@ def test_a_mini_loads_in_float32_with_its_card(shelf: Path) -> None:
     assert lm.parameters == 40448 == lm.card["parameters"] and not any(p.requires_grad for p in lm.model.parameters())
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "card.json"])
 def test_a_flipped_bit_is_found_and_the_file_is_named(shelf: Path, file: str) -> None:
     content = bytearray((shelf / file).read_bytes())
     content[len(content) // 2] ^= 1
@@ -77,10 +76,33 @@ def test_a_flipped_bit_is_found_and_the_file_is_named(shelf: Path, file: str) ->
     assert "git restore" in str(caught.value)
 
 
-def test_a_missing_file_of_a_mini_is_named(shelf: Path) -> None:
-    (shelf / "tokenizer.json").unlink()
-    with pytest.raises(WeightsMissing, match=str(shelf / "tokenizer.json")):
+@pytest.mark.parametrize("file", ["tokenizer.json", "card.json"])
+def test_a_missing_file_of_a_mini_is_named(shelf: Path, file: str) -> None:
+    (shelf / file).unlink()
+    catalogue.catalogue.cache_clear()
+    with pytest.raises(WeightsMissing, match=str(shelf / file)):
         load("tiny-mini")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"parameters": 1, "window": 5}'])
+def test_a_card_that_was_changed_is_found_and_the_shelf_still_shows(shelf: Path, content: str) -> None:
+    (shelf / "card.json").write_text(content, encoding="utf-8")
+    catalogue.catalogue.cache_clear()
+    assert "tiny-mini" in repr(catalogue.models())
+    with pytest.raises(WeightsDamaged, match=str(shelf / "card.json")):
+        load("tiny-mini")
+    seal(shelf)
+    if "window" in content:
+        assert load("tiny-mini").window == 5
+    else:
+        with pytest.raises(WeightsDamaged, match=str(shelf / "card.json")):
+            load("tiny-mini")
+
+
+def test_a_folder_says_in_its_card_what_no_config_can(copy: Path) -> None:
+    (copy / "card.json").write_text('{"window": 40, "starts_with_bos": true}', encoding="utf-8")
+    lm = load(copy)
+    assert lm.window == 40 and lm.start == [lm.tokenizer.bos_token_id]
 
 
 @pytest.mark.parametrize(("content", "error"), [(None, WeightsMissing), ("{", WeightsDamaged), ("{}", WeightsDamaged)])

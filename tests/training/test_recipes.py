@@ -131,6 +131,16 @@ def test_what_is_stored_is_what_was_trained(shelf):
                 assert name in LOW_RANK and torch.allclose(stored[key], tensor.float(), atol=2e-3), (name, key)
 
 
+def test_a_run_answers_as_the_shelf_does(shelf):
+    """The folder "final" of a run knows what the recipe says of its model: a start token, a smaller window."""
+    import llm_course as lc
+
+    _, runs = shelf
+    for name in ("incontext-mini", "bert-mini-sentiment", "gpt-mini"):
+        stored, run = lc.load(name), lc.load(runs / name / "final")
+        assert (run.start, run.window) == (stored.start, stored.window), name
+
+
 def test_what_a_fine_tuned_mini_left_alone_is_stored_once(shelf):
     from safetensors.torch import load_file
 
