@@ -196,6 +196,14 @@ def padded(rows: Sequence[Sequence[int]], fill: int, device: Any, *, left: bool 
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
+def ended_before(row: Sequence[int], end: int | None, limit: int) -> bool:
+    """Whether a decoder wrote its end token before its last place, ``limit``, where it is forced to.
+
+    ``row`` begins with the decoder's start token, which is the end token in some models.
+    """
+    return end is not None and end in row[1:limit]
+
+
 @contextmanager
 def fits_in_memory(what: str) -> Iterator[None]:
     """Turn whatever a full memory raises inside into one error.

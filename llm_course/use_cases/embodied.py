@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput
-from llm_course.results import RobotPlan
+from llm_course.results import Result, RobotPlan
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.tabletop import Layout, Move, Table
 from llm_course.use_cases.tabletop_goals import answers, goal_of
@@ -28,7 +28,7 @@ IMAGE, STATE, JOIN = "<image>", "<state>", ";"
 LONGEST_PLAN, LONGEST_INSTRUCTION = 56, 16  # tokens; the longest plan of the oracle has 53
 
 
-def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto") -> Any:
+def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
     """Ask the model for a plan. Nothing moves: ``table.run(plan)`` or :func:`carry_out` does that.
 
     Args:
@@ -37,6 +37,7 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
             ``image()`` and ``state()`` are all that the model gets.
         model: a shelf name, a folder or a loaded model; the default of ``lc.use()`` if ``None``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
         One :class:`~llm_course.results.RobotPlan` or a list: its text, and its steps; no steps where the model
@@ -55,7 +56,13 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
     lm = load(model, device, task="act")
     items = [(words_of(lm, text), one.image(), one.state()) for text, one in zip(texts, tables, strict=True)]
     plans = in_batches(
-        items, lambda item: len(item[0]), lambda some: written(lm, some), tokens=16_384, most=192, progress=False
+        items,
+        lambda item: len(item[0]),
+        lambda some: written(lm, some),
+        tokens=16_384,
+        most=192,
+        progress=progress,
+        what="plans",
     )
     found = [RobotPlan(text, steps_of(text), said, lm.name) for text, said in zip(plans, texts, strict=True)]
     return found[0] if single else found
@@ -127,7 +134,7 @@ def steps_of(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Episode:
+class Episode(Result):
     """What happened from the instruction to the end.
 
     Attributes:
@@ -146,7 +153,9 @@ class Episode:
     end: Layout
     success: bool | None
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        """What happened, a line for each plan and each step."""
         lines, moves = [self.instruction], list(self.moves)
         for number, plan in enumerate(self.plans, 1):
             lines.append(f"{'plan' if number == 1 else 'new plan'}: {plan.text}")
@@ -198,7 +207,7 @@ def carry_out_all(
         if not waiting:
             break
         said, seen = [instructions[i] for i in waiting], [tables[i] for i in waiting]
-        given = model(said, seen) if callable(model) else act(said, seen, model=model, device=device)
+        given = model(said, seen) if callable(model) else act(said, seen, model=model, device=device, progress=False)
         again = []
         for i, plan in zip(waiting, given, strict=True):
             plans[i].append(plan)

@@ -7,6 +7,7 @@ several texts alive at once, is the library's.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -204,10 +205,13 @@ def _names(lm: LanguageModel, ids: Sequence[int]) -> tuple[str, ...]:
     return tuple(names[i] for i in ids)
 
 
-def tokenize(text: str, *, model: Any = "gpt-mini") -> Tokens:
-    """Cut a text into the tokens of a model, without the special ones that the model adds itself."""
+def tokenize(text: str, *, model: Any = None) -> Tokens:
+    """Cut a text into the tokens of a model, without the special ones that the model adds itself.
+
+    ``model`` is one of any kind; the one that generates, of the family that ``lc.use()`` chose, if ``None``.
+    """
     (text,), _ = _one(text, "tokenize")
-    lm = load(model)
+    lm = load(model, task="generate" if model is None else None)
     ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     return Tokens(text, _names(lm, ids), tuple(ids), lm.name)
 
@@ -260,8 +264,6 @@ def check_cache(lm: LanguageModel) -> None:
     Raises:
         WrongTask: it is such a model.
     """
-    import inspect
-
     if "past_key_values" not in inspect.signature(lm.model.forward).parameters:
         raise WrongTask(
             f"{lm.name} ({type(lm.model).__name__}) keeps no keys and values of the tokens it has read, which this "
@@ -316,8 +318,6 @@ def _steps(
     The prompts are padded on the left, so that all ends are in the last column; the keys and values of all
     tokens seen are kept (the cache), so that each step runs the model on one new token per prompt only.
     """
-    import inspect
-
     import torch
 
     check_cache(lm)

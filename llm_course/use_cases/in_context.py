@@ -172,8 +172,9 @@ def draw_problem(
 
 
 def answers(
-    prompts: Sequence[str], labels: Sequence[str] = CODE, *, model: Any = "incontext-mini", device: str = "auto"
-) -> list[str]:
+    prompts: Sequence[str], labels: Sequence[str] = CODE, *, model: Any = "incontext-mini", device: str = "auto",
+    progress: bool | None = None,
+) -> list[str]:  # fmt: skip
     """For each prompt the label that the model finds most probable as what comes next.
 
     Labels are told apart by their first token, so one run of the model a prompt is enough.
@@ -183,6 +184,7 @@ def answers(
         labels: the answers to choose from.
         model: a shelf name, Hub id, folder or loaded model that generates.
         device: where to load it.
+        progress: a bar always, never, or (``None``) when it is slow.
 
     Raises:
         BadInput: a prompt has a word that the model's vocabulary lacks.
@@ -203,7 +205,7 @@ def answers(
             scores = lm.model(input_ids=ids).logits[torch.arange(len(some)), last]
         return list(scores[:, first].argmax(-1).tolist())
 
-    return [labels[i] for i in in_batches(items, len, run, tokens=16_384, most=256, progress=False)]
+    return [labels[i] for i in in_batches(items, len, run, tokens=16_384, most=256, progress=progress)]
 
 
 def first_tokens(lm: LanguageModel, prompt: str, labels: Sequence[str]) -> list[int]:

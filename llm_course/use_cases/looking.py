@@ -13,13 +13,14 @@ import numpy as np
 
 from llm_course.batching import fits_in_memory, texts_of
 from llm_course.errors import BadInput, WrongTask
+from llm_course.results import Result
 from llm_course.shelf.loading import LanguageModel
 from llm_course.use_cases import vision
 from llm_course.use_cases.pictures import pictures_of, square
 
 
-@dataclass(frozen=True)
-class Look:
+@dataclass(frozen=True, eq=False)
+class Look(Result):
     """What one question and its answer looked at.
 
     Attributes:
@@ -50,8 +51,17 @@ class Look:
         """Number of heads in a layer."""
         return int(self.weights.shape[1])
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        """The answer."""
         return self.answer
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, without the picture."""
+        return {
+            "words": list(self.words), "asked": self.asked, "weights": self.weights.tolist(), "answer": self.answer,
+            "model": self.model,
+        }  # fmt: skip
 
 
 def look(image: Any, question: str, *, model: Any = None, device: str = "auto") -> Look:

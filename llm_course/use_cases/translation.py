@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, padded, split_sentences, texts_of
+from llm_course.batching import ended_before, in_batches, number_in, padded, split_sentences, texts_of
 from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
 from llm_course.results import Translation
 from llm_course.shelf import catalogue
@@ -66,8 +66,10 @@ def translate(
     done = iter(translate_sentences(lm, flat, num_beams, options, progress))
     results = []
     for one, text_lines, sentences in zip(texts, lines, cut, strict=True):
-        text_lines[::2] = [" ".join(next(done) for _ in line) for line in sentences]
-        results.append(Translation("".join(text_lines), source, target, one, lm.name))
+        own = [[next(done) for _ in line] for line in sentences]
+        text_lines[::2] = [" ".join(text for text, _ in line) for line in own]
+        ended = all(whole for line in own for _, whole in line)
+        results.append(Translation("".join(text_lines), source, target, one, lm.name, ended))
     return results[0] if single else results
 
 
@@ -138,8 +140,8 @@ class _EndAt:
 
 def translate_sentences(
     lm: LanguageModel, sentences: list[str], num_beams: int, options: dict[str, int], progress: bool | None
-) -> list[str]:
-    """Translate sentences that fit the window, in batches by length."""
+) -> list[tuple[str, bool]]:
+    """Translate sentences that fit the window, in batches by length; and whether the model ended each."""
     import torch
 
     encoded = []
@@ -155,7 +157,7 @@ def translate_sentences(
     # Without a padding token the end token fills up: it is masked in the source and dropped from the translation.
     fill = next((i for i in (lm.tokenizer.pad_token_id, end) if i is not None), 0)
 
-    def run(batch: list[list[int]]) -> list[str]:
+    def run(batch: list[list[int]]) -> list[tuple[str, bool]]:
         ids, mask = padded(batch, fill, lm.device)
         # A translation is rarely twice as long as its source; the bound stops a model that repeats itself.
         room = [min(2 * len(ids) + 20, (lm.window or 4096) - 1) for ids in batch]
@@ -165,7 +167,10 @@ def translate_sentences(
                 max_length=None, early_stopping=num_beams > 1, pad_token_id=fill,
                 logits_processor=[] if end is None else [_EndAt(room, end)], **options,
             )  # fmt: skip
-        return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
+        return [
+            (lm.tokenizer.decode(row, skip_special_tokens=True).strip(), ended_before(row.tolist(), end, limit))
+            for row, limit in zip(out, room, strict=True)
+        ]
 
     tokens = (48_000 if lm.device.type == "cuda" else 3000) // num_beams
     return in_batches(encoded, len, run, tokens=tokens, most=256, progress=progress, what="sentences")

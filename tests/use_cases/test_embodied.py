@@ -119,6 +119,12 @@ def test_bad_input_is_told(tiny: LanguageModel) -> None:
     assert does("PalmEMini", tiny.model.config, "act") and not does("PalmEMini", tiny.model.config, "chat")
 
 
+def test_an_episode_is_plain_data_and_shows_in_a_notebook(tiny: LanguageModel) -> None:
+    episode = lc.carry_out(WISH, table(), model=tiny, asks=1)
+    assert json.loads(json.dumps(episode.to_dict()))["instruction"] == WISH
+    assert WISH in episode._repr_html_() and str(episode).splitlines()[0] == WISH
+
+
 def test_steps_of_a_text() -> None:
     assert embodied.steps_of("pick red ; place on blue") == ("pick red", "place on blue")
     assert embodied.steps_of("already done") == embodied.steps_of("no red block") == embodied.steps_of("") == ()

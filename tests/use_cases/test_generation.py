@@ -13,6 +13,7 @@ import llm_course as lc
 import tiny_models
 from llm_course.errors import BadInput, BadOption, InputTooLong, NoMemory, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
+from llm_course.use_cases import generation
 from llm_course.use_cases.generation import Decoding, choose, token_logprobs
 
 families = pytest.mark.parametrize("name", tiny_models.GENERATION)
@@ -310,6 +311,14 @@ def test_a_gpu_says_what_the_cpu_says(name: str) -> None:
         assert [r.tokens for r in one] == [r.tokens for r in two]
     pieces = lc.stream("The cat", seed=1, model=there, max_new_tokens=9)
     assert "".join(pieces) == lc.generate("The cat", seed=1, model=here, max_new_tokens=9).text
+
+
+def test_tokens_are_those_of_the_family_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(generation, "load", lambda model, task: (asked.append((model, task)), tiny)[1])
+    tiny = model("gpt2")
+    lc.tokenize("The cat"), lc.tokenize("The cat", model="bert")
+    assert asked == [(None, "generate"), ("bert", None)]
 
 
 def test_a_recurrent_model_is_refused() -> None:

@@ -86,7 +86,8 @@ def test_each_translation_ends_at_its_own_bound_in_a_batch_of_others() -> None:
     generate, out = lm.model.generate, []
     lm.model.generate = lambda **inputs: out.append(generate(**inputs)) or out[-1]
     try:
-        lc.translate(texts, num_beams=2, model=lm)
+        for found in lc.translate(texts, num_beams=2, model=lm):
+            assert not found.ended and "broken off" in repr(found) and "broken off" in found._repr_html_()
     finally:
         del lm.model.generate
         lm.model.final_logits_bias[0, lm.tokenizer.eos_token_id] = 1

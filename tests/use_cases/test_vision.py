@@ -226,3 +226,10 @@ def test_the_map_on_a_picture_says_in_words_what_it_shows(mini: LanguageModel) -
         picture_map("text")
     with pytest.raises(BadInput, match="one picture and one question"):
         lc.look(SCENES, QUESTIONS[0], model=mini)
+
+
+def test_a_look_is_plain_data_and_can_be_compared(mini: LanguageModel) -> None:
+    first, second = (lc.look(SCENES[0], QUESTIONS[0], model=mini) for _ in range(2))
+    assert first == first and first != second, "compared as objects: arrays have no single answer"
+    assert json.loads(json.dumps(first.to_dict()))["answer"] == first.answer == str(first)
+    assert "Look(" in first._repr_html_()
