@@ -215,7 +215,8 @@ class Description(_Seen):
 class Answer(_Seen):
     """The answer to a question about a picture, and its probability.
 
-    ``first`` holds the five most probable first tokens with their probabilities: what else might have been said.
+    ``first`` holds the most probable first tokens, up to five, with their probabilities: what else might have been
+    said. Tokens that read the same, but for a space, count together.
     """
 
     text: str

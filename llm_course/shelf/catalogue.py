@@ -26,7 +26,8 @@ class Entry:
     Attributes:
         name: the name that ``model=`` takes.
         family: ``"mini"`` (in the package) or ``"full"`` (on the Hub).
-        kind: the type of language model (raw, representation, fine-tuned, encoder-decoder).
+        kind: the type of language model, in words: "raw", "representation", "encoder-decoder", "instruction-tuned",
+            "dialogue-tuned" or "multimodal", with ", fine-tuned" or ", embodied" after it where that holds.
         architecture: the model class in transformers.
         tasks: which use cases it serves.
         hub: Hub repository, or ``None`` for a mini.

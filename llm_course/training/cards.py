@@ -139,7 +139,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "incontext-mini": (
         "It knows 60 words, 16 code words and the comma; it has no language.",
-        "It reads at most 73 tokens, which is 24 examples.",
+        "It reads at most 73 tokens: 23 examples and a question.",
         "It learns one kind of task from its prompt. What GPT-3 learnt from prompts is far wider.",
     ),
 }

@@ -1,8 +1,8 @@
 """Embeddings: a text as one vector, so that texts can be compared.
 
-Knows nothing about how models are found. Tokenize, run the encoder, take the mean of its last hidden states over the
-text's own tokens, and scale it to length 1. A text longer than the model's window is read in overlapping windows,
-whose means are averaged, weighted by their tokens.
+Knows nothing about how models are found. Tokenize, run the encoder, take the mean of its last hidden states over all
+tokens (also those that the tokenizer adds: [CLS] and [SEP]), and scale it to length 1. A text longer than the model's
+window is read in overlapping windows, whose means are averaged, weighted by their tokens.
 
 Why the mean, and not the vector at ``[CLS]``? BERT trained that place on a task of its own, next-sentence prediction;
 models trained without that task (RoBERTa, bert-mini) never taught it anything. Even BERT's own is a poor sentence
@@ -84,7 +84,7 @@ def _windows(lm: LanguageModel, text: str) -> list[list[int]]:
 
 
 def mean_states(lm: LanguageModel, batch: list[list[int]], layer: int = -1) -> Any:
-    """The mean of the hidden states over each text's own tokens, padding left out: array ``(texts, width)``."""
+    """The mean of the hidden states over all tokens of each text, padding left out: array ``(texts, width)``."""
     import torch
 
     reader = lm.model.get_encoder() if lm.model.config.is_encoder_decoder else lm.model.base_model

@@ -18,9 +18,10 @@ from llm_course.errors import BadInput, InputTooLong, WrongTask
 from llm_course.results import Answer, Description
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.pictures import normalized, pictures_of, square
+from llm_course.use_cases.scene_questions import DESCRIBE
 from llm_course.use_cases.scenes import SIDE, png
 
-MINI_PROMPT, FULL_PROMPT = "describe the picture.", "Describe the picture in one sentence."
+MINI_PROMPT, FULL_PROMPT = DESCRIBE, "Describe the picture in one sentence."
 NEW_TOKENS = {"mini": 26, "full": 100}  # of an answer at most; a mini's window ends there
 SCENE_SIDE = 384  # pixels in which a scene is drawn for a full-size model
 
@@ -256,10 +257,10 @@ def _run(seeing: Seeing, items: list[tuple[np.ndarray, Any]]) -> list[Said]:
         end = next((i + 1 for i, token in enumerate(row) if token in lm.ends), len(row))
         total = sum(own[i, token].item() for i, token in enumerate(row[:end]))
         best = own[0].exp().topk(min(5, own.shape[-1]))
-        first = {
-            lm.tokenizer.decode([token]).strip(): share
-            for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-        }
+        first: dict[str, float] = {}
+        for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            shown = lm.tokenizer.decode([token]).strip()  # " one" and "one" read the same: together they count
+            first[shown] = first.get(shown, 0.0) + share
         said.append(Said(in_words(lm, row[:end]), tuple(row[:end]), float(np.exp(total)), first))
     return said
 

@@ -128,7 +128,7 @@ def told(data: Path) -> list[tuple[str, str]]:
 
 
 class Task:
-    """All pairs in an order that the seed decides, the loss of any batch, and exact match on rows held back."""
+    """All pairs in an order that the seed decides, and the loss of any batch of them."""
 
     def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast) -> None:
         random = np.random.default_rng(PLAN.seed)
