@@ -156,7 +156,8 @@ def in_batches(
         batch = queue.pop(0)
         done = None
         try:
-            with fits_in_memory(f"One text of {length(items[batch[0]])} tokens"):
+            size = length(items[batch[0]])
+            with fits_in_memory(f"One text of {size} tokens" if what == "texts" else f"One of the {what}"):
                 done = run([items[i] for i in batch])
         except NoMemory:
             if len(batch) == 1:

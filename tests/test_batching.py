@@ -172,6 +172,14 @@ def test_one_text_that_does_not_fit_says_so() -> None:
         in_batches([5, 900], lambda item: item, run)
 
 
+def test_what_is_no_text_is_not_counted_in_tokens() -> None:
+    def run(batch: list[int]) -> list[int]:
+        raise MemoryError
+
+    with pytest.raises(NoMemory, match="^One of the pictures does not fit"):
+        in_batches([5], lambda item: item, run, what="pictures")
+
+
 def test_another_error_is_not_swallowed() -> None:
     def run(batch: list[int]) -> list[int]:
         raise RuntimeError("shapes do not match")

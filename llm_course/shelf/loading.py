@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm")  # files that to
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # files that make pictures ready
 CACHED = 6  # models kept in memory; the one unused longest goes first
 
+# Held while something changes that threads share: the models kept, the library's messages, a setting of a model.
+LOCK = threading.RLock()
 _family = [""]
 _cache: OrderedDict[tuple[str, ...], LanguageModel] = OrderedDict()
 
@@ -189,12 +192,13 @@ def load(
     if folder:
         # A folder may be trained on and saved again: then it is another model.
         key += tuple(f"{file.name} {file.stat().st_mtime_ns}" for file in sorted(folder.iterdir()) if file.is_file())
-    if key not in _cache:
-        _cache[key] = _load(str(name), entry, folder, target, task)
-        while len(_cache) > CACHED:
-            _cache.popitem(last=False)
-    _cache.move_to_end(key)
-    return _cache[key]
+    with LOCK:
+        if key not in _cache:
+            _cache[key] = _load(str(name), entry, folder, target, task)
+            while len(_cache) > CACHED:
+                _cache.popitem(last=False)
+        _cache.move_to_end(key)
+        return _cache[key]
 
 
 def _same(one: torch.device, other: torch.device) -> bool:
@@ -223,7 +227,8 @@ def _wrong(what: str, task: str) -> WrongTask:
 
 def forget() -> None:
     """Drop every kept model, so that its memory can be used again."""
-    _cache.clear()
+    with LOCK:
+        _cache.clear()
 
 
 def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.device, task: str | None) -> LanguageModel:
@@ -255,15 +260,16 @@ def quiet() -> Iterator[None]:
     """No bars and no reports while weights load from disk: the errors below say what matters."""
     from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+    with LOCK:
+        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
 
 
 def _mini(entry: Entry) -> tuple[Any, Any]:

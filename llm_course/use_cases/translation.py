@@ -7,13 +7,14 @@ the decoder write (beam search), decode, and put the lines together again.
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from llm_course.batching import ended_before, in_batches, number_in, padded, split_sentences, texts_of
 from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
 from llm_course.results import Translation
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.shelf.loading import LOCK, LanguageModel, load
 
 if TYPE_CHECKING:
     import torch
@@ -58,12 +59,14 @@ def translate(
     if model is None:
         _check_shelf(source, target)
     lm = load(model, device, task="translate")
-    prefix, options = _prefix(lm, source, target), _languages(lm, source, target)
     # text -> lines (and, between them, line breaks) -> sentences; all sentences of all texts go into the same batches
     lines = [re.split(r"(\r\n|\r|\n)", one) for one in texts]
     cut = [[split_sentences(line) for line in text_lines[::2]] for text_lines in lines]
-    flat = [prefix + sentence for text_lines in cut for line in text_lines for sentence in line]
-    done = iter(translate_sentences(lm, flat, num_beams, options, progress))
+    # A tokenizer of many languages is told the source: another thread must not tell it another one meanwhile.
+    with LOCK if hasattr(lm.tokenizer, "src_lang") else nullcontext():
+        prefix, options = _prefix(lm, source, target), _languages(lm, source, target)
+        flat = [prefix + sentence for text_lines in cut for line in text_lines for sentence in line]
+        done = iter(translate_sentences(lm, flat, num_beams, options, progress))
     results = []
     for one, text_lines, sentences in zip(texts, lines, cut, strict=True):
         own = [[next(done) for _ in line] for line in sentences]

@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,17 @@ def test_the_same_model_is_loaded_once(copy: Path) -> None:
     first = load(copy, task="generate")
     assert load(str(copy), task="generate") is first and load(first, task="generate") is first
     assert first.model.dtype is torch.float32 and first.entry is None and first.card == {}
+
+
+def test_threads_get_the_same_model_and_the_library_its_messages_back(copy: Path) -> None:
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    folders = [copy, tiny_models.folder("bert"), tiny_models.folder("t5")] * 4
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(load, folders))
+    assert len({id(lm) for lm in found}) == 3
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (level, bars)
 
 
 def test_tasks_of_the_same_class_share_a_model(copy: Path) -> None:
