@@ -87,7 +87,7 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     """The tensors of a mini by name, those of its base included."""
     from safetensors.torch import load_file
 
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card = catalogue.card_in(folder)
     own = load_file(folder / "model.safetensors")
     if not card.get("base"):
         return own
