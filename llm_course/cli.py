@@ -130,6 +130,17 @@ def main(arguments: list[str] | None = None) -> int:
     except LLMCourseError as error:
         print(f"llm-course: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        extra = {"train": "train", "evaluate": "train", "assign": "grade", "grade": "grade", "feedback": "grade",
+                 "grades": "grade"}.get(command)  # fmt: skip
+        if extra is None or (error.name or "").startswith("llm_course"):
+            raise
+        print(
+            f"llm-course: {command} needs the package {error.name}, which is not installed here. Install what belongs "
+            f"to it: pip install 'llm-course[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:
         # The reader of our output has gone (head, less): nothing is wrong, and the rest goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -149,15 +160,19 @@ def _use_case(command: str, options: dict[str, Any]) -> None:
     else:
         if sys.stdin.isatty():
             print("Type the text, then Ctrl-D on a line of its own.", file=sys.stderr)
-        raw = sys.stdin.buffer.read()
-        try:
-            read = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise BadInput(
-                f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
-            ) from error
+        read = _decoded(sys.stdin.buffer.read())
         texts = [line for line in read.split("\n") if line.strip()] if lines else [read]
     _print(getattr(llm_course, command)(texts, **options), as_json)
+
+
+def _decoded(raw: bytes) -> str:
+    """Bytes of standard input as text; a mark at their start that says they are UTF-8 is left out."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
+        ) from error
 
 
 def _picture(command: str, options: dict[str, Any]) -> None:
@@ -206,8 +221,8 @@ def _line() -> str | None:
     """The next line of standard input; ``None`` at its end. A person at a terminal sees where to type."""
     if sys.stdin.isatty():
         print("> ", end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
-    return line.rstrip("\n") if line else None
+    line = sys.stdin.buffer.readline()
+    return _decoded(line).rstrip("\r\n") if line else None
 
 
 def _as_json(result: Any) -> str:

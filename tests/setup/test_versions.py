@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import tomllib
 from importlib.metadata import version
@@ -63,6 +64,27 @@ def test_every_range_contains_its_pin() -> None:
         assert name in exact, f"constraints.txt lacks {name}; run: make constraints"
         assert exact[name] in requirement.specifier, f"{requirement} does not allow {exact[name]}"
         assert len(requirement.specifier) > 0, f"{requirement} has no range"
+
+
+# What is imported under another name than it is installed under, or comes with a package that is built on it.
+DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "ipython": "ipykernel", "traitlets": "ipywidgets"}
+
+
+def test_whatever_the_package_imports_is_declared() -> None:
+    declared = {canonicalize_name(requirement.name) for requirement in freeze.direct_requirements()}
+    imported: dict[str, Path] = {}
+    for path in (ROOT / "llm_course").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found: list[str] = []
+            if isinstance(node, ast.Import):
+                found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found = [node.module or ""]
+            imported |= {name.partition(".")[0]: path for name in found}
+    others = set(imported) - set(sys.stdlib_module_names) - {"llm_course"}
+    names_of = {canonicalize_name(name): imported[name] for name in others}
+    missing = {name: str(path) for name, path in names_of.items() if DISTRIBUTIONS.get(name, name) not in declared}
+    assert missing == {}
 
 
 def test_a_package_in_several_extras_has_one_range() -> None:
