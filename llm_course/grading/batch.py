@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import secrets
 import shutil
 import tempfile
@@ -140,8 +141,10 @@ class _Work:
     def __post_init__(self) -> None:
         path = self.course.path("release", self.name) / f"{self.name}.ipynb"
         data = path.read_bytes()
-        self.stop = threading.Event()
+        self.stop, self.started = threading.Event(), threading.Event()
+        self.cores: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # free ones
         self.release = integrity.parse(data)
+        self.hide = self.course.unseen
         parts = [data, self.course.judging(self.name).read_bytes(), str((FORMAT, self.batch["seed"])).encode()]
         self.base = hashlib.sha256(b"\0".join(parts)).hexdigest()
 
@@ -162,6 +165,10 @@ class _Work:
                 self._mark(student, verdict)  # a kill came between its verdict and its marks
             else:
                 self.result.skipped.append(student)
+        # Each student at a time has a processor alone, so that whoever takes all of it takes it from nobody.
+        usable = sandbox.cores()
+        for core in usable[:workers] if workers <= len(usable) else [None] * workers:
+            self.cores.put(core)
         with ThreadPoolExecutor(workers) as pool:
             futures = {pool.submit(self._judge, data, said): (student, digest) for student, data, said, digest in todo}
             try:
@@ -178,6 +185,8 @@ class _Work:
             return integrity.read(self.course.path("submitted", self.name, student), self.name), ""
         except integrity.Unreadable as error:
             return b"", str(error)
+        except OSError as error:  # one submission that cannot be looked at must not end the batch
+            return b"", f"{self.name}.ipynb could not be read ({error.strerror})."
 
     def _judge(self, data: bytes, said: str) -> tuple[Judged, integrity.Restored]:
         """Runs in a thread of its own; touches neither the journal nor the gradebook."""
@@ -194,10 +203,14 @@ class _Work:
             for number, cell in enumerate(restored.notebook["cells"])
             if cell["cell_type"] == "code" and integrity.grade_id(cell) not in checks
         ]
-        hide = (self.course.folder,)
-        judged = judge(
-            cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=hide, stop=self.stop,
-        )  # fmt: skip
+        core = self.cores.get()
+        try:
+            judged = judge(
+                cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=self.hide, core=core,
+                stop=self.stop, started=self.started,
+            )  # fmt: skip
+        finally:
+            self.cores.put(core)
         return judged, restored
 
     def _take(self, student: str, digest: str, future: Any) -> None:
@@ -211,9 +224,9 @@ class _Work:
                 notes=list(restored.notes), notebook=restored.notebook, written=[list(one) for one in restored.written],
                 seconds=round(judged.seconds, 2), peak=judged.peak, sandboxes=judged.sandboxes,
             )  # fmt: skip
-        except NoSandbox:
-            raise  # nobody can be graded
         except Exception as error:
+            if isinstance(error, NoSandbox) and not self.started.is_set():
+                raise  # nobody can be graded
             self._failed(student, error)
             return
         self._mark(student, self.journal.lines[-1])

@@ -71,16 +71,25 @@ def _close(answer: Any, expected: Any, tolerance: float) -> bool:
 
     if answer is None or isinstance(answer, str | dict):
         return False
-    try:  # numbers in any nesting of lists, tuples and arrays
-        wanted, given = numpy.asarray(expected), numpy.asarray(answer)
-    except ValueError:  # rows of different lengths
-        wanted = given = numpy.asarray(None)
+    wanted = given = numpy.asarray(None)
+    if _numeric(answer) and _numeric(expected):
+        try:  # numbers in any nesting of lists, tuples and arrays
+            wanted, given = numpy.asarray(expected), numpy.asarray(answer)
+        except ValueError:  # rows of different lengths
+            wanted = given = numpy.asarray(None)
     if wanted.dtype.kind in "biuf" and given.dtype.kind in "biuf":
         return wanted.shape == given.shape and _numbers(given, wanted, tolerance)
     if not (_is_sequence(answer) and _is_sequence(expected)) or len(answer) != len(expected):
         # integers beyond 64 bits arrive here as objects
         return type(answer) is type(expected) is int and answer == expected
     return all(_close(a, b, tolerance) for a, b in zip(answer, expected, strict=True))
+
+
+def _numeric(value: Any) -> bool:
+    """Nothing but numbers: of texts numpy makes an array in which each takes the room of the longest."""
+    if isinstance(value, list | tuple):
+        return all(map(_numeric, value))
+    return isinstance(value, bool | int | float) or hasattr(value, "dtype")
 
 
 def _numbers(given: Any, wanted: Any, tolerance: float) -> bool:

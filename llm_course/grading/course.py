@@ -60,6 +60,14 @@ class Course:
         return str(self.directory.db_url)
 
     @property
+    def unseen(self) -> tuple[Path, ...]:
+        """What student code must not see wherever it lies: the course, and what others handed in by the exchange."""
+        from nbgrader.exchange.default import Exchange
+
+        exchange = Path(Exchange(coursedir=self.directory, config=self.config).root)
+        return (self.folder, *([exchange.resolve()] if os.path.isdir(exchange) else []))
+
+    @property
     def state(self) -> Path:
         """The grader's own folder."""
         path = self.folder / ".llm-course"

@@ -46,7 +46,7 @@ def write(name: str, course: Course, student: str | None = None) -> list[Path]:
                 continue
             page = course.path("feedback", name, who) / f"{name}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8")
+            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8", errors="replace")
             pages.append(page)
     if not pages:
         raise BadCourse(f"There is nothing graded to write feedback for. First: llm-course grade {name}")

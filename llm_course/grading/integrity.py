@@ -51,25 +51,46 @@ def read(folder: Path, name: str) -> bytes:
     Raises:
         Unreadable: there is none, it is a link or no file, or it is too large.
     """
-    path = folder / f"{name}.ipynb"
-    if folder.is_symlink() or not folder.is_dir():
-        raise Unreadable(f"No folder was handed in that holds {name}.ipynb.")
+    return read_file(folder, f"{name}.ipynb", NOTEBOOK_BYTES)
+
+
+def read_file(folder: Path, name: str, most: int) -> bytes:
+    """The bytes of one submitted file, whatever its owner puts in its place meanwhile.
+
+    The folder is opened first and the file in it after that, so neither can become a link in between.
+
+    Raises:
+        Unreadable: there is none, it is a link or no file, it has more than ``most`` bytes, or reading fails.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise Unreadable(f"No notebook {name}.ipynb was handed in.") from None
+        within = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        raise Unreadable(f"{name}.ipynb cannot be opened. Hand in the file itself, not a link to it.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+        raise Unreadable(f"No folder was handed in that holds {name}.") from None
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=within)
+    except FileNotFoundError:
+        raise Unreadable(f"No file {name} was handed in.") from None
+    except OSError:
+        raise Unreadable(f"{name} cannot be opened. Hand in the file itself, not a link to it.") from None
+    finally:
+        os.close(within)
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{name}.ipynb is not a file.")
-        if status.st_size > NOTEBOOK_BYTES:
+            raise Unreadable(f"{name} is not a file.")
+        if status.st_size > most:
             raise Unreadable(
-                f"{name}.ipynb has {status.st_size / 1e6:.0f} MB; at most {NOTEBOOK_BYTES / 1e6:.0f} MB are read. "
+                f"{name} has {status.st_size / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are read. "
                 "Clear its outputs and hand it in again."
             )
-        return file.read(NOTEBOOK_BYTES + 1)
+        parts = []
+        while (left := most + 1 - sum(map(len, parts))) > 0 and (part := os.read(descriptor, min(left, 1 << 20))):
+            parts.append(part)
+        return b"".join(parts)
+    except OSError as error:
+        raise Unreadable(f"{name} could not be read ({error.strerror}).") from None
+    finally:
+        os.close(descriptor)
 
 
 def parse(data: bytes) -> dict[str, Any]:
@@ -181,7 +202,7 @@ def _language(notebook: dict[str, Any]) -> str:
     metadata = notebook.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language") if isinstance(kernel, dict) else None
-    return language.lower() if isinstance(language, str) else ""
+    return language.encode("utf-8", "replace").decode().lower() if isinstance(language, str) else ""
 
 
 def shingles(texts: list[str]) -> frozenset[tuple[str, ...]]:

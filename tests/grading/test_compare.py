@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,14 @@ nan = float("nan")
 )  # fmt: skip
 def test_close(answer: Any, expected: Any, right: bool) -> None:
     assert close()(answer, expected) is right
+
+
+def test_texts_where_numbers_are_expected_take_no_room() -> None:
+    tracemalloc.start()
+    answer = ["a"] * 150 + ["x" * 1_000_000]
+    assert not close()(answer, [1, 2, 3]) and not close()(answer, 1.0) and not close()([answer, [1]], [[1], [1]])
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000  # numpy would make a table of 604 MB
+    tracemalloc.stop()
 
 
 def test_exact_text_and_order() -> None:

@@ -72,6 +72,11 @@ def test_changes_are_undone_and_noted(change: Any, note: str) -> None:
     assert len(found.notes) == bool(note) and note in "".join(found.notes)
 
 
+def test_notes_can_be_written_whatever_a_notebook_holds() -> None:
+    found = restored(lambda nb: nb["metadata"]["kernelspec"].update(language="\ud800"))
+    assert "another kernel (?)" in found.notes[0].encode().decode()
+
+
 def test_what_students_add_stays_where_it_is() -> None:
     def change(nb: dict[str, Any]) -> None:
         nb["cells"].insert(1, cell("helper = 1"))
@@ -114,7 +119,7 @@ def test_links_and_giants_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(integrity.Unreadable, match="No folder"):
         integrity.read(folder, "x")
     folder.mkdir()
-    with pytest.raises(integrity.Unreadable, match="No notebook"):
+    with pytest.raises(integrity.Unreadable, match="No file"):
         integrity.read(folder, "x")
     os.symlink(solution, folder / "x.ipynb")
     with pytest.raises(integrity.Unreadable, match="not a link"):
@@ -124,6 +129,10 @@ def test_links_and_giants_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(integrity.Unreadable, match="not a file"):
         integrity.read(folder, "x")
     os.unlink(folder / "x.ipynb")
+    (folder / "x.ipynb").mkdir()
+    with pytest.raises(integrity.Unreadable, match="not a file"):
+        integrity.read(folder, "x")
+    (folder / "x.ipynb").rmdir()
     with open(folder / "x.ipynb", "wb") as file:
         file.truncate(50_000_000)
     with pytest.raises(integrity.Unreadable, match="50 MB"):
