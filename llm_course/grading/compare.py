@@ -6,6 +6,7 @@ check uses the same, read from ``checks.json``. Lists, tuples and arrays of the 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,10 @@ def exact() -> Comparison:
 
 
 def text(case: bool = False) -> Comparison:
-    """Texts, alone or in lists, dicts and tuples, are equal but for white space, and for case unless ``case``."""
+    """Texts, alone or in lists, dicts and tuples, are equal but for white space, and for case unless ``case``.
+
+    Letters with marks are equal however they are composed.
+    """
     return Comparison(("text", bool(case)))
 
 
@@ -111,7 +115,7 @@ def _text(answer: Any, expected: Any, case: bool) -> bool:
 
 def _normal(value: Any, case: bool) -> Any:
     if isinstance(value, str):
-        words = " ".join(value.split())
+        words = " ".join(unicodedata.normalize("NFC", value).split())  # "é" can be one character or two
         return words if case else words.casefold()
     if isinstance(value, list | tuple):
         return [_normal(part, case) for part in value]

@@ -145,5 +145,6 @@ def table(name: str, course: Course) -> str:
 
 def _safe(value: Any) -> str:
     """A field that no spreadsheet takes for a formula."""
-    shown = "" if value is None else str(value)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
+    if not isinstance(value, str):  # a number may be negative
+        return "" if value is None else str(value)
+    return f"'{value}" if value.lstrip()[:1] in ("=", "+", "-", "@") or value[:1] in ("\t", "\r") else value

@@ -18,6 +18,7 @@ from llm_course.errors import LLMCourseError
 from llm_course.grading import plain
 
 NOTEBOOK_BYTES = 10_000_000
+VALUES = 5_000_000  # most of them in stored outputs, which are not read
 CELLS = 500
 SOURCE = 200_000  # characters of one cell
 SHINGLE = 5  # tokens
@@ -100,9 +101,13 @@ def parse(data: bytes) -> dict[str, Any]:
         Unreadable: it is no notebook of format 4.
     """
     try:
-        notebook = plain.parse(data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES)
+        notebook = plain.parse(
+            data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES, parts=VALUES, lenient=True, what="The file handed in"
+        )  # fmt: skip
     except LLMCourseError as error:
-        raise Unreadable(f"The file handed in is no notebook. {error}") from None
+        raise Unreadable(
+            f"{error} Clear the notebook's outputs, save it with JupyterLab and hand it in again."
+        ) from None
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise Unreadable("The file handed in is no notebook of format 4. Save it with JupyterLab and hand it in again.")
     if len(notebook["cells"]) > CELLS:
@@ -117,6 +122,7 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
     by_cell_id = {cell.get("id"): name for name, cell in known.items() if cell.get("id")}
     head: list[dict[str, Any]] = []
     found: dict[str, dict[str, Any]] = {}
+    attached: dict[str, str] = {}
     after: dict[str, list[dict[str, Any]]] = {}
     following = head
     for cell in submitted["cells"]:
@@ -129,7 +135,7 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
             name = by_cell_id[cell["id"]]
             notes.append(f"Cell {name}: its metadata had been changed; restored.")
         if name in known and name not in found:
-            found[name] = own
+            found[name], attached[name] = own, _attached(cell)
             following = after.setdefault(name, [])
         else:
             following.append(own)
@@ -151,6 +157,10 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
                 notes.append(f"Cell {name} had been made a {own['cell_type']} cell; restored.")
             cell["source"] = own["source"]
             written.append((name, own["source"]))
+            if names := attached[name]:
+                # A student's images are not shown in the teacher's browser; that there are some must not be lost.
+                cell["source"] += f"\n\n(Attached, and to be seen only in the file handed in: {names}.)"
+                notes.append(f"Cell {name}: what is attached to it ({names}) is to be seen only in the file handed in.")
         elif own["source"].rstrip() != cell["source"].rstrip() or own["cell_type"] != original["cell_type"]:
             notes.append(f"Cell {name} is locked and had been edited; restored.")
         cells.append(cell)
@@ -188,6 +198,14 @@ def _clean(cell: Any) -> dict[str, Any] | None:
         return None
     source = source.encode("utf-8", "replace").decode()
     return {"cell_type": cell["cell_type"], "metadata": {}, "source": source}
+
+
+def _attached(cell: Any) -> str:
+    """The names of what is attached to a submitted cell, in a form that can be shown."""
+    attachments = cell.get("attachments")
+    names = [name for name in attachments if name] if isinstance(attachments, dict) else []
+    shown = [re.sub(r"[^\w. -]", "?", name.encode("utf-8", "replace").decode())[:40] for name in names[:5]]
+    return ", ".join(shown) + (" and more" if len(names) > 5 else "")
 
 
 def grade_id(cell: Any) -> str:

@@ -46,6 +46,7 @@ def test_exact_text_and_order() -> None:
     assert text()("  Bon  jour\n", "bon jour") and not text(case=True)("Bon", "bon")
     assert text()(["A", {"k": "b "}], ["a", {"k": "B"}]) and not text()("ab", "a b")
     assert any_order()([3, 1.0, 2], [1, 2, 3]) and not any_order()([1, 1, 2], [1, 2, 2])
+    assert text()("cafe\u0301", "caf\u00e9") and not text()("cafe", "caf\u00e9")
     assert any_order(text())(["B", "a"], ["A", "b"]) and not any_order()(3, [3])
 
 
