@@ -100,16 +100,26 @@ def kind() -> str:
         if one == "root":
             _sweep()
         group = Group(wanted, 20, one)
-        look = 'cat "$0$(cut -d: -f3- /proc/self/cgroup | tail -n 1)/memory.max"'
+        # The bound that holds where it runs, and a pipe: bubblewrap needs those that it is given.
+        look = 'cat "/proc/self/fd/$1" "$0$(cut -d: -f3- /proc/self/cgroup | tail -n 1)/memory.max"'
+        reading, writing = os.pipe()
         try:
-            command = group.wrap(["sh", "-c", look, str(ROOT)], {"PATH": os.environ.get("PATH", os.defpath)})
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
-            found = int(done.stdout.strip() or 0)
+            os.write(writing, b"pipe ")
+            os.close(writing)
+            variables = {"PATH": os.environ.get("PATH", os.defpath)}
+            command = group.wrap(["sh", "-c", look, str(ROOT), str(reading)], variables)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL, pass_fds=[reading],
+                env=group.environment(variables),
+            )  # fmt: skip
+            word, _, found = done.stdout.partition(" ")
+            works = word == "pipe" and 0 < int(found) <= wanted  # the kernel rounds down to whole pages
         except (OSError, ValueError, subprocess.SubprocessError):
-            found = 0
+            works = False
         finally:
+            os.close(reading)
             group.end()
-        if 0 < found <= wanted:  # the kernel rounds down to whole pages
+        if works:
             return one
     return ""
 

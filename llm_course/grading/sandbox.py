@@ -30,7 +30,7 @@ from llm_course.grading import cgroup, layout, watch
 from llm_course.grading.layout import AT, PACKAGE, Limits, bubblewrap, container, variables
 
 ENGINES = ("bubblewrap", "docker", "podman")
-OWN_MEMORY = 64_000_000  # bytes in a control group for the sandbox itself: bubblewrap, Python's pages, page tables
+OWN_MEMORY = 500_000_000  # bytes in a control group beside a student's: the files that Python and its packages map
 OWN_PROCESSES = 16
 
 
