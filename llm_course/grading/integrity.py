@@ -84,10 +84,10 @@ def read_file(folder: Path, name: str, most: int) -> bytes:
                 f"{name} has {status.st_size / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are read. "
                 "Clear its outputs and hand it in again."
             )
-        parts = []
-        while (left := most + 1 - sum(map(len, parts))) > 0 and (part := os.read(descriptor, min(left, 1 << 20))):
-            parts.append(part)
-        return b"".join(parts)
+        data = bytearray()
+        while len(data) <= most and (part := os.read(descriptor, 1 << 20)):
+            data += part
+        return bytes(data)
     except OSError as error:
         raise Unreadable(f"{name} could not be read ({error.strerror}).") from None
     finally:

@@ -1,9 +1,9 @@
 """Judge one student: ask the sandbox for values, compare them here, and say which parts are right.
 
 Knows nothing about nbgrader, files of a course or other students. All that the sandbox sends is a claim about this
-student's own values. Each request has an id that cannot be guessed before it is made; an answer with another id, a
-second answer, one that is too large, too late or no plain data makes the part wrong that was asked for, and that
-sandbox is ended. The next part gets a fresh one, so that one crash costs one part.
+student's own values. Each request has an id that cannot be guessed before it is made; an answer with another id, one
+that is too large, too late or no plain data makes the part wrong that was asked for, and that sandbox is ended, as it is
+after a second answer. The next part gets a fresh one, so that one crash costs one part.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from llm_course.grading.tasks import Task
 
 RESTARTS = 8  # fresh sandboxes for one student, at most
 START_SECONDS = 120  # for Python to start, on a busy machine
+QUIET_SECONDS = 10  # to say that it waits
 GRACE = 3  # seconds between the sandbox's own alarm and its end
 
 
@@ -190,12 +191,13 @@ def judge(
             while todo:
                 one, part = todo.pop(0)
                 try:
-                    judged.parts.append(_part(session, one, part))
+                    verdict, goes_on = _part(session, one, part), session.is_quiet()
                 except Lost as lost:
-                    judged.parts.append(_verdict(one.task, part, False, f"{one.task.calls} stopped: {lost}"))
+                    verdict, goes_on = _verdict(one.task, part, False, f"{one.task.calls} stopped: {lost}"), False
+                judged.parts.append(verdict)
+                judged.peak = max(judged.peak, box.watcher.peak)
+                if not goes_on:
                     break
-                finally:
-                    judged.peak = max(judged.peak, box.watcher.peak)
     over = "the code was ended too often" if judged.sandboxes > RESTARTS else "the time was over"
     for one, part in todo:
         judged.parts.append(_verdict(one.task, part, False, f"not run: {over} ({reason or 'too slow'})"))
@@ -273,6 +275,14 @@ class _Session:
         except Lost as lost:
             said = self._box.start_errors()
             raise NoSandbox(f"The sandbox did not start: {lost}. {said}") from None
+
+    def is_quiet(self) -> bool:
+        """Whether it waits for the next request. An answer left over would be taken for the next part's."""
+        try:
+            self.ask({"kind": "hello", "seconds": 0}, QUIET_SECONDS)
+        except Lost:
+            return False
+        return True
 
     def ask(self, request: dict[str, Any], seconds: float, total: bool = True) -> dict[str, Any]:
         """Send a request and give the answer to it.

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from llm_course.errors import NoSandbox
+from llm_course.grading import judge as judge_module
 from llm_course.grading.judge import Judged, judge, prepare
 from llm_course.grading.sandbox import Limits
 from llm_course.grading.tasks import Task
@@ -233,6 +235,30 @@ def double(x):
     judged = run(code, NEGATE)
     assert points(judged) == {"double": 1, "negate": 4} and judged.sandboxes == 2
     assert float(judged.runs[0].printed) - before < judged.seconds - 5  # it is the first sandbox's word
+
+
+def test_a_sandbox_that_fails_to_start_is_tried_once_more(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hello, calls = judge_module._Session.hello, []
+
+    def failing(session: Any) -> None:
+        calls.append(1)
+        if len(calls) in fails:
+            raise NoSandbox("no more processes")
+        hello(session)
+
+    monkeypatch.setattr(judge_module._Session, "hello", failing)
+    fails = {1}
+    assert points(run(DOUBLE + NEGATE)) == {"double": 3, "negate": 4} and len(calls) == 2
+    fails = {3, 4}
+    with pytest.raises(NoSandbox):
+        run(DOUBLE + NEGATE)
+
+
+def test_code_that_is_ended_too_often_is_told_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge_module, "RESTARTS", 1)
+    judged = run("import os\nos._exit(0)", "import os\nos._exit(0)", DOUBLE + NEGATE)
+    assert points(judged) == {"double": 0, "negate": 0}
+    assert judged.parts[0].said == "not run: the code was ended too often (its process ended)"
 
 
 def test_an_answer_given_twice_costs_the_next_part(run: Any) -> None:
