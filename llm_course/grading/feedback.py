@@ -52,7 +52,7 @@ def write(name: str, course: Course, student: str | None = None) -> list[Path]:
                 continue
             page = course.path("feedback", name, who) / f"{name}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8")
+            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8", errors="replace")
             _address(name, course, who, page.parent)
             pages.append(page)
     if not pages:
@@ -177,5 +177,6 @@ def table(name: str, course: Course, format: str = "nbgrader") -> str:
 
 def _safe(value: Any) -> str:
     """A field that no spreadsheet takes for a formula."""
-    shown = "" if value is None else str(value)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
+    if not isinstance(value, str):  # a number may be negative
+        return "" if value is None else str(value)
+    return f"'{value}" if value.lstrip()[:1] in ("=", "+", "-", "@") or value[:1] in ("\t", "\r") else value

@@ -82,13 +82,16 @@ def explain(what: str, arguments: tuple[Any, ...], given: Any, expected: Any, va
 
 def brief(value: Any, length: int = 120) -> str:
     """A plain value in one line of at most ``length`` characters."""
+    more = ""
     if hasattr(value, "shape"):
         import numpy
 
+        if value.ndim > 5 and value.size > 1000:  # numpy shortens each axis to four: of eleven, millions would be left
+            value, more = value.reshape(-1)[:12], " ..."
         shown = numpy.array2string(value, precision=4, threshold=12, edgeitems=2, suppress_small=True, separator=", ")
     else:
         shown = repr(round(value, 6) if isinstance(value, float) else value)
-    shown = " ".join(shown.split())
+    shown = " ".join(shown.split()) + more
     return shown if len(shown) <= length else shown[: length - 4] + " ..."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from llm_course.errors import BadCourse
 from llm_course.grading.tasks import Mistake, Task, checks, load_tasks
-from llm_course.grading.visible import check, verdict
+from llm_course.grading.visible import brief, check, verdict
 
 
 def softmax(x: Any) -> Any:
@@ -71,6 +72,13 @@ def test_a_function_cannot_spoil_the_case(folder: Path) -> None:
         return y
 
     assert verdict("softmax", spoils, folder).startswith("Right")
+
+
+def test_an_array_of_many_axes_is_told_at_once() -> None:
+    begun = time.process_time()
+    assert brief(np.zeros((4,) * 10, bool)) == "[" + ", ".join(["False"] * 12) + "] ..."
+    assert time.process_time() - begun < 1
+    assert brief(np.zeros((50, 50))).startswith("[[0., 0., ..., 0., 0.]")
 
 
 def test_variables(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,8 +126,10 @@ def hand_in(tiny: TinyCourse, one: Hostile, places: dict[str, str]) -> None:
     path = tiny.submit(one.name, codes, one.change)
     if one.raw is not None:
         path.write_bytes(one.raw)
-    if one.absent:
+    if one.absent or one.folder:
         path.unlink()
+    if one.folder:
+        path.mkdir()
 
 
 @pytest.mark.parametrize("one", [*RIGHT, *CHOSEN], ids=lambda one: one.name)
@@ -193,7 +195,10 @@ def test_the_feedback_has_no_script_and_no_solution(proof: dict[str, Any]) -> No
     for path in write("tiny", proof["tiny"].course):
         text = path.read_text(encoding="utf-8")
         assert (
-            "<script" not in text.lower() and SECRET not in text and "2 * value" not in text.replace("2 * values", "")
+            "<script" not in text.lower()
+            and SECRET not in text
+            and "2 * value" not in text.replace("2 * values", "")
+            and "HIDDEN INPUTS" not in text
         )
 
 
