@@ -82,7 +82,7 @@ def behind_a_comma(pairs: list[tuple[str, str]], seed: int) -> list[tuple[str, s
 
     def starts_usual(text: str) -> bool:
         first = re.match(r"[^\W\d_]+", text)
-        return bool(first) and first[0].lower() in usual
+        return first is not None and first[0].lower() in usual
 
     chance = random.Random(seed)
     found = []
