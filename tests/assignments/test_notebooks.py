@@ -9,7 +9,7 @@ import shutil
 import nbformat
 import numpy as np
 import pytest
-from assignment_cases import ALL, answers, of, seeds
+from assignment_cases import ALL, answers, of, seeds, solutions
 
 import assignments as tool
 from llm_course.errors import BadCourse
@@ -44,12 +44,6 @@ def _released(one):
 
 def _text(notebook):
     return "\n".join(cell.source for cell in notebook.cells)
-
-
-def _solutions(notebook):
-    """The lines between BEGIN and END SOLUTION."""
-    regions = re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", _text(notebook), re.DOTALL)
-    return [line.strip() for region in regions for line in region.splitlines() if line.strip()]
 
 
 def test_the_seven_are_there_and_each_has_four_to_six_tasks():
@@ -200,10 +194,10 @@ def test_the_solutions_in_the_notebook_pass(one):
 def test_a_release_holds_no_solution_and_no_rubric(one):
     source, release = _read(one), _released(one)
     text = _text(release)
-    solutions = _solutions(source)
-    assert len(solutions) > 20
+    secret = solutions(source)
+    assert len(secret) > 20
     lines = {line.strip() for line in text.splitlines()}
-    kept = [line for line in solutions if len(line) > 12 and line in lines]
+    kept = [line for line in secret if len(line) > 12 and line in lines]
     assert kept == []
     for word in ("SOLUTION", "MARK SCHEME", "HIDDEN TESTS", "Rubric", "A good answer"):
         assert word not in text

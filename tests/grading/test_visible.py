@@ -90,6 +90,35 @@ def test_variables(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert capsys.readouterr().out.startswith("Right: size")
 
 
+def test_the_first_record_that_differs_is_named(tmp_path: Path) -> None:
+    def records(gist: str) -> Any:
+        return [{"name": "Ann", "gist": "a " * 200}, {"name": "Bob", "gist": gist}]
+
+    one = Task("box", "box", lambda: records("right"), ((),), lambda rng: [()], (1, 1))
+    (tmp_path / "checks.json").write_text(checks((one,)))
+    said = verdict("box", lambda: records("wrong"), tmp_path)
+    assert said == "Not yet, case 1 of 1: box(): in record 2, 'gist', you give 'wrong'; it should be 'right'."
+    assert "it should be [" in verdict("box", lambda: records("right")[:1], tmp_path)
+    assert "it should be [" in verdict("box", lambda: [{"name": "Ann"}, {"name": "Bob"}], tmp_path)
+    assert "it should be [" in verdict("box", lambda: [1, 2], tmp_path)
+
+
+def test_for_nbgrader_validating_only_what_is_right_passes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    for answer in (not_written, over_columns):
+        check("softmax", answer)
+        assert capsys.readouterr().out.startswith("Not ")
+    monkeypatch.setenv("NBGRADER_VALIDATING", "1")
+    check("softmax", softmax)
+    assert capsys.readouterr().out.startswith("Right")
+    with pytest.raises(AssertionError, match="Not written yet"):
+        check("softmax", not_written)
+    with pytest.raises(AssertionError, match="Hint: Over which axis"):
+        check("softmax", over_columns)
+
+
 def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadCourse, match="It has: softmax, size"):
         verdict("other", softmax, folder)
