@@ -12,10 +12,12 @@ import numpy as np
 
 from llm_course.attention.ablation import places_of
 from llm_course.attention.capture import attend
+from llm_course.attention.recording import quiet_model
 from llm_course.batching import number_in
 from llm_course.errors import BadInput, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 
+BATCH = 32  # masked copies of a text that are read at once
 
 def answers_with(
     weights: Any, text: str, model: Any = "bert-mini-sentiment", *, layer: int | None = None, row: int = 0,
@@ -100,18 +102,20 @@ def leave_one_out(text: str, model: Any = "bert-mini-sentiment", *, device: str 
     if mask is None:
         raise WrongTask(f"{lm.name} has no mask token. Take a model of BERT's kind, such as bert-mini-sentiment.")
     places = [place for place, special in enumerate(found.special) if not special]
-    inputs = lm.tokenizer([text] * (1 + len(places)), return_tensors="pt").to(lm.device)
-    inputs["input_ids"][range(1, 1 + len(places)), places] = mask
-    answers = _probabilities(lm, inputs)
+    own = _probabilities(lm, lm.tokenizer(text, return_tensors="pt").to(lm.device))
     moved = np.zeros(len(found.columns), np.float32)
-    moved[places] = np.abs(answers[1:] - answers[0]).sum(axis=1) / 2
+    for start in range(0, len(places), BATCH):
+        some = places[start : start + BATCH]
+        inputs = lm.tokenizer([text] * len(some), return_tensors="pt").to(lm.device)
+        inputs["input_ids"][range(len(some)), some] = mask
+        moved[some] = np.abs(_probabilities(lm, inputs) - own).sum(axis=1) / 2
     return moved
 
 
 def _probabilities(lm: LanguageModel, inputs: Any) -> np.ndarray:
     import torch
 
-    with torch.inference_mode():
+    with quiet_model(lm.model), torch.inference_mode():  # no dropout, also in a model that is being trained
         logits = getattr(lm.model(**inputs), "logits", None)
     if logits is None or logits.dim() != 2:
         raise WrongTask(f"{lm.name} gives no classes. Take a classifier, such as bert-mini-sentiment.")

@@ -47,6 +47,33 @@ function shown(token) {
 const brief = (token) => { const all = [...shown(token)]; return all.length > SHORT ? all.slice(0, SHORT - 1).join("") + "…" : all.join(""); };
 const said = (token) => `“\u2068${brief(token)}\u2069”`; // isolated, so that right-to-left letters stay inside
 const percent = (w) => (w >= 0.0995 ? w.toFixed(2) : w >= 0.00095 ? w.toFixed(3) : w > 0 ? "<0.001" : "0");
+const signed = (w) => (Math.abs(w) < 0.00095 ? "0" : (w < 0 ? "−" : "+") + percent(Math.abs(w)));
+
+// What has the focus is made anew when a list is changed or a text is run again: it is found again by its names.
+const nameOf = (el) => el.dataset.at ?? el.getAttribute("aria-label") ?? el.textContent;
+const scopeOf = (el) => el.parentElement.closest("[role=listbox], [role=tablist], [role=group], [role=tabpanel], table")?.getAttribute("aria-label") ?? "";
+
+function focusOf(root) {
+  const el = document.activeElement;
+  if (!el || el === root || !root.contains(el)) return null;
+  const caret = el.type === "text" ? [el.selectionStart, el.selectionEnd] : null;
+  return { tag: el.tagName, name: nameOf(el), scope: scopeOf(el), caret };
+}
+
+function refocus(root, was) {
+  if (!was) return;
+  const same = (el) => el.tagName === was.tag && nameOf(el) === was.name && scopeOf(el) === was.scope && !el.closest("[hidden]");
+  const el = [...root.querySelectorAll("button, select, input, summary, [tabindex]")].find(same) ?? root.querySelector("[role=tabpanel]");
+  if (el?.getAttribute("role") === "option") rove(el.parentElement, el);
+  el?.focus({ preventScroll: true });
+  if (was.caret && el.setSelectionRange) el.setSelectionRange(...was.caret);
+}
+
+/** Make one of a group the one that Tab reaches; arrows move among the others. */
+function rove(group, el) {
+  for (const one of group.querySelectorAll("[tabindex='0']")) one.tabIndex = -1;
+  el.tabIndex = 0;
+}
 
 // ---- Decoding -------------------------------------------------------------------------------------------------------
 
@@ -58,9 +85,15 @@ function fromBase64(text) {
   return bytes;
 }
 
-async function inflate(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+async function through(bytes, stream) { return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer()); }
+const inflate = (bytes) => through(bytes, new DecompressionStream("deflate"));
+
+/** Bytes as a block of a page has them. */
+async function packed(bytes) {
+  const small = await through(bytes, new CompressionStream("deflate"));
+  let raw = "";
+  for (let i = 0; i < small.length; i += 8192) raw += String.fromCharCode(...small.subarray(i, i + 8192));
+  return btoa(raw);
 }
 
 const CONTENT = { queriesAndKeys: 1, weights: 2 };
@@ -125,10 +158,13 @@ class Matrix {
       return out;
     }
     const end = head.bias === BIAS.causal ? Math.min(n, i + 1 + n - this.rows) : n;
-    for (let k = 0; k < head.d; k++) {
-      const q = head.query[i * head.d + k] * head.scale;
-      for (let j = 0, at = k * n; j < end; j++, at++) out[j] += q * this.turned[at];
+    const { turned } = this, q = head.query.subarray(i * head.d, (i + 1) * head.d).map((x) => x * head.scale);
+    let k = 0;
+    for (; k + 4 <= head.d; k += 4) { // four dimensions at a time: each sum is read and written a quarter as often
+      const [a, b, c, d] = q.subarray(k, k + 4);
+      for (let j = 0, at = k * n, bt = at + n, ct = bt + n, dt = ct + n; j < end; j++) out[j] += a * turned[at + j] + b * turned[bt + j] + c * turned[ct + j] + d * turned[dt + j];
     }
+    for (; k < head.d; k++) for (let j = 0, at = k * n; j < end; j++) out[j] += q[k] * turned[at + j];
     if (head.shift) for (let j = 0, at = this.rows - 1 - i; j < end; j++, at++) out[j] += head.shift[at];
     let peak = -Infinity, sum = 0;
     for (let j = 0; j < end; j++) if (out[j] > peak) peak = out[j];
@@ -137,15 +173,19 @@ class Matrix {
     return out;
   }
 
-  /** Largest weights of blocks of `step` x `step`, and the largest of all; made in slices, so that the page stays alive. */
-  pool(step, { rowsAt, colsAt, key: shownTokens }, done) {
+  /**
+   * Largest weights of blocks of `step` x `step`, and the largest of all; made in slices, so that the page stays alive.
+   * `more` is told of each slice, and says whether anybody still looks; if not, the rest is left undone.
+   */
+  pool(step, { rowsAt, colsAt, key: shownTokens }, more) {
     const key = `${step} ${shownTokens}`;
     if (this.pooled.has(key)) return this.pooled.get(key);
     const wide = Math.ceil(colsAt.length / step), high = Math.ceil(rowsAt.length / step);
     const pooled = { step, wide, high, data: new Float32Array(wide * high), peak: 1e-9, ready: false };
     this.pooled.set(key, pooled);
-    let i = 0;
+    let i = 0, later = false; // the first slice is part of the drawing that asks for it
     const slice = () => {
+      if (i && !more()) { this.pooled.delete(key); return; }
       const until = performance.now() + 30;
       for (; i < rowsAt.length; i++) {
         const row = this.row(rowsAt[i]), base = Math.floor(i / step) * wide;
@@ -153,19 +193,20 @@ class Matrix {
           const w = row[colsAt[j]], at = base + (step === 1 ? j : Math.floor(j / step));
           if (Math.abs(w) > Math.abs(pooled.data[at])) { pooled.data[at] = w; pooled.peak = Math.max(pooled.peak, Math.abs(w)); }
         }
-        if (performance.now() > until) { i++; done(); setTimeout(slice); return; }
+        if (performance.now() > until) { i++; setTimeout(slice); return; }
       }
       pooled.ready = true;
-      done();
+      if (later) more();
     };
     slice();
+    later = true;
     return pooled;
   }
 
-  /** The strongest columns of a row among those shown. */
+  /** The strongest columns of a row among those shown; of a difference the largest, whatever their sign. */
   strongest(i, colsAt, count = 3) {
     const row = this.row(i);
-    return [...colsAt].sort((a, b) => row[b] - row[a]).slice(0, count).map((j) => [j, row[j]]);
+    return [...colsAt].sort((a, b) => Math.abs(row[b]) - Math.abs(row[a])).slice(0, count).map((j) => [j, row[j]]);
   }
 }
 
@@ -176,34 +217,60 @@ class Given extends Matrix {
 
 // ---- Where heads come from ------------------------------------------------------------------------------------------
 
-/** Heads of a saved page: a layer is unpacked when one of its heads is asked for. */
+/** Why there is nothing to show, in words for the reader. */
+class Problem extends Error {}
+
+/** Heads of a saved page: one is unpacked when it is asked for. */
 class PageSource {
   constructor(root) { Object.assign(this, { root, layers: new Map() }); }
 
+  find(name) { return this.root.querySelector(`script[data-block="${name}"]`); }
+
   /** A block of the page; it may still be on its way, and is complete when something follows it. */
-  async block(name) {
+  async block(name, unpack = inflate) {
     for (;;) {
-      const el = this.root.querySelector(`script[data-block="${name}"]`);
-      if (el && (el.nextElementSibling || document.readyState !== "loading")) return inflate(fromBase64(el.textContent.trim()));
+      const el = this.find(name);
+      if (el && (el.nextElementSibling || document.readyState !== "loading")) return unpack(fromBase64(el.textContent.trim()));
       if (document.readyState !== "loading") return null;
       await new Promise((done) => setTimeout(done, 30));
     }
+  }
+
+  /** The page in a notebook's output has no layers, but what was shown when it was saved, each under its name. */
+  kept(key) { return Boolean(this.find(`kept ${key}`)); }
+
+  async whole(data, name) {
+    const bytes = await this.block(name);
+    return bytes && new Matrix(data.rows.length, data.columns.length, decodeHead(bytes, data.rows.length, data.columns.length));
+  }
+
+  /** The weights that go by a name: see load() of the explorer. */
+  matrix(data, key, what, progress) {
+    if (this.kept(key)) return this.whole(data, `kept ${key}`);
+    if (what.source === "rollout") return this.whole(data, `${data.id}.rollout`);
+    return what.source === "head" ? this.one(data, what.layer, what.head) : this.mean(data, what.set, progress);
+  }
+
+  async one(data, layer, head) {
+    const found = await this.head(data, layer, head);
+    return found && new Matrix(data.rows.length, data.columns.length, found);
   }
 
   async head(data, layer, head) {
     const name = `${data.id}.layer.${layer}`;
     if (!this.layers.has(name)) {
       if (this.layers.size > 2) this.layers.delete(this.layers.keys().next().value);
-      this.layers.set(name, this.block(name));
+      this.layers.set(name, this.block(name, (bytes) => bytes));
     }
     const bytes = await this.layers.get(name);
     if (!bytes) return null;
     const sizes = new DataView(bytes.buffer, bytes.byteOffset);
-    const decode = (part, keys) => decodeHead(part, data.rows.length, data.columns.length, keys);
+    const decode = async (part, keys) => decodeHead(await inflate(part), data.rows.length, data.columns.length, keys);
     for (let i = 0, at = 0, before = null; at < bytes.length; i++) {
-      const length = sizes.getUint32(at, true), part = bytes.subarray(at + 4, at + 4 + length);
-      if (i === head) return length ? decode(part, part[3] & 1 ? decode(before, null) : null) : null;
-      if (length && !(part[3] & 1)) before = part; // the heads after it may share its keys
+      const size = sizes.getUint32(at, true), shared = size >= 2 ** 31, length = size % 2 ** 31;
+      const part = bytes.subarray(at + 4, at + 4 + length);
+      if (i === head) return decode(part, shared ? await decode(before, null) : null);
+      if (!shared) before = part; // the heads after it may share its keys
       at += 4 + length;
     }
     return null;
@@ -213,43 +280,59 @@ class PageSource {
     const [rows, columns] = [data.rows.length, data.columns.length];
     const sum = range(rows).map(() => new Float32Array(columns));
     for (const [n, [layer, head]] of set.entries()) {
-      const one = await this.head(data, layer, head);
-      if (!one) return null;
-      const matrix = new Matrix(rows, columns, one);
+      const matrix = await this.one(data, layer, head);
+      if (!matrix) return null;
       for (let i = 0; i < rows; i++) {
         const row = matrix.make(i);
         for (let j = 0; j < columns; j++) sum[i][j] += row[j] / set.length;
       }
-      progress((n + 1) / set.length);
+      if (!progress((n + 1) / set.length)) return null;
       await pause();
     }
     return new Given(rows, columns, (i) => sum[i]);
   }
-
-  async rollout(data) {
-    const bytes = await this.block(`${data.id}.rollout`);
-    return bytes && new Matrix(data.rows.length, data.columns.length, decodeHead(bytes, data.rows.length, data.columns.length));
-  }
 }
+
+const PATIENCE = 15_000; // milliseconds until a kernel that does not answer is called silent
+const SILENT = "The kernel has not answered for 15 seconds. It is busy, or was restarted: then run the cell again.";
+const unasked = (error) => `The kernel cannot be asked (${error.message}). Run the cell again.`;
 
 /** Heads of a live notebook: asked of the kernel by message, answered with bytes. */
 class LiveSource {
-  constructor(model, signal) {
-    Object.assign(this, { model, waiting: new Map(), next: 1 });
+  /** `late` is called when an answer came after all: it is kept for who asks again. */
+  constructor(model, signal, late) {
+    Object.assign(this, { model, late, waiting: new Map(), answers: new Map(), next: 1 });
     const receive = (message, buffers) => {
       const wait = this.waiting.get(message?.id);
-      if (!wait) return;
-      this.waiting.delete(message.id);
-      const bytes = buffers?.[0];
-      wait(message.problem || !bytes ? null : new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength));
+      this.waiting.delete(message?.id);
+      wait?.(message.problem, buffers?.[0]);
     };
     model.on("msg:custom", receive);
-    signal.addEventListener("abort", () => { model.off("msg:custom", receive); this.waiting.clear(); });
+    signal.addEventListener("abort", () => {
+      model.off("msg:custom", receive);
+      for (const { timer } of this.waiting.values()) clearTimeout(timer);
+      this.waiting.clear();
+    });
   }
 
+  /** The bytes of an answer; fails with a Problem where there is none. */
   ask(message) {
-    const id = `${this.next++}-${Math.random()}`;
-    return new Promise((done) => { this.waiting.set(id, done); this.model.send({ ...message, id }); });
+    const id = `${this.next++}-${Math.random()}`, question = JSON.stringify(message), known = this.answers.get(question);
+    if (known) { this.answers.delete(question); return Promise.resolve(known); }
+    return new Promise((done, fail) => {
+      let silent = false;
+      const wait = (problem, raw) => {
+        clearTimeout(wait.timer);
+        if (problem || !raw) return fail(new Problem(problem ?? "The kernel's answer was empty. Run the cell again."));
+        const bytes = new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength);
+        if (!silent) return done(bytes);
+        this.answers.set(question, bytes);
+        return this.late();
+      };
+      wait.timer = setTimeout(() => { silent = true; fail(new Problem(SILENT)); }, PATIENCE);
+      this.waiting.set(id, wait);
+      try { this.model.send({ ...message, id }); } catch (error) { this.waiting.delete(id); wait(unasked(error)); }
+    });
   }
 
   async block(name) {
@@ -257,18 +340,13 @@ class LiveSource {
     return bytes ? inflate(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)) : null;
   }
 
-  async head(data, layer, head) {
-    const bytes = await this.ask({ type: "head", data: data.id, layer, head });
-    return bytes && decodeHead(bytes, data.rows.length, data.columns.length);
-  }
+  kept() { return false; }
 
-  async whole(data, message) {
+  async matrix(data, _key, { source, layer, head, set }) {
+    const message = source === "head" ? { type: "head", layer, head } : source === "rollout" ? { type: "rollout" } : { type: "mean", heads: set };
     const bytes = await this.ask({ ...message, data: data.id });
-    return bytes && new Matrix(data.rows.length, data.columns.length, decodeHead(bytes, data.rows.length, data.columns.length));
+    return Object.assign(new Matrix(data.rows.length, data.columns.length, decodeHead(bytes, data.rows.length, data.columns.length)), { bytes });
   }
-
-  mean(data, set) { return this.whole(data, { type: "mean", heads: set }); }
-  rollout(data) { return this.whole(data, { type: "rollout" }); }
 }
 
 // ---- Colors ---------------------------------------------------------------------------------------------------------
@@ -282,6 +360,11 @@ function ramp(...stops) {
     const [r, g, b] = known[at].map((c, k) => Math.round(c + (known[at + 1][k] - c) * (x - at)));
     return (255 << 24) | (b << 16) | (g << 8) | r;
   });
+}
+/** Black or white, whichever can be read on a color: WCAG's contrast is then at least 4.5. */
+function ink(color) {
+  const [r, g, b] = [color, color >> 8, color >> 16].map((c) => { const x = (c & 255) / 255; return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 }
 const css = (color) => `rgb(${color & 255},${(color >> 8) & 255},${(color >> 16) & 255})`;
 
@@ -308,7 +391,7 @@ class Board {
       onscroll: () => this.paint(),
       onpointermove: (event) => explorer.point(this.at(event), this),
       onpointerleave: () => explorer.point(null, this),
-      onclick: (event) => { const at = this.at(event); if (at) explorer.pin(at); },
+      onclick: (event) => { const at = this.at(event); if (at) explorer.pin(at, this); },
       onkeydown: (event) => this.key(event),
       onwheel: (event) => {
         if (!event.ctrlKey && !event.metaKey) return;
@@ -316,7 +399,8 @@ class Board {
         explorer.zoom(event.deltaY < 0 ? 1 : -1);
       },
     }, this.spacer);
-    new ResizeObserver(() => this.layout()).observe(this.el);
+    this.sizes = new ResizeObserver(() => this.layout());
+    this.sizes.observe(this.el);
   }
 
   at(event) {
@@ -327,7 +411,13 @@ class Board {
   key(event) {
     const { explorer } = this;
     const point = explorer.pointed ?? { row: explorer.view.row, col: explorer.view.col };
-    if (event.key === "Enter" || event.key === " ") { explorer.pin(point); event.preventDefault(); return; }
+    if (event.altKey || event.shiftKey) return;
+    if (event.key === "Enter" || event.key === " ") {
+      if (event.ctrlKey || event.metaKey) return; // Ctrl+Enter is the notebook's
+      explorer.pin(point, this);
+      event.preventDefault();
+      return;
+    }
     const next = this.part.move(event.key, point, event.ctrlKey || event.metaKey);
     if (!next) return;
     event.preventDefault();
@@ -368,21 +458,19 @@ class Board {
     });
   }
 
-  drawn(canvas, w, hh, x, y, ratio) {
+  /** Draw what a frame of w × hh shows at x, y; `left` and `top` say where on the canvas the frame stands. */
+  drawn(canvas, w, hh, x, y, ratio, left = 0, top = 0) {
     const ctx = canvas.getContext("2d");
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.save();
+    ctx.setTransform(ratio, 0, 0, ratio, left * ratio, top * ratio);
+    ctx.beginPath();
+    ctx.rect(0, 0, w, hh);
+    ctx.clip();
     ctx.fillStyle = this.explorer.colors.back;
     ctx.fillRect(0, 0, w, hh);
-    this.part.draw(ctx, { x, y, w, h: hh });
+    this.part.draw(ctx, { x, y, w, h: hh, fine: Math.min(1, ratio) });
+    ctx.restore();
     this.explorer.legend();
-  }
-
-  /** The whole picture, also what is not scrolled into view, as a canvas of its own. */
-  whole(ratio = 2) {
-    const [w, hh] = this.part.size(this.el.clientWidth).map((n) => Math.min(n, 16000 / ratio));
-    const canvas = h("canvas", { width: w * ratio, height: hh * ratio });
-    this.drawn(canvas, w, hh, 0, 0, ratio);
-    return canvas;
   }
 }
 
@@ -395,11 +483,14 @@ class HeatMap {
 
   /** What is drawn now: {matrix, data, shown, difference, peak}. */
   size(width) {
-    const { data, shown: { rowsAt, colsAt } } = this.get();
-    const ctx = (this.ruler ??= h("canvas").getContext("2d"));
-    ctx.font = FONT(12);
-    const widest = (tokens, at) => at.reduce((most, i) => Math.max(most, ctx.measureText(brief(tokens[i])).width), 20);
-    const [rowWidth, colWidth] = [widest(data.rows, rowsAt), widest(data.columns, colsAt)];
+    const { data, shown: { rowsAt, colsAt, key } } = this.get();
+    if (this.measured !== key) {
+      const ctx = h("canvas").getContext("2d");
+      ctx.font = FONT(12);
+      const widest = (tokens, at) => at.reduce((most, i) => Math.max(most, ctx.measureText(brief(tokens[i])).width), 20);
+      Object.assign(this, { measured: key, rowWidth: widest(data.rows, rowsAt), colWidth: widest(data.columns, colsAt) });
+    }
+    const { rowWidth, colWidth } = this;
     const room = Math.min((width - rowWidth - 60) / colsAt.length, (this.explorer.tall - 60) / rowsAt.length);
     const fit = CELLS.findLastIndex((c) => c <= clamp(room, CELLS[0], 28));
     this.cell = CELLS[clamp(fit + this.explorer.view.zoom, 0, CELLS.length - 1)];
@@ -434,7 +525,7 @@ class HeatMap {
     return [this.left + j * this.cell, this.top + i * this.cell, this.cell, this.cell, this.left, this.top];
   }
 
-  draw(ctx, { x, y, w, h: high }) {
+  draw(ctx, { x, y, w, h: high, fine = 1 }) {
     const { matrix, data, shown: filter, difference, peak: given } = this.get();
     const { rowsAt, colsAt } = filter, { cell, left, top } = this, { colors } = this.explorer;
     const [i0, j0] = [Math.floor(y / cell), Math.floor(x / cell)];
@@ -445,17 +536,19 @@ class HeatMap {
     const step = cell < 1 ? Math.round(1 / cell) : 1;
     const direct = step === 1 && rowsAt.length * colsAt.length > 4e6;
     const coarse = direct ? Math.ceil(Math.max(rowsAt.length, colsAt.length) / 1024) : step;
-    const pooled = matrix.pool(coarse, filter, () => this.explorer.repaint());
+    const known = matrix.pooled.size, pooled = matrix.pool(coarse, filter, () => this.explorer.looksAt(matrix));
+    if (given && matrix.pooled.size > known) this.explorer.repaint(); // the pictures beside it share its scale
     const peak = Math.min(given?.() ?? pooled.peak, this.explorer.view.shade);
     this.peak = peak;
     const [a0, b0, a1, b1] = direct ? [i0, j0, i1, j1] : [Math.floor(i0 / step), Math.floor(j0 / step), Math.ceil(i1 / step), Math.ceil(j1 / step)];
     const image = new ImageData(b1 - b0, a1 - a0), pixels = new Uint32Array(image.data.buffer);
-    const { weight, difference: both } = colors.ramps;
+    const ramp = colors.ramps[difference ? "difference" : "weight"];
+    const level = difference ? (v) => Math.round(127.5 + 127.5 * Math.sign(v) * Math.sqrt(Math.min(Math.abs(v) / peak, 1))) : (v) => Math.min(255, Math.round(255 * Math.sqrt(v / peak)));
     for (let a = a0, at = 0; a < a1; a++) {
       const row = direct ? matrix.row(rowsAt[a]) : null;
       for (let b = b0; b < b1; b++, at++) {
         const v = row ? row[colsAt[b]] : pooled.data[a * pooled.wide + b];
-        pixels[at] = difference ? both[Math.round(127.5 + 127.5 * Math.sign(v) * Math.sqrt(Math.min(Math.abs(v) / peak, 1)))] : weight[Math.min(255, Math.round(255 * Math.sqrt(v / peak)))];
+        pixels[at] = ramp[level(v)];
       }
     }
     const off = (this.off ??= h("canvas"));
@@ -467,8 +560,10 @@ class HeatMap {
     ctx.clip();
     ctx.imageSmoothingEnabled = false;
     ctx.drawImage(off, px, py, image.width * size, image.height * size);
-    if (cell >= 10) this.grid(ctx, i0, i1, j0, j1, x, y);
-    if (cell >= 26) this.numbers(ctx, matrix, filter, [i0, i1, j0, j1], x, y, peak, difference);
+    if (cell * fine >= 10) this.grid(ctx, i0, i1, j0, j1, x, y);
+    const over = (each) => this.over(matrix, filter, [i0, i1, j0, j1], x, y, peak / 400, (v, ...where) => { ctx.fillStyle = ctx.strokeStyle = ink(ramp[level(v)]); each(v, ...where); });
+    if (cell >= 26 && cell * fine >= 13) this.numbers(ctx, over, difference);
+    else if (difference && cell * fine >= 6) this.signs(ctx, over);
     ctx.strokeStyle = colors.line;
     ctx.strokeRect(left - x - 0.5, top - y - 0.5, colsAt.length * cell + 1, rowsAt.length * cell + 1);
     this.marks(ctx, x, y, rowsAt, colsAt);
@@ -484,21 +579,39 @@ class HeatMap {
     ctx.stroke();
   }
 
-  numbers(ctx, matrix, { rowsAt, colsAt }, [i0, i1, j0, j1], x, y, peak, difference) {
-    const { colors } = this.explorer;
-    ctx.font = FONT(10);
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
+  /** Call something with each cell in sight that is not nearly empty, and with its middle. */
+  over(matrix, { rowsAt, colsAt }, [i0, i1, j0, j1], x, y, least, each) {
     for (let i = i0; i < i1; i++) {
       const row = matrix.row(rowsAt[i]);
       for (let j = j0; j < j1; j++) {
         const v = row[colsAt[j]];
-        if (Math.abs(v) < 0.005) continue;
-        ctx.fillStyle = Math.sqrt(Math.abs(v) / peak) > 0.55 ? colors.onStrong : colors.onWeak;
-        const text = v > 0.995 ? "1.0" : Math.abs(v).toFixed(2).slice(1);
-        ctx.fillText((difference ? (v < 0 ? "−" : "+") : "") + text, this.left + (j + 0.5) * this.cell - x, this.top + (i + 0.5) * this.cell - y);
+        if (Math.abs(v) > least) each(v, this.left + (j + 0.5) * this.cell - x, this.top + (i + 0.5) * this.cell - y);
       }
     }
+  }
+
+  numbers(ctx, over, difference) {
+    ctx.font = FONT(10);
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    over((v, x, y) => {
+      if (Math.abs(v) < 0.005) return;
+      const text = Math.abs(v) > 0.995 ? "1.0" : Math.abs(v).toFixed(2).slice(1);
+      ctx.fillText((difference ? (v < 0 ? "−" : "+") : "") + text, x, y);
+    });
+  }
+
+  /** Where a difference has no room for its number, a stroke says minus and a cross plus. */
+  signs(ctx, over) {
+    const half = Math.min(4, this.cell / 4);
+    ctx.lineWidth = 1;
+    over((v, x, y) => {
+      ctx.beginPath();
+      ctx.moveTo(x - half, y);
+      ctx.lineTo(x + half, y);
+      if (v > 0) { ctx.moveTo(x, y - half); ctx.lineTo(x, y + half); }
+      ctx.stroke();
+    });
   }
 
   /** Frames around the pinned row and column and the pair under the pointer. */
@@ -601,7 +714,7 @@ class Lines {
     const target = pointed?.col ?? (active === null ? view.col : null);
     const weights = matrix && active !== null && rowsAt.includes(active) ? matrix.row(active) : null;
     if (matrix) {
-      const pooled = matrix.pool(Math.max(1, Math.ceil(Math.max(rowsAt.length, colsAt.length) / 1024)), filter, () => this.explorer.repaint());
+      const pooled = matrix.pool(Math.max(1, Math.ceil(Math.max(rowsAt.length, colsAt.length) / 1024)), filter, () => this.explorer.looksAt(matrix));
       // one token's lines are as thick as its own weights allow, all lines as thick as the largest of all
       this.peak = weights && target === null ? Math.max(...colsAt.map((j) => weights[j]), 1e-9) : pooled.peak;
       const line = (i, j, w, strong) => {
@@ -656,7 +769,7 @@ class Lines {
 
 const TABS = { overview: "Overview", map: "Heat map", lines: "Lines", pair: "Query · key", compare: "Compare" };
 const KEYS = [
-  ["1 to 5", "choose a view"], ["[ and ]", "layer before, layer after"], [", and .", "head before, head after"], ["t", "go to the tokens"],
+  ["1 to %", "choose a view"], ["[ and ]", "layer before, layer after"], [", and .", "head before, head after"], ["t", "go to the tokens"],
   ["arrow keys", "move over heads, tokens and cells"], ["Enter or Space", "open a head; pin or release a token"], ["+  −  0", "zoom in, out, back"],
   ["Ctrl with arrows", "move by ten"], ["Esc", "release what is pinned"], ["?", "this list"],
 ];
@@ -670,16 +783,24 @@ let serial = 0;
 class Explorer {
   /** @param {{spec: object, source: object, view: object, remember: Function, rerun: Function | null}} given */
   constructor(el, given, signal) {
-    Object.assign(this, given, { turn: 0, pointed: null, boards: [], cache: new Map(), matrix: null, second: null, tall: 600, id: `lcx${++serial}` });
-    this.view = { ...START, ...given.view };
-    this.el = h("section", { className: "lcx", "aria-label": "Attention explorer", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => this.key(event) });
-    el.replaceChildren(this.el);
-    const again = () => { this.recolor(); this.repaint(); };
+    Object.assign(this, given, {
+      signal, turn: 0, pointed: null, on: null, boards: [], cache: new Map(), problems: new Map(), matrix: null, second: null, tall: 600, id: `lcx${++serial}`,
+    });
+    this.view = Object.fromEntries(Object.entries(START).map(([name, first]) => [name, given.view?.[name] ?? first]));
+    // An edited text brings a new explorer. It takes over the element, and in it what screen readers listen to.
+    this.el = el.querySelector(":scope > .lcx") ?? h("section", { className: "lcx", "aria-label": "Attention explorer" }, h("div"), h("div", { className: "lcx-unseen", role: "status", "aria-live": "polite" }));
+    [this.body, this.live] = this.el.children;
+    delete this.el.dataset.ready;
+    if (!this.el.parentElement) el.replaceChildren(this.el);
+    this.el.addEventListener("keydown", (event) => this.key(event), { signal });
+    const again = () => { if (!signal.aborted && this.el.isConnected && this.recolor()) this.repaint(); };
     const media = matchMedia("(prefers-color-scheme: dark)");
     media.addEventListener("change", again, { signal });
     const theme = new MutationObserver(() => requestAnimationFrame(again)); // JupyterLab names its theme on the body
     theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-    signal.addEventListener("abort", () => { theme.disconnect(); this.cache.clear(); this.el.remove(); });
+    const sizes = new ResizeObserver(again); // an element has no colors before it stands in the page
+    sizes.observe(this.el);
+    signal.addEventListener("abort", () => { theme.disconnect(); sizes.disconnect(); this.clear(); this.cache.clear(); });
     this.build();
   }
 
@@ -695,25 +816,44 @@ class Explorer {
   /** Keep the view inside what this text has: an edited text may be shorter, another model smaller. */
   settle() {
     const { view, spec } = this;
-    view.side = clamp(view.side, 0, spec.sides.length - 1);
-    if (!TABS[view.tab] || (view.tab === "compare" && spec.sides.length < 2)) view.tab = "overview";
-    const { data } = this;
+    const place = (x, n) => clamp(Number.isInteger(x) ? x : 0, 0, n - 1);
+    const token = (x, n) => (Number.isInteger(x) && x >= 0 && x < n ? x : null);
+    const among = (x, some) => (some.includes(x) ? x : some[0]);
+    view.side = place(view.side, spec.sides.length);
+    view.tab = among(view.tab, this.tabs());
+    const { data } = this, both = view.tab === "compare" ? [data, this.dataOf(1 - view.side)] : [data];
+    const longest = (axis) => Math.max(...both.map((one) => one[axis].length)); // what only the second text has can be pinned, too
     view.kind = data.kind;
-    view.layer = clamp(view.layer, 0, data.layers - 1);
-    view.head = clamp(view.head, 0, data.heads - 1);
-    if (view.row >= data.rows.length) view.row = null;
-    if (view.col >= data.columns.length) view.col = null;
-    if (!data.measures.includes(view.measure)) view.measure = data.measures[0];
-    if (view.sort !== "layer" && view.sort !== "up" && view.sort !== "down") view.sort = "layer";
-    view.set = view.set?.filter(([l, n]) => l < data.layers && n < data.heads) ?? range(data.heads).map((n) => [view.layer, n]);
-    if (view.source === "rollout" && !data.rollout) view.source = "head";
+    view.layer = place(view.layer, data.layers);
+    view.head = place(view.head, data.heads);
+    view.layer2 = token(view.layer2, Infinity);
+    view.head2 = token(view.head2, Infinity);
+    view.row = token(view.row, longest("rows"));
+    view.col = token(view.col, longest("columns"));
+    view.measure = among(view.measure, data.measures);
+    view.sort = among(view.sort, ["layer", "up", "down"]);
+    view.from = among(view.from, ["all", 0, 1]);
+    view.to = among(view.to, ["all", 0, 1]);
+    view.special = view.special !== false;
+    view.bySize = view.bySize === true;
+    view.shade = view.shade > 0 && view.shade <= 1 ? view.shade : 1;
+    view.zoom = Number.isInteger(view.zoom) ? clamp(view.zoom, -12, 24) : 0;
+    view.set = Array.isArray(view.set) ? this.within(view.set, data) : range(data.heads).map((n) => [view.layer, n]);
+    view.source = among(view.source, ["head", "average", "rollout"]);
+    if (view.source === "rollout" && !this.rolls(data)) view.source = "head";
   }
+
+  /** Those heads of a set that a model has. */
+  within(set, data) { return set.filter((pair) => Array.isArray(pair) && [data.layers, data.heads].every((n, k) => Number.isInteger(pair[k]) && pair[k] >= 0 && pair[k] < n)); }
+
+  rolls(data) { return data.rollout || this.source.kept(`${data.id} rollout`); }
 
   change(patch, rebuild = false) {
     const before = this.view.tab;
     Object.assign(this.view, patch);
     this.settle();
-    this.remember({ ...this.view });
+    this.changed = true;
+    this.remember({ ...this.view }, true);
     if (rebuild) this.build();
     else { if (before !== this.view.tab) this.panel(); this.refresh(); }
   }
@@ -734,16 +874,37 @@ class Explorer {
 
   // -- data
 
-  /** The weights that the view asks for; the last few stay at hand. */
+  /** The head that is looked at, of this side or of the other one, which may be set to another. */
+  head(data) {
+    const { view } = this, [layer, head] = data === this.data ? [] : [view.layer2, view.head2];
+    return [data, clamp(layer ?? view.layer, 0, data.layers - 1), clamp(head ?? view.head, 0, data.heads - 1)];
+  }
+
+  /** What the view asks for, with the name by which it is kept and the words for it. */
+  asks(data, layer, head) {
+    const source = this.view.tab === "pair" ? "head" : this.view.source, set = this.within(this.view.set, data);
+    if (source === "head") return { source, layer, head, key: `${data.id} head ${layer} ${head}`, name: `layer ${layer}, head ${head}` };
+    if (source === "rollout") return { source, key: `${data.id} rollout`, name: "rollout over all layers" };
+    return { source, set, key: `${data.id} mean ${set}`, name: `average of ${set.length} head${set.length === 1 ? "" : "s"}` };
+  }
+
+  /** The weights that the view asks for, named after it; null where there are none. The last few stay at hand. */
   load(data, layer, head) {
-    const { source, set } = this.view;
-    const what = source === "head" || this.view.tab === "pair" ? `head ${layer} ${head}` : source === "rollout" ? "rollout" : `mean ${set}`;
-    const key = `${data.id} ${what}`;
+    const what = this.asks(data, layer, head), { key, name } = what;
+    if (what.set?.length === 0) return Promise.resolve(null);
     if (!this.cache.has(key)) {
       if (this.cache.size >= 6) this.cache.delete(this.cache.keys().next().value);
-      const asked = what.startsWith("head") ? this.source.head(data, layer, head).then((one) => one && new Matrix(data.rows.length, data.columns.length, one))
-        : source === "rollout" ? this.source.rollout(data) : !set.length ? Promise.resolve(null) : this.source.mean(data, set, (share) => this.busy(`averaging: ${Math.round(100 * share)} %`));
-      this.cache.set(key, asked.catch((error) => { console.error(error); return null; }).then((found) => { if (!found) this.cache.delete(key); return found; }));
+      const asked = Promise.resolve(this.source.matrix(data, key, what, (share) => this.busy(`averaging: ${Math.round(100 * share)} %`)));
+      const failed = (error) => {
+        if (error instanceof Problem) this.problems.set(key, error.message);
+        else console.error(error);
+        return null;
+      };
+      this.problems.delete(key);
+      this.cache.set(key, asked.catch(failed).then((found) => {
+        if (!found) this.cache.delete(key);
+        return found && Object.assign(found, { key, name, data });
+      }));
     }
     return this.cache.get(key);
   }
@@ -751,21 +912,25 @@ class Explorer {
   async refresh() {
     const turn = ++this.turn, { view, data } = this;
     for (const sync of this.syncs) sync();
-    if (view.tab === "overview") this.boards = [];
-    const wanted = [this.load(data, view.layer, view.head)];
+    if (view.tab === "overview") this.clear();
     const other = view.tab === "compare" ? this.dataOf(1 - view.side) : null;
-    if (other) wanted.push(this.load(other, clamp(view.layer2 ?? view.layer, 0, other.layers - 1), clamp(view.head2 ?? view.head, 0, other.heads - 1)));
-    const [matrix, second] = await Promise.all(wanted);
-    if (turn !== this.turn) return;
-    Object.assign(this, { matrix, second });
-    this.missing.hidden = Boolean(matrix) || view.tab === "overview";
-    this.missing.textContent = view.source === "average" && !view.set.length ? "Choose the heads to average." : MISSING;
+    const wanted = [data, ...(other ? [other] : [])].map((one) => this.head(one));
+    if (this.matrix?.data !== data) this.matrix = null; // weights of another text are worse than none
+    if (this.second?.data !== other) this.second = null;
+    const found = await Promise.all(wanted.map((one) => this.load(...one)));
+    if (turn !== this.turn || this.signal.aborted) return;
+    [this.matrix, this.second = null] = found;
+    this.remember({ ...view }, this.changed, found.filter(Boolean)); // now with the weights that go with it
+    const gaps = wanted.filter((_, n) => !found[n]).map((one) => this.asks(...one));
+    this.missing.hidden = !gaps.length || view.tab === "overview";
+    this.missing.textContent = gaps.some((gap) => gap.set?.length === 0) ? "Choose the heads to average." : [...new Set(gaps.map((gap) => this.problems.get(gap.key) ?? MISSING))].join(" ");
     for (const board of this.boards) board.layout();
     if (this.fresh && (view.row !== null || view.col !== null)) this.boards[0]?.reveal({ row: view.row, col: view.col }, true);
     this.fresh = false;
     if (view.tab === "pair") this.pair();
     this.repaint();
     this.tell(this.sentence());
+    if (!this.missing.hidden) this.live.textContent = this.missing.textContent;
     this.el.dataset.ready = String(turn);
   }
 
@@ -775,51 +940,73 @@ class Explorer {
     this.strongest();
   }
 
+  /** Draw again what is being read in slices; whether anybody still looks at it. */
+  looksAt(matrix) {
+    const looked = !this.signal.aborted && [this.matrix, this.second, this.apart].includes(matrix);
+    if (looked) this.repaint();
+    return looked;
+  }
+
   // -- pointing and pinning
 
-  point(at, board, aloud = false) {
+  point(at, board = null, aloud = false) {
     if (at === null && this.pointed === null) return;
-    if (at && this.pointed && at.row === this.pointed.row && at.col === this.pointed.col) return;
-    this.pointed = at;
+    if (at && this.pointed && board === this.on && at.row === this.pointed.row && at.col === this.pointed.col) return;
+    Object.assign(this, { pointed: at, on: board });
     this.repaint();
     this.tell(this.sentence(), aloud);
   }
 
-  pin({ row, col }) {
+  pin({ row, col }, board = null) {
     const { view } = this;
     const same = view.row === row && view.col === (col ?? null);
+    this.on = board;
     this.change(same ? { row: null, col: null } : { row: row ?? null, col: col ?? null });
     this.tell(same ? "Released." : `Pinned. ${this.sentence()}`, true);
   }
 
-  /** What is under the pointer or pinned, in words. */
+  /** What is under the pointer or pinned, in words; of the picture that is pointed at, else of the first. */
   sentence() {
-    const { data, matrix, view } = this;
-    const { row, col } = this.pointed ?? view;
-    const where = view.tab === "pair" || view.source === "head" ? `layer ${view.layer}, head ${view.head}` : view.source === "rollout" ? "rollout over all layers" : `average of ${view.set.length} heads`;
+    const { view } = this, { data, matrix, difference } = this.on ? this.on.part.get() : this.first();
+    const at = this.pointed ?? view, has = (i, tokens) => (Number.isInteger(i) && i < tokens.length ? i : null);
+    const [row, col] = [has(at.row, data.rows), has(at.col, data.columns)];
+    const side = view.tab === "compare" && !difference ? `${this.spec.sides[data === this.data ? view.side : 1 - view.side].label}, ` : "";
+    const where = side + (matrix?.name ?? this.asks(...this.head(data)).name);
+    const token = (tokens, i) => `${said(tokens[i])} (${i})`;
     if (!matrix) return `${where}.`;
-    if (row !== null && row !== undefined && col !== null && col !== undefined) return `${said(data.rows[row])} (${row}) looks at ${said(data.columns[col])} (${col}) with weight ${percent(matrix.row(row)[col])}; ${where}.`;
-    if (row !== null && row !== undefined) {
-      const top = matrix.strongest(row, this.shown(data).colsAt).map(([j, w]) => `${said(data.columns[j])} ${percent(w)}`).join(", ");
-      return `${said(data.rows[row])} (${row}) looks most at ${top}; ${where}.`;
+    if (row !== null && col !== null) {
+      const w = matrix.row(row)[col], pair = `${token(data.rows, row)} looks at ${token(data.columns, col)} with weight`;
+      if (!difference) return `${pair} ${percent(w)}; ${where}.`;
+      return `${pair} ${percent(matrix.of.row(row)[col])} first, ${percent(matrix.and.row(row)[col])} second: difference ${signed(w)}; ${where}.`;
     }
-    if (col !== null && col !== undefined) return `${said(data.columns[col])} (${col}) as looked at; ${where}.`;
+    if (row !== null) {
+      const top = matrix.strongest(row, this.shown(data).colsAt).map(([j, w]) => `${said(data.columns[j])} ${difference ? signed(w) : percent(w)}`).join(", ");
+      return `${token(data.rows, row)} ${difference ? "differs most at" : "looks most at"} ${top}; ${where}.`;
+    }
+    if (col !== null) return `${token(data.columns, col)} as looked at; ${where}.`;
     return `${where}. Point at a token, or pin one with Enter.`;
   }
+
+  first() { return { data: this.data, matrix: this.matrix }; }
 
   tell(text, aloud = false) {
     this.status.textContent = text[0].toUpperCase() + text.slice(1);
     if (aloud) this.live.textContent = text;
   }
 
-  busy(text) { this.status.textContent = text; }
+  /** Say what takes time; whether anybody still waits for it. */
+  busy(text) {
+    if (!this.signal.aborted) this.status.textContent = text;
+    return !this.signal.aborted;
+  }
 
   zoom(by) { this.change({ zoom: by ? clamp(this.view.zoom + by, -12, 24) : 0 }); }
 
   key(event) {
-    event.stopPropagation(); // a notebook would take letters for its own commands
-    if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") return;
-    if (event.altKey || event.ctrlKey || event.metaKey || this.help.open) return;
+    const plain = !(event.altKey || event.ctrlKey || event.metaKey);
+    // A notebook would take letters, arrows and Enter for its own commands. What it is to hear: Ctrl+S, Shift+Enter, F1.
+    if (plain && event.key !== "Tab" && !(event.key === "Enter" && event.shiftKey) && !/^F\d/.test(event.key)) event.stopPropagation();
+    if (!plain || this.help.open || (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox")) return;
     const { view, data } = this;
     const tabs = this.tabs();
     const turn = (value, by, n) => (value + by + n) % n;
@@ -842,11 +1029,11 @@ class Explorer {
   // -- building
 
   build() {
+    const focused = focusOf(this.el);
     this.settle();
     const { spec, data, view } = this;
     this.syncs = [];
     this.strips = [];
-    this.live = h("div", { className: "lcx-unseen", role: "status", "aria-live": "polite" });
     this.status = h("div", { className: "lcx-status" });
     this.missing = h("p", { className: "lcx-missing", hidden: true });
     this.main = h("div", { className: "lcx-panel", role: "tabpanel", id: `${this.id}-panel`, tabIndex: -1 });
@@ -856,16 +1043,19 @@ class Explorer {
     const size = `${data.layers} layers × ${data.heads} heads · ${data.rows.length === data.columns.length ? data.rows.length : `${data.rows.length} × ${data.columns.length}`} tokens`;
     const title = h("div", { className: "lcx-title" }, h("strong", { dir: "auto" }, spec.sides[view.side].label), h("span", {}, size));
     const kinds = spec.sides[view.side].kinds.map((one) => one.kind);
-    this.el.replaceChildren(
+    this.body.replaceChildren(
       h("header", { className: "lcx-head" }, title,
         spec.sides.length > 1 && choose("Side", spec.sides.map((side, i) => [i, `${i + 1}: ${side.label}`]), () => view.side, (side) => this.change({ side: Number(side), row: null, col: null }, true)),
         kinds.length > 1 ? choose("Attention", kinds.map((kind) => [kind, { encoder: "encoder self", decoder: "decoder self", cross: "cross" }[kind] ?? kind]), () => view.kind, (kind) => this.change({ kind, row: null, col: null, set: null }, true)) : h("span", { className: "lcx-quiet" }, `${data.kind} self-attention`.replace("cross self-", "cross-")),
         h("button", { type: "button", className: "lcx-icon", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)", onclick: () => this.help.showModal() }, "?")),
       this.rerun ? this.form() : "",
-      this.tabList, this.controls(), this.strip("row"), this.strip("col"), this.main, h("footer", { className: "lcx-foot" }, this.status, this.key0 = h("div", { className: "lcx-legend" })), this.live, this.help);
+      this.tabList, this.controls(), this.strip("row"), this.strip("col"), this.main, h("footer", { className: "lcx-foot" }, this.status, this.key0 = h("div", { className: "lcx-legend" })), this.help);
+    this.legendText = null;
     this.recolor();
+    this.legend();
     this.panel();
     this.refresh();
+    refocus(this.el, focused);
   }
 
   tab(name) {
@@ -883,7 +1073,7 @@ class Explorer {
 
   /** A named list to choose from; `only` says when it is there. */
   choice(label, options, get, set, only = () => true) {
-    const select = h("select", { "aria-label": label, onchange: () => set(select.value) }, options.map(([value, text]) => h("option", { value: String(value) }, text)));
+    const select = h("select", { "aria-label": label, onchange: () => set(select.value) }, options.map(([value, text, disabled]) => h("option", { value: String(value), disabled }, text)));
     const box = h("label", { className: "lcx-choice" }, h("span", {}, label), select);
     this.syncs.push(() => { select.value = String(get()); box.hidden = !only(); });
     return box;
@@ -901,7 +1091,7 @@ class Explorer {
     const is = (...names) => () => names.includes(this.view.tab);
     const single = () => view.tab === "pair" || (view.tab !== "overview" && view.source === "head");
     const numbers = (n) => range(n).map((i) => [i, String(i)]);
-    const sources = [["head", "one head"], ["average", "average of heads"], ...(data.rollout ? [["rollout", "rollout"]] : [])];
+    const sources = [["head", "one head"], ["average", "average of heads"], ["rollout", this.rolls(data) ? "rollout" : `rollout (${data.noRollout})`, !this.rolls(data)]];
     const pairs = new Set([...data.segments, ...data.rowSegments]).size > 1;
     const parts = [["all", "both texts"], [0, "text A"], [1, "text B"]];
     const part = (value) => (value === "all" ? value : Number(value));
@@ -917,8 +1107,8 @@ class Explorer {
       this.choice("Head", numbers(data.heads), () => view.head, (head) => this.change({ head: Number(head) }), single),
       other && this.choice("with layer", [["same", "same"], ...numbers(other.layers)], () => view.layer2 ?? "same", (v) => this.change({ layer2: v === "same" ? null : Number(v) }), () => view.tab === "compare" && single()),
       other && this.choice("head", [["same", "same"], ...numbers(other.heads)], () => view.head2 ?? "same", (v) => this.change({ head2: v === "same" ? null : Number(v) }), () => view.tab === "compare" && single()),
-      this.choice("Order", [["layer", "by layer"], ["down", "highest first"], ["up", "lowest first"]], () => view.sort, (sort) => { this.change({ sort }); this.panel(); }, is("overview")),
-      this.choice("Measure", data.measures.map(name), () => view.measure, (measure) => { this.change({ measure }); this.panel(); }, is("overview")),
+      this.choice("Order", [["layer", "by layer"], ["down", "highest first"], ["up", "lowest first"]], () => view.sort, (sort) => { this.change({ sort }); this.panel(); }, () => view.tab === "overview" && data.measures.length > 0),
+      data.measures.length > 0 && this.choice("Measure", data.measures.map(name), () => view.measure, (measure) => { this.change({ measure }); this.panel(); }, is("overview")),
       pairs && this.choice("From", parts, () => view.from, (v) => this.change({ from: part(v) }), pictures),
       pairs && this.choice("to", parts, () => view.to, (v) => this.change({ to: part(v) }), pictures),
       (data.special.includes(1) || data.rowSpecial.includes(1)) && this.check("special tokens", () => view.special, (special) => this.change({ special }), pictures),
@@ -933,12 +1123,23 @@ class Explorer {
     const pair = spec.pair === null || spec.pair === undefined ? null : h("input", { type: "text", value: spec.pair, "aria-label": "Second text", placeholder: "Second text" });
     const go = h("button", { type: "submit" }, "Run again");
     const problem = h("span", { className: "lcx-problem", role: "alert" }, spec.problem ?? "");
-    return h("form", { className: "lcx-form", onsubmit: (event) => { event.preventDefault(); go.disabled = true; go.textContent = "Running…"; this.rerun(text.value, pair?.value ?? null); } }, text, pair, go, problem);
+    // The button keeps the focus: it only says that it waits. An answer brings a new explorer, also a late one.
+    const wait = (on) => { go.setAttribute("aria-disabled", on); go.textContent = on ? "Running…" : "Run again"; };
+    const stop = (words) => { wait(false); problem.textContent = words; };
+    return h("form", { className: "lcx-form", onsubmit: (event) => {
+      event.preventDefault();
+      if (go.getAttribute("aria-disabled") === "true") return;
+      wait(true);
+      problem.textContent = "";
+      const timer = setTimeout(stop, PATIENCE, SILENT);
+      this.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+      try { this.rerun(text.value, pair?.value ?? null); } catch (error) { clearTimeout(timer); stop(unasked(error)); }
+    } }, text, pair, go, problem);
   }
 
   helpBox() {
     const box = h("dialog", { className: "lcx-help", "aria-label": "Keyboard shortcuts", onclick: (event) => event.target === box && box.close() },
-      h("h3", {}, "Keyboard"), h("dl", {}, KEYS.map(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])),
+      h("h3", {}, "Keyboard"), h("dl", {}, KEYS.map(([key, what]) => [h("dt", {}, key.replace("%", this.tabs().length)), h("dd", {}, what)])),
       h("p", {}, "Rows are tokens that look (queries), columns tokens that are looked at (keys). Each row of weights sums to 1. Shades follow the square root of the weight, up to the largest one shown."),
       h("button", { type: "button", onclick: () => box.close() }, "Close"));
     return box;
@@ -948,11 +1149,15 @@ class Explorer {
   strip(axis) {
     const { data } = this, rows = axis === "row", tokens = rows ? data.rows : data.columns;
     const [special, segments] = rows ? [data.rowSpecial, data.rowSegments] : [data.special, data.segments];
-    const items = tokens.map((token, i) => h("span", { role: "option", tabIndex: i === 0 ? 0 : -1, "data-at": i, className: special[i] ? "lcx-special" : segments[i] ? "lcx-b" : "", "aria-selected": "false" }, h("bdi", {}, shown(token))));
+    const unseen = (i) => { // what the style says, for those who hear the page
+      const words = [special[i] && "special token", segments[i] && "text B", data.kind !== "cross" && i >= data.written && "generated"].filter(Boolean);
+      return words.length > 0 && h("span", { className: "lcx-unseen" }, `, ${words.join(", ")}`);
+    };
+    const items = tokens.map((token, i) => h("span", { role: "option", tabIndex: i === 0 ? 0 : -1, "data-at": i, className: special[i] ? "lcx-special" : segments[i] ? "lcx-b" : "", "aria-selected": "false" }, h("bdi", {}, shown(token)), unseen(i)));
     if (rows && data.written < tokens.length) items[data.written].classList.add("lcx-written");
     const index = (event) => { const item = event.target.closest("[data-at]"); return item ? Number(item.dataset.at) : null; };
     const spot = (i) => (rows ? { row: i, col: null } : { row: this.view.row, col: i });
-    const focus = (i) => { for (const item of list.querySelectorAll("[tabindex='0']")) item.tabIndex = -1; items[i].tabIndex = 0; items[i].focus(); };
+    const focus = (i) => { rove(list, items[i]); items[i].focus(); };
     const list = h("div", {
       className: "lcx-tokens", role: "listbox", "aria-orientation": "horizontal", "aria-label": rows ? "Tokens that look (queries)" : "Tokens that are looked at (keys)",
       onpointerover: (event) => { const i = index(event); if (i !== null) this.point(spot(i)); },
@@ -962,7 +1167,7 @@ class Explorer {
       onfocusout: () => this.point(null),
       onkeydown: (event) => {
         const i = index(event);
-        if (i === null) return;
+        if (i === null || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
         if (event.key === "Enter" || event.key === " ") this.choose(axis, i);
         else {
           const line = (by) => { // the nearest token of the next line
@@ -994,16 +1199,16 @@ class Explorer {
 
   shade() {
     const { data, view, matrix, pointed } = this;
-    const active = pointed?.row ?? view.row, weights = matrix && active !== null && active !== undefined ? matrix.row(active) : null;
+    const active = pointed?.row ?? view.row, weights = matrix && Number.isInteger(active) && active < data.rows.length ? matrix.row(active) : null;
     const peak = weights ? weights.reduce((a, b) => Math.max(a, b), 1e-9) : 1;
     for (const { axis, items } of this.strips) {
       const carries = data.kind === "cross" || view.tab === "pair" ? axis === "col" : axis === "row"; // where weights are shown
-      items.forEach((item, i) => {
-        const share = carries && weights ? Math.round(100 * Math.sqrt(weights[i] / peak)) : 0;
-        if (item.share !== share) { item.share = share; item.style.setProperty("--w", share / 100); }
-        const pinned = view[axis] === i;
-        if ((item.getAttribute("aria-selected") === "true") !== pinned) item.setAttribute("aria-selected", pinned);
-        item.classList.toggle("lcx-active", i === (axis === "row" ? active : pointed?.col ?? view.col));
+      const hot = axis === "row" ? active : pointed?.col ?? view.col;
+      items.forEach((item, i) => { // of hundreds of tokens few change
+        const share = carries && weights ? Math.round(100 * Math.sqrt(weights[i] / peak)) : 0, pinned = view[axis] === i;
+        if ((item.share ?? 0) !== share) { item.share = share; item.style.setProperty("--w", share / 100); }
+        if (Boolean(item.pinned) !== pinned) { item.pinned = pinned; item.setAttribute("aria-selected", pinned); }
+        if (Boolean(item.hot) !== (i === hot)) { item.hot = i === hot; item.classList.toggle("lcx-active", item.hot); }
       });
     }
   }
@@ -1012,7 +1217,7 @@ class Explorer {
 
   panel() {
     const { view } = this;
-    this.boards = [];
+    this.clear();
     this.main.replaceChildren(this.missing);
     this.aside = h("aside", { className: "lcx-aside" });
     if (view.tab !== "overview" && view.tab !== "pair" && view.source === "average") this.aside.append(this.chooser());
@@ -1020,7 +1225,7 @@ class Explorer {
     else if (view.tab === "pair") this.main.append(this.pairBox = h("div", { className: "lcx-pair" }));
     else if (view.tab === "compare") { this.main.append(this.aside); this.compare(); }
     else {
-      const get = () => ({ matrix: this.matrix, data: this.data, shown: this.shown(this.data) });
+      const get = () => ({ ...this.first(), shown: this.shown(this.data) });
       const pane = h("div", { className: "lcx-pane" });
       this.main.append(h("div", { className: "lcx-side" }, pane, this.aside));
       this.aside.append(this.top = h("div", { className: "lcx-top" }));
@@ -1044,6 +1249,11 @@ class Explorer {
       h("ol", {}, found.map(([j, w]) => h("li", { className: pointed?.col === j ? "lcx-hot" : "" }, h("bdi", {}, brief(data.columns[j])), h("i", { style: `width:${Math.max(1, 90 * w)}px` }), h("span", {}, percent(w))))));
   }
 
+  clear() {
+    for (const board of this.boards) board.sizes.disconnect();
+    Object.assign(this, { boards: [], on: null, pointed: null });
+  }
+
   add(part, label, into) {
     const board = new Board(this, part, label);
     this.boards.push(board);
@@ -1058,9 +1268,10 @@ class Explorer {
     const values = await (data.numbers ??= this.source.block(`${data.id}.measures`).then((raw) => raw && new Float32Array(raw.buffer, raw.byteOffset, raw.byteLength / 4)));
     if (view.tab !== "overview" || data !== this.data || !bytes) return;
     const all = data.layers * data.heads, base = data.measures.indexOf(view.measure) * all;
-    const value = (n) => values[base + n], most = Math.max(...range(all).map(value), 1e-9);
-    const order = range(all);
-    if (view.sort !== "layer") order.sort((a, b) => (view.sort === "up" ? value(a) - value(b) : value(b) - value(a)));
+    // A head that sees nothing of what is measured has no number: it gets no bar, and comes last.
+    const value = (n) => (base < 0 ? NaN : values[base + n]), most = Math.max(...range(all).map(value).filter(Number.isFinite), 1e-9);
+    const order = range(all), gap = (n) => Number(!Number.isFinite(value(n)));
+    if (view.sort !== "layer" && base >= 0) order.sort((a, b) => gap(a) - gap(b) || (gap(a) ? 0 : view.sort === "up" ? value(a) - value(b) : value(b) - value(a)));
     const edge = data.heads <= 4 ? 132 : data.heads <= 8 ? 96 : 64;
     const drawn = [];
     const cell = (n) => {
@@ -1069,21 +1280,20 @@ class Explorer {
       drawn.push([canvas, n]);
       const number = Number.isFinite(value(n)) ? value(n).toFixed(2) : "–";
       return h("div", { role: "gridcell" }, h("button", {
-        type: "button", tabIndex: -1, "data-n": n, className: "lcx-thumb", "aria-label": `Layer ${layer}, head ${head}: ${view.measure} ${number}`,
-        onclick: () => this.change({ tab: "map", source: "head", layer, head }, view.source !== "head"),
-      }, canvas, h("span", { className: "lcx-measure", "aria-hidden": "true" }, h("i", { style: `width:${(100 * Math.max(0, value(n))) / most}%` })), h("span", {}, `${layer} · ${head}`), h("span", { className: "lcx-quiet" }, number)));
+        type: "button", tabIndex: -1, "data-n": n, className: "lcx-thumb", "aria-label": `Layer ${layer}, head ${head}${base < 0 ? "" : `: ${view.measure} ${number}`}`,
+        onclick: () => { this.change({ tab: "map", source: "head", layer, head }, view.source !== "head"); this.boards[0].el.focus({ preventScroll: true }); },
+      }, canvas, h("span", { className: "lcx-measure", "aria-hidden": "true" }, h("i", { style: `width:${gap(n) ? 0 : (100 * Math.max(0, value(n))) / most}%` })), h("span", {}, `${layer} · ${head}`), h("span", { className: "lcx-quiet" }, number)));
     };
     const rows = range(Math.ceil(all / data.heads)).map((r) => h("div", { role: "row", className: "lcx-row" },
       h("span", { role: "rowheader", className: "lcx-quiet" }, view.sort === "layer" ? `layer ${r}` : `${r * data.heads + 1}–${Math.min(all, (r + 1) * data.heads)}`), order.slice(r * data.heads, (r + 1) * data.heads).map(cell)));
-    const grid = h("div", { className: "lcx-grid", role: "grid", "aria-label": `All heads, ${view.measure} below each`, style: `--edge:${edge}px`, onkeydown: (event) => {
+    const grid = h("div", { className: "lcx-grid", role: "grid", "aria-label": base < 0 ? "All heads" : `All heads, ${view.measure} below each`, style: `--edge:${edge}px`, onkeydown: (event) => {
       const cells = [...grid.querySelectorAll("button")], i = cells.indexOf(document.activeElement);
       const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: data.heads, ArrowUp: -data.heads, Home: -1e9, End: 1e9 }[event.key];
       if (i < 0 || !by || event.altKey) return;
       event.preventDefault();
       const next = Math.abs(by) > 1e6 ? clamp(i + by, 0, all - 1) : i + by;
       if (!cells[next]) return;
-      for (const one of cells) one.tabIndex = -1;
-      cells[next].tabIndex = 0;
+      rove(grid, cells[next]);
       cells[next].focus();
     } }, rows);
     (grid.querySelector(`[data-n="${view.layer * data.heads + view.head}"]`) ?? grid.querySelector("button")).tabIndex = 0;
@@ -1119,8 +1329,10 @@ class Explorer {
       if (!by || !cell) return;
       event.preventDefault();
       table.rows[cell.parentElement.rowIndex + by[0]]?.cells[cell.cellIndex + by[1]]?.querySelector("input,button")?.focus();
-    } }, h("tr", {}, h("th", {}, group("all", "All heads", everything)), range(data.heads).map((n) => h("th", {}, group(String(n), `Head ${n} of every layer`, column(n))))),
+    }, onfocusin: (event) => event.target.matches("input,button") && rove(table, event.target) }, h("tr", {}, h("th", {}, group("all", "All heads", everything)), range(data.heads).map((n) => h("th", {}, group(String(n), `Head ${n} of every layer`, column(n))))),
     range(data.layers).map((l) => h("tr", {}, h("th", {}, group(`layer ${l}`, `Every head of layer ${l}`, layer(l))), range(data.heads).map((n) => h("td", {}, box(l, n))))));
+    for (const one of table.querySelectorAll("input,button")) one.tabIndex = -1;
+    rove(table, table.querySelector("button")); // one stop for Tab, however many heads there are
     return h("details", { className: "lcx-chooser", open: true }, h("summary", {}, "Heads that are averaged"), table);
   }
 
@@ -1131,7 +1343,7 @@ class Explorer {
     const peak = () => Math.max(...this.boards.slice(0, 2).map((board) => board.part.get().matrix?.pooled.values().next().value?.peak ?? 0), 1e-9);
     const parts = [[this.spec.sides[this.view.side].label, one(a, () => this.matrix)], [this.spec.sides[1 - this.view.side].label, one(b, () => this.second)]].map(([label, get]) => [label, () => ({ ...get(), peak })]);
     if (fits) parts.push(["Difference: first − second", () => ({ data: a, shown: this.shown(a), difference: true, matrix: this.difference() })]);
-    const all = h("div", { className: "lcx-compare" }, parts.map(([label, get]) => { const box = h("figure", {}, h("figcaption", { dir: "auto" }, label)); this.add(new HeatMap(this, get), `Heat map, ${label}`, box); return box; }),
+    const all = h("div", { className: "lcx-compare" }, parts.map(([label, get]) => { const box = h("figure", {}, h("figcaption", { dir: "auto" }, label)); this.add(new HeatMap(this, get), `Heat map, ${label}`, box).title = label; return box; }),
       fits ? "" : h("p", { className: "lcx-quiet" }, "The texts have different numbers of tokens, so there is no difference to show."));
     this.main.append(all);
   }
@@ -1141,7 +1353,7 @@ class Explorer {
     if (!matrix || !second) return null;
     if (this.apart?.of !== matrix || this.apart.and !== second) {
       this.apart = new Given(matrix.rows, matrix.columns, (i) => { const other = second.row(i); return matrix.row(i).map((w, j) => w - other[j]); });
-      Object.assign(this.apart, { of: matrix, and: second });
+      Object.assign(this.apart, { of: matrix, and: second, name: matrix.name === second.name ? matrix.name : `${matrix.name} less ${second.name}` });
     }
     return this.apart;
   }
@@ -1158,21 +1370,21 @@ class Explorer {
     const order = range(head.d);
     if (view.bySize) order.sort((x, y) => Math.abs(products[y]) - Math.abs(products[x]));
     const top = [...range(head.d)].sort((x, y) => Math.abs(products[y]) - Math.abs(products[x])).slice(0, 8);
-    const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2), most = Math.max(...products.map(Math.abs), 1e-9);
-    const hidden = head.bias === BIAS.causal && j > i + data.columns.length - data.rows.length;
+    const plus = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2), most = Math.max(...products.map(Math.abs), 1e-9);
     const bias = head.shift ? head.shift[j - i + data.rows.length - 1] : 0;
+    const hidden = head.bias === BIAS.causal && j > i + data.columns.length - data.rows.length ? "masked: a later token, weight 0" : bias < -3e4 ? "masked, weight 0" : null;
     const [w, high] = [860, 150], wide = w / head.d;
     const bars = order.map((n, at) => {
       const tall = (Math.abs(products[n]) / most) * (high / 2 - 4), up = products[n] >= 0;
-      return svg("rect", { x: at * wide + wide * 0.12, width: wide * 0.76, y: up ? high / 2 - tall : high / 2, height: Math.max(tall, 0.5), class: up ? "lcx-plus" : "lcx-minus" }, svg("title", {}, `dimension ${n}: ${q[n].toFixed(2)} × ${k[n].toFixed(2)} × ${head.scale.toFixed(3)} = ${signed(products[n])}`));
+      return svg("rect", { x: at * wide + wide * 0.12, width: wide * 0.76, y: up ? high / 2 - tall : high / 2, height: Math.max(tall, 0.5), class: up ? "lcx-plus" : "lcx-minus" }, svg("title", {}, `dimension ${n}: ${q[n].toFixed(2)} × ${k[n].toFixed(2)} × ${head.scale.toFixed(3)} = ${plus(products[n])}`));
     });
     const names = order.filter((_, at) => head.d <= 40 || at % 4 === 0).map((n) => { const at = order.indexOf(n); return svg("text", { x: (at + 0.5) * wide, y: high + 12, "text-anchor": "middle" }, String(n)); });
     const picture = svg("svg", { viewBox: `0 0 ${w} ${high + 18}`, role: "img", "aria-label": `Products of query and key, dimension by dimension; they sum to ${total.toFixed(2)}` }, svg("line", { x1: 0, x2: w, y1: high / 2, y2: high / 2 }), ...bars, ...names);
     box.replaceChildren(
-      h("p", { className: "lcx-sum" }, h("span", {}, `${a} (${i}) → ${b} (${j})`), h("span", {}, hidden ? "masked: a later token, weight 0" : `score ${signed(total)}${bias ? `, position ${signed(bias)}` : ""}`), h("strong", {}, `weight ${percent(matrix.row(i)[j])}`)),
+      h("p", { className: "lcx-sum" }, h("span", {}, `${a} (${i}) → ${b} (${j})`), h("span", {}, hidden ?? `score ${plus(total)}${bias ? `, position ${plus(bias)}` : ""}`), h("strong", {}, `weight ${percent(matrix.row(i)[j])}`)),
       h("p", { className: "lcx-quiet" }, `Each bar is query × key × ${head.scale.toFixed(3)} in one of ${head.d} dimensions: up adds to the score, down takes away. The softmax of a row's scores gives its weights.`),
       picture,
-      h("table", {}, h("caption", {}, "The largest products"), h("tr", {}, ["dimension", "query", "key", "product"].map((name) => h("th", { scope: "col" }, name))), top.map((n) => h("tr", {}, h("th", { scope: "row" }, String(n)), [q[n], k[n], products[n]].map((x) => h("td", {}, signed(x)))))));
+      h("table", {}, h("caption", {}, "The largest products"), h("tr", {}, ["dimension", "query", "key", "product"].map((name) => h("th", { scope: "col" }, name))), top.map((n) => h("tr", {}, h("th", { scope: "row" }, String(n)), [q[n], k[n], products[n]].map((x) => h("td", {}, plus(x)))))));
   }
 
   // -- colors and pictures
@@ -1180,13 +1392,15 @@ class Explorer {
   recolor() {
     const style = getComputedStyle(this.el), read = (name) => style.getPropertyValue(name).trim();
     const [r, g, b] = (style.backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255]).map(Number);
-    const dark = 0.3 * r + 0.6 * g + 0.1 * b < 110;
+    const dark = 0.3 * r + 0.6 * g + 0.1 * b < 110, before = JSON.stringify([this.colors?.back, this.colors?.front, this.colors?.dark]);
     this.el.classList.toggle("lcx-dark", dark);
     const late = getComputedStyle(this.el);
-    this.colors = { dark, ramps: RAMPS[dark ? "dark" : "light"], back: late.backgroundColor, front: late.color, onStrong: dark ? "#0b1220" : "#ffffff", onWeak: late.color };
+    this.colors = { dark, ramps: RAMPS[dark ? "dark" : "light"], back: late.backgroundColor, front: late.color };
     for (const name of ["ink", "quiet", "soft", "line", "accent"]) this.colors[name] = read(`--lcx-${name}`) || late.color;
+    if (before === JSON.stringify([this.colors.back, this.colors.front, dark])) return false;
     if (this.view.tab === "overview") this.thumbs?.();
     this.legend();
+    return true;
   }
 
   legend() {
@@ -1200,11 +1414,36 @@ class Explorer {
     this.key0.replaceChildren(...(text === null ? [] : lines ? [`thickest line ${text}`] : ["0", bar("weight"), text, ...(view.tab === "compare" && this.boards[2] ? [h("span", { className: "lcx-gap" }, "second more"), bar("difference"), "first more"] : [])]));
   }
 
-  save() {
-    const board = this.boards[0];
-    board.whole().toBlob((blob) => {
+  /** All pictures of the view, as large as they are, side by side under their names. */
+  async save() {
+    const { boards } = this, space = 20, named = boards.length > 1 ? 28 : 0;
+    const sizes = boards.map((board) => board.part.size(board.el.clientWidth));
+    const w = sizes.reduce((sum, [wide]) => sum + wide + space, -space), hh = Math.max(...sizes.map(([, high]) => high)) + named;
+    const ratio = Math.min(2, 16000 / w, 16000 / hh, Math.sqrt(6e7 / (w * hh))); // browsers draw no larger pictures
+    const canvas = h("canvas", { width: Math.max(1, Math.floor(w * ratio)), height: Math.max(1, Math.floor(hh * ratio)) }), ctx = canvas.getContext("2d");
+    const draw = () => {
+      ctx.fillStyle = this.colors.back;
+      ctx.fillRect(0, 0, canvas.width, canvas.height);
+      boards.reduce((x, board, n) => {
+        board.drawn(canvas, ...sizes[n], 0, 0, ratio, x, named);
+        ctx.fillStyle = this.colors.front;
+        ctx.font = FONT(14 * ratio, true);
+        ctx.textBaseline = "middle";
+        if (named) ctx.fillText(board.title, (x + 4) * ratio, 14 * ratio, sizes[n][0] * ratio);
+        return x + sizes[n][0] + space;
+      }, 0);
+    };
+    draw();
+    const waits = () => boards.some((board) => [...(board.part.get().matrix?.pooled.values() ?? [])].some((one) => !one.ready));
+    if (waits()) { // a long text is read in slices: the picture is to show all of it
+      while (waits() && !this.signal.aborted && this.boards === boards) await new Promise((done) => setTimeout(done, 50));
+      draw();
+    }
+    this.repaint();
+    const name = `${this.view.tab === "compare" ? "compare " : ""}${this.matrix?.name ?? ""}`.replace(/[^a-z0-9]+/g, "-");
+    canvas.toBlob((blob) => {
       const url = URL.createObjectURL(blob);
-      h("a", { href: url, download: `attention-layer-${this.view.layer}-head-${this.view.head}.png` }).click();
+      h("a", { href: url, download: `attention-${name}.png` }).click();
       setTimeout(() => URL.revokeObjectURL(url), 1000);
     });
   }
@@ -1224,6 +1463,18 @@ function complete(spec) {
 
 const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 
+/** An output as it is written to the file: without the widget, its page at the view and with the weights that belong to it. */
+function withView(output, { view, kept }) {
+  const { [WIDGET_VIEW]: _, ...data } = output.data;
+  const text = JSON.stringify(view ?? {}).replace(/[<>&']/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  let html = [data["text/html"]].flat().join("").replace(/(data-block="spec">\{"view":)\{[^{}]*\}/, (_all, before) => before + text);
+  for (const [key, bytes] of /data-block="kept \d/.test(html) ? kept : []) { // only a page that lacks most heads has such blocks
+    const block = `data-block="kept ${key}">`, tag = "script"; // its name in full would count as one where this stands in a page
+    if (!html.includes(block)) html = html.replace(/<\/body>/, (end) => `<${tag} type="application/octet-stream" ${block}${bytes}</${tag}>\n${end}`);
+  }
+  return { ...output, data: { ...data, "text/html": html } };
+}
+
 /**
  * The notebook cell that shows a widget, as a place to keep its view; in JupyterLab only, elsewhere it keeps nothing.
  *
@@ -1231,53 +1482,74 @@ const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
  * is written without the widget, whose state dies with the kernel, and with the view inside the static page: whoever
  * opens the notebook later sees the page as it was left, not a message that a model was not found.
  */
+const wrapped = new WeakMap(); // a cell's shared model to what is kept, by the key of its widget
+
 function cellOf(model, key) {
   const cells = model.widget_manager?.context?.model?.cells ?? [];
   const ours = (output) => output.data?.[WIDGET_VIEW]?.explorer === key;
   for (const cell of cells) {
     const shared = cell.sharedModel;
     if (cell.type !== "code" || typeof shared?.toJSON !== "function" || !shared.getOutputs?.().some(ours)) continue;
-    const plain = shared.toJSON;
-    const state = { view: cell.getMetadata("llm_course_view") };
-    shared.toJSON = function () {
-      const saved = plain.call(this);
-      const outputs = saved.outputs.map((output) => {
-        if (!ours(output)) return output;
-        const { [WIDGET_VIEW]: _, ...data } = output.data;
-        const view = JSON.stringify(state.view ?? {}).replace(/[<>&']/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-        const html = [data["text/html"]].flat().join("").replace(/(data-block="spec">\{"view":)\{[^{}]*\}/, (_all, before) => before + view);
-        return { ...output, data: { ...data, "text/html": html } };
-      });
-      return { ...saved, outputs };
-    };
+    let held = wrapped.get(shared);
+    if (!held) {
+      const plain = shared.toJSON;
+      wrapped.set(shared, held = new Map());
+      shared.toJSON = function () {
+        const saved = plain.call(this), state = (output) => held.get(output.data?.[WIDGET_VIEW]?.explorer);
+        return { ...saved, outputs: saved.outputs.map((output) => (state(output) ? withView(output, state(output)) : output)) };
+      };
+    }
+    // Two views of one widget (a second window on the notebook) share what is kept; the last that leaves cleans up.
+    const state = held.get(key) ?? { view: cell.getMetadata("llm_course_view"), kept: [], views: 0 };
+    held.set(key, state).get(key).views++;
     return {
-      view: state.view,
+      state,
       keep: (view) => { state.view = view; cell.setMetadata("llm_course_view", view); },
-      leave: () => { delete shared.toJSON; },
+      leave: () => {
+        if (--state.views) return;
+        held.delete(key);
+        if (!held.size) { delete shared.toJSON; wrapped.delete(shared); }
+      },
     };
   }
-  return { view: null, keep() {}, leave() {} };
+  return nowhere();
 }
+
+/** A place that keeps nothing: other front ends than JupyterLab. */
+function nowhere() { return { state: { view: null }, keep() {}, leave() {} }; }
 
 /** In a notebook: the widget's model carries the specification, the first blocks and the view. */
 function render({ model, el }) {
-  let stop = null, cell = { view: null, keep() {}, leave() {} };
+  let stop = null, cell = nowhere();
   try { cell = cellOf(model, model.get("key")); } catch (error) { console.warn("The view will not be kept in the notebook:", error); }
   const start = () => {
+    const focused = focusOf(el), again = stop !== null;
     stop?.abort();
     stop = new AbortController();
     const spec = complete(structuredClone(model.get("spec")));
     let timer = null;
-    const keep = (view) => { model.set("view", view); model.save_changes(); cell.keep(view); };
-    const remember = (view) => { clearTimeout(timer); timer = setTimeout(keep, 200, view); };
+    const keep = async (view, changed, matrices = []) => {
+      if (changed) {
+        model.set("view", view);
+        model.save_changes();
+        cell.keep(view);
+      }
+      if (spec.turn) return; // the page in the output is that of the text before the edit
+      const some = matrices.filter(({ bytes }) => bytes?.length < 2e6); // larger ones would make the notebook too large
+      cell.state.kept = await Promise.all(some.map(async ({ key, bytes }) => [key, await packed(bytes)]));
+    };
+    const remember = (...now) => { clearTimeout(timer); timer = setTimeout(keep, 200, ...now); };
     const rerun = spec.rerun ? (text, pair) => model.send({ type: "rerun", text, pair }) : null;
     const given = model.get("view");
-    const view = Object.keys(given ?? {}).length ? given : cell.view ?? {};
-    el.lcx = new Explorer(el, { spec, source: new LiveSource(model, stop.signal), view, remember, rerun }, stop.signal);
+    const view = Object.keys(given ?? {}).length ? given : cell.state.view ?? {};
+    const source = new LiveSource(model, stop.signal, () => el.lcx.refresh());
+    el.lcx = new Explorer(el, { spec, source, view, remember, rerun }, stop.signal);
+    refocus(el, focused);
+    if (again && !spec.problem) el.lcx.live.textContent = `Read again: ${el.lcx.data.rows.length} tokens.`;
   };
   start();
   model.on("change:spec", start);
-  return () => { model.off("change:spec", start); stop.abort(); cell.leave(); };
+  return () => { model.off("change:spec", start); stop.abort(); cell.leave(); el.replaceChildren(); };
 }
 
 /** In a page: everything is in its script blocks, and the view is kept in the address. */
@@ -1285,7 +1557,7 @@ function startPage(root) {
   const spec = complete(JSON.parse(root.querySelector("script[data-block=spec]").textContent));
   let view = spec.view ?? {};
   try { view = { ...view, ...JSON.parse(decodeURIComponent(location.hash.slice(1)) || "{}") }; } catch { /* an address that was not ours */ }
-  const remember = (now) => { try { history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(now))}`); } catch { /* inside a notebook's output there is no address */ } };
+  const remember = (now, changed) => { if (changed) try { history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(now))}`); } catch { /* inside a notebook's output there is no address */ } };
   const el = root.querySelector("[data-explorer]");
   el.lcx = new Explorer(el, { spec, source: new PageSource(root), view, remember, rerun: null }, new AbortController().signal);
   // The page is nothing but the explorer: keys work before anything in it has the focus.

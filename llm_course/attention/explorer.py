@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import sys
 import uuid
 import warnings
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llm_course.attention import page, payload
+from llm_course.batching import number_in
 from llm_course.errors import BadOption, LLMCourseError
 
 if TYPE_CHECKING:
@@ -41,24 +43,30 @@ def explore(
     pair: str | None = None,
     view: dict[str, Any] | None = None,
     labels: tuple[str, str] | None = None,
+    live: bool | None = None,
 ) -> Explorer:
     """Explore every head of an attention: in a notebook the last line of a cell shows it.
 
     Args:
         attention: what to explore.
         other: a second text or model, shown beside the first one.
-        measures: further numbers to sort heads by, name to array ``(layers, heads)``.
+        measures: further numbers to sort heads by, name to array ``(layers, heads)``. They belong to this text:
+            after an edit they are gone, since nobody has taken them for the new one.
         rerun: takes the edited text and second text and gives a new attention; with it, and a live kernel, the
-            text can be edited.
+            text can be edited. The other side stays as it is.
         text, pair: what the edit fields say first; ``pair=None`` shows one field.
         view: what to show first, such as ``{"tab": "map", "layer": 3, "head": 1}``; :attr:`Explorer.view` of an
             earlier one is the view that it was left in.
         labels: names of the two sides.
+        live: whether the output holds a widget that asks the kernel; without one it is a page that stands alone.
+            ``None``: yes, but not in VS Code, which loads no widgets without a network (vscode-jupyter issue 16978).
 
     Raises:
         BadOption: a measure has another shape, or the view names something unknown.
     """
-    return Explorer(attention, other, measures=measures, rerun=rerun, text=text, pair=pair, view=view, labels=labels)
+    return Explorer(
+        attention, other, measures=measures, rerun=rerun, text=text, pair=pair, view=view, labels=labels, live=live
+    )
 
 
 def save_html(attention: Attention, path: str | Path, other: Attention | None = None, **options: Any) -> Path:
@@ -77,7 +85,7 @@ class Explorer:
     def __init__(
         self, attention: Attention, other: Attention | None = None, *, measures: dict[str, np.ndarray] | None = None,
         rerun: Rerun | None = None, text: str = "", pair: str | None = None, view: dict[str, Any] | None = None,
-        labels: tuple[str, str] | None = None,
+        labels: tuple[str, str] | None = None, live: bool | None = None,
     ) -> None:  # fmt: skip
         self._sides = [attention] if other is None else [attention, other]
         if labels is not None and len(labels) != len(self._sides):
@@ -85,7 +93,9 @@ class Explorer:
         self._labels = labels
         self._rerun, self._text, self._pair = rerun, text, pair
         self._view = checked(view or {})
-        self._parts = payload.parts_of(self._sides, measures)
+        self._live = "VSCODE_PID" not in os.environ if live is None else live
+        given = [measures, None]
+        self._parts = [payload.parts_of(one, number, given[number]) for number, one in enumerate(self._sides)]
         self._widget: Any = None
 
     def __repr__(self) -> str:
@@ -125,7 +135,7 @@ class Explorer:
 
     def picture(self) -> tuple[bytes, str]:
         """A PNG of the first side, and what it shows in words: the mean over all heads, or of a long text all heads."""
-        return _picture(self._parts[0][0], self._title())
+        return _picture(self._parts[0][0], self.labels[0])
 
     def _title(self) -> str:
         return " and ".join(self.labels)
@@ -141,7 +151,7 @@ class Explorer:
             "image/png": encoded,
             "text/html": page.output(self._parts, self.labels, view=self.view, picture=encoded, alt=alt),
         }
-        widget = self.widget() if _in_kernel() else None
+        widget = self.widget() if self._live and _in_kernel() else None
         if widget is not None:
             found = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
             bundle[WIDGET_VIEW] = found | {"explorer": widget.key}  # by which the browser finds its cell
@@ -197,13 +207,7 @@ class Explorer:
         if message["type"] == "rollout":
             assert part.seen.rollout is not None, "no rollout for this attention"
             return payload.encode_weights(part.seen.rollout)
-        heads = [(int(layer), int(head)) for layer, head in message["heads"]]
-        if not heads:
-            raise BadOption("An average needs at least one head. Choose some.")
-        total = np.zeros((len(part.attention.rows), len(part.attention.columns)), np.float32)
-        for layer, head in heads:
-            total += part.attention.head(layer, head)
-        return payload.encode_weights(total / len(heads))
+        return payload.encode_mean(part.attention, [(int(layer), int(head)) for layer, head in message["heads"]])
 
     def _run_again(self, widget: Any, message: dict[str, Any]) -> None:
         assert self._rerun is not None
@@ -211,39 +215,66 @@ class Explorer:
         self._text, self._pair = text, None if pair is None else str(pair)
         try:
             attention = self._rerun(text, self._pair)
-            parts = payload.parts_of([attention, *self._sides[1:]])
+            parts = payload.parts_of(attention)
         except Exception as error:
             problem = str(error) if isinstance(error, LLMCourseError) else f"{type(error).__name__}: {error}"
             widget.spec = {**widget.spec, "problem": problem, "text": text, "pair": self._pair, "turn": _turn(widget)}
             return
-        self._sides[0], self._parts = attention, parts
+        self._sides[0], self._parts[0] = attention, parts
         spec, blocks = self._first_message()
         with widget.hold_sync():  # one message, so that tokens and pictures change together
             widget.blocks = blocks
             widget.spec = {**spec, "turn": _turn(widget)}
 
 
-TABS = ("overview", "map", "lines", "pair", "compare")
-SOURCES = ("head", "average", "rollout")
-VIEW_KEYS = (
-    "tab", "source", "side", "kind", "layer", "head", "layer2", "head2", "row", "col", "from", "to", "special", "shade",
-    "sort", "measure", "set", "zoom", "bySize",
-)  # fmt: skip
+ALLOWED = {
+    "tab": ("overview", "map", "lines", "pair", "compare"), "source": ("head", "average", "rollout"),
+    "sort": ("layer", "down", "up"), "from": ("all", 0, 1), "to": ("all", 0, 1), "special": (True, False),
+    "bySize": (True, False),
+}  # fmt: skip
+WHOLE = ("side", "layer", "head", "layer2", "head2", "row", "col")  # numbers of things, counted from 0
+NONE = ("layer2", "head2", "row", "col", "kind", "set")  # may be None
+VIEW_KEYS = (*ALLOWED, *WHOLE, "kind", "measure", "shade", "set", "zoom")
 
 
 def checked(view: dict[str, Any]) -> dict[str, Any]:
-    """The view, if its names are known; numbers that are too large are brought into range by the browser.
+    """The view as plain data, if its names are known; numbers that are too large are brought into range by the browser.
 
     Raises:
-        BadOption: a name is unknown.
+        BadOption: a name is unknown, or a value is not allowed.
     """
     for name in view:
         if name not in VIEW_KEYS:
             raise BadOption(f"A view has no {name!r}. It has: {', '.join(VIEW_KEYS)}.")
-    for name, allowed in (("tab", TABS), ("source", SOURCES)):
-        if view.get(name, allowed[0]) not in allowed:
-            raise BadOption(f"{name}={view[name]!r} is not allowed in a view. Allowed: {', '.join(allowed)}.")
-    return dict(view)
+    return {name: _checked(name, value) for name, value in view.items()}
+
+
+def _checked(name: str, value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None and name in NONE:
+        return None
+    if name in ALLOWED:
+        if not any(value == one and type(value) is type(one) for one in ALLOWED[name]):
+            some = ", ".join(map(str, ALLOWED[name]))
+            raise BadOption(f"{name}={value!r} is not allowed in a view. Allowed: {some}.")
+    elif name in WHOLE:
+        number_in(name, value, 0, 10**6, int)
+    elif name == "zoom":
+        number_in(name, value, -100, 100, int)
+    elif name == "shade":
+        number_in(name, value, 0.001, 1)
+    elif name == "set":
+        pairs = [tuple(one) if isinstance(one, (list, tuple, np.ndarray)) else () for one in _listed(value)]
+        if any(len(one) != 2 for one in pairs):
+            raise BadOption(f"set={value!r} is not allowed in a view: give a list of pairs (layer, head).")
+        return [[_checked("layer", layer), _checked("head", head)] for layer, head in pairs]
+    elif not isinstance(value, str):
+        raise BadOption(f"{name}={value!r} is not allowed in a view: give a name.")
+    return value
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [None]
 
 
 def _turn(widget: Any) -> int:
@@ -288,6 +319,8 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
     from matplotlib.figure import Figure
     from PIL import Image  # which matplotlib itself needs
 
+    from llm_course.attention import drawing
+
     attention = part.attention
     named = max(len(attention.rows), len(attention.columns)) <= NAMED_PICTURE
     figure = Figure(figsize=(6.4, 5.6), dpi=100, layout="constrained")
@@ -295,23 +328,27 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
     if named:
         values = attention.mean()
         what = f"mean over {attention.layers * attention.heads} heads"
-        axes.set_xticks(range(len(attention.columns)), [_label(t) for t in attention.columns], rotation=60, ha="right",
-                        rotation_mode="anchor", fontsize=8)  # fmt: skip
-        axes.set_yticks(range(len(attention.rows)), [_label(t) for t in attention.rows], fontsize=8)
-        axes.set_xlabel("looked at (key)")
-        axes.set_ylabel("looking (query)")
-        image = axes.imshow(values, cmap="cividis", vmin=0, aspect="auto")
-        figure.colorbar(image, label="attention weight (share of the row)")
+        told = drawing.strongest(values, attention.rows, attention.columns)
+        drawing.ticks(axes.xaxis, attention.columns, 8, 1, rotation=60, ha="right", rotation_mode="anchor")
+        drawing.ticks(axes.yaxis, attention.rows, 8, 1)
+        axes.set_xlabel(drawing.LOOKED_AT)
+        axes.set_ylabel(drawing.LOOKING)
+        image = axes.imshow(values, cmap=drawing.MAP, vmin=0, aspect="auto")
+        figure.colorbar(image, label=drawing.SHARE)
     else:
-        values = _mosaic(part.seen.pooled)
+        pooled = part.seen.pooled
+        values = _mosaic(pooled)
         what = "all heads, each on its own scale"
+        layer, head = (int(n) for n in np.unravel_index(pooled.max(axis=(2, 3)).argmax(), pooled.shape[:2]))
+        told = f"The largest weight, {pooled[layer, head].max():.2f}, is in layer {layer}, head {head}."
         high, wide = values.shape[0] / attention.layers, values.shape[1] / attention.heads
         axes.set_xticks((np.arange(attention.heads) + 0.5) * wide, [str(n) for n in range(attention.heads)])
         axes.set_yticks((np.arange(attention.layers) + 0.5) * high, [str(n) for n in range(attention.layers)])
         axes.set_xlabel("head")
         axes.set_ylabel("layer")
-        axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    axes.set_title(f"{_label(title)}: {attention.kind} attention,\n{what}", fontsize=10)
+        axes.imshow(values, cmap=drawing.MAP, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    title = f"{title}: {attention.kind} attention, {what}"
+    drawing.set_title(axes, title, 5.2)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box; no reason to warn a reader
@@ -319,7 +356,7 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
     # A notebook stores it twice, beside the page and in it: few colors keep it small.
     small = io.BytesIO()
     Image.open(file).convert("RGB").quantize(192, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return small.getvalue(), f"{title}: {attention.kind} attention, {what}."
+    return small.getvalue(), f"{drawing.spoken(title)}. {told}"
 
 
 def _mosaic(pooled: np.ndarray) -> np.ndarray:
@@ -331,9 +368,3 @@ def _mosaic(pooled: np.ndarray) -> np.ndarray:
     coarse = np.sqrt(coarse / np.maximum(coarse.max(axis=(2, 3), keepdims=True), 1e-9))
     framed = np.pad(coarse, ((0, 0), (0, 0), (0, 1), (0, 1)))
     return framed.transpose(0, 2, 1, 3).reshape(layers * framed.shape[2], heads * framed.shape[3])
-
-
-def _label(token: str) -> str:
-    """A token as a label: blanks visible, control characters as a mark, and ``$`` not read as mathematics."""
-    seen = "".join(c if c.isprintable() else "·" for c in token.replace("\n", "⏎").replace(" ", "␣"))
-    return (seen[:24] or "∅").replace("$", r"\$")

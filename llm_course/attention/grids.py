@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llm_course.attention.drawing import MAP, PLAIN, SHARE, pooled, set_title, spoken
-from llm_course.attention.measures import MEASURES, measure, measure_all, measure_name
+from llm_course.attention.measures import MEASURES, measure_all, measure_name
+from llm_course.attention.measures import measure as measured  # head_grid() has an option of the plain name
 from llm_course.errors import BadInput
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def head_grid(attention: Any, *, measure: str | None = None, title: str | None =
         raise BadInput(f"head_grid() takes an Attention, not {type(attention).__name__}: lc.attend(text).")
     layers, heads = attention.layers, attention.heads
     name = None if measure is None else measure_name(measure)
-    values = None if name is None else _measured(attention, name)
+    values = None if name is None else measured(attention, name)
     thumbs = [[pooled(attention.head(layer, head), DOTS) for head in range(heads)] for layer in range(layers)]
     largest = max(max(float(one.max()) for one in row) for row in thumbs)
     norm = PowerNorm(0.5, vmin=0, vmax=max(largest, 1e-9))
@@ -81,10 +82,6 @@ def head_grid(attention: Any, *, measure: str | None = None, title: str | None =
         f"{told}"
     )
     return figure
-
-
-def _measured(attention: Any, name: str) -> np.ndarray:
-    return measure(attention, name)
 
 
 def _ranked(values: np.ndarray, name: str) -> str:

@@ -134,7 +134,7 @@ def share(weights: np.ndarray, target: np.ndarray, visible: np.ndarray | None = 
     target = np.asarray(target, dtype=bool)
     if target.shape != np.shape(weights)[-2:]:
         raise BadInput(f"target has the shape {target.shape}, the weights {np.shape(weights)}: they must agree.")
-    return _View.plain(weights, visible).share(np.asarray(weights), np.nonzero(target))
+    return _View.plain(weights, visible).cells(np.nonzero(target)).share(np.asarray(weights))
 
 
 def targets(
@@ -219,21 +219,61 @@ def measure_all(attention: Any, names: Iterable[str] | None = None) -> dict[str,
         attention: an ``Attention``.
         names: which ones; ``None`` for all. Those that do not fit the attention or the text are left out.
     """
-    wanted = [measure_name(name) for name in (MEASURES if names is None else names)]
-    wanted = [name for name in wanted if not _unfit(attention, name)]
-    found = {name: np.full((attention.layers, attention.heads), np.nan, np.float32) for name in wanted}
-    where = {name: np.nonzero(_targets(attention, name)) for name in wanted if name not in _SPREAD}
-    view: _View | None = None
+    gauge = Gauge(attention, names)
     for layer in range(attention.layers):
         for head in range(attention.heads):
-            weights, sees = attention.head(layer, head), visible(attention, layer, head)
-            if view is None or not np.array_equal(view.visible, sees):  # as a rule one view serves all heads
-                view = _View(sees)
-            bits = row_entropy(weights) if {"entropy", "normalized entropy"} & set(wanted) else None
-            for name in wanted:
-                value = _SPREAD[name](weights, view, bits) if name in _SPREAD else view.share(weights, where[name])
-                found[name][layer, head] = value
-    return found
+            gauge.add(layer, head, attention.head(layer, head))
+    return gauge.found
+
+
+class Gauge:
+    """Several measures, taken head by head by whoever has the weights at hand: :func:`measure_all`, the explorer.
+
+    Args:
+        attention: an ``Attention``.
+        names: which measures; ``None`` for all. Those that do not fit the attention or the text are left out.
+        at: which rows are looked at, in order; ``None`` for all. Means are then over these rows.
+
+    Attributes:
+        found: name to float32 ``(layers, heads)``; NaN until :meth:`add` has seen the head.
+    """
+
+    def __init__(self, attention: Any, names: Iterable[str] | None = None, at: np.ndarray | None = None) -> None:
+        wanted = [measure_name(name) for name in (MEASURES if names is None else names)]
+        self.attention, self.at = attention, np.arange(len(attention.rows)) if at is None else np.asarray(at)
+        self.found = {
+            name: np.full((attention.layers, attention.heads), np.nan, np.float32)
+            for name in wanted
+            if not _unfit(attention, name)
+        }
+        self._where = {
+            name: np.nonzero(_targets(attention, name)[self.at]) for name in self.found if name not in _SPREAD
+        }
+        self._view: _View | None = None
+        self._mask = ""  # by which the view was made
+        self._seen: dict[str, _Cells] = {}
+
+    def add(self, layer: int, head: int, weights: np.ndarray) -> None:
+        """Measure one head by its weights in the rows that are looked at, ``(rows, columns)``."""
+        if not self.found:
+            return
+        view, bits = self._looks(layer, head), None
+        if not {"entropy", "normalized entropy"}.isdisjoint(self.found):
+            bits = row_entropy(weights)
+        for name, values in self.found.items():
+            spread = _SPREAD.get(name)
+            values[layer, head] = spread(weights, view, bits) if spread else self._seen[name].share(weights)
+
+    def _looks(self, layer: int, head: int) -> _View:
+        """What the rows of a head can see; as a rule one view serves all heads."""
+        mask = self.attention.bias_kind(layer, head) if self.attention.recorded else "none"
+        if self._view is None or mask == "other" or mask != self._mask:
+            sees = visible(self.attention, layer, head)[self.at]
+            if self._view is None or not np.array_equal(self._view.visible, sees):
+                self._view = view = _View(sees, self.at)
+                self._seen = {name: view.cells(where) for name, where in self._where.items()}
+            self._mask = mask
+        return self._view
 
 
 def measure_name(name: str) -> str:
@@ -274,8 +314,9 @@ def visible(attention: Any, layer: int, head: int) -> np.ndarray:
 class _View:
     """What follows from the columns that rows can see, worked out once for all heads that see the same."""
 
-    def __init__(self, visible: np.ndarray) -> None:
+    def __init__(self, visible: np.ndarray, at: np.ndarray | None = None) -> None:
         self.visible = visible
+        self.at = np.arange(len(visible)) if at is None else at  # which tokens the rows are
         seen = visible.sum(axis=1)
         self.choice = seen > 1
         self.widest = np.log2(np.maximum(seen, 2)).astype(np.float32)
@@ -294,17 +335,27 @@ class _View:
     def steps(self) -> np.ndarray:
         """Distance in tokens between row and column."""
         if self._steps is None:
-            rows, columns = self.visible.shape
-            self._steps = np.abs(np.arange(rows)[:, None] - np.arange(columns)).astype(np.float32)
+            self._steps = np.abs(self.at[:, None] - np.arange(self.visible.shape[1])).astype(np.float32)
         return self._steps
 
-    def share(self, weights: np.ndarray, target: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Mean weight on target cells, given as row and column numbers, over the rows that can see one."""
+    def cells(self, target: tuple[np.ndarray, ...]) -> _Cells:
+        """Those of the target cells, given as row and column numbers, that count."""
         rows, columns = target
         seen = self.visible[rows, columns] & self.choice[rows]
-        rows, columns = rows[seen], columns[seen]
-        counted = np.unique(rows).size
-        return weights[..., rows, columns].sum(axis=-1, dtype=np.float64) / (counted or np.nan)
+        return _Cells(rows[seen], columns[seen], np.unique(rows[seen]).size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Target cells that can be seen, and how many rows have one."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    counted: int
+
+    def share(self, weights: np.ndarray) -> np.ndarray:
+        """Mean weight on them, over the rows that have one."""
+        return weights[..., self.rows, self.columns].sum(axis=-1, dtype=np.float64) / (self.counted or np.nan)
 
 
 def _over(rows: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PAGE_THUMBNAILS = 600_000  # bytes of a saved page's overview
 OUTPUT_WHOLE = 200_000  # a notebook's output carries every head if these take no more bytes than this
-OUTPUT_THUMBNAILS = 60_000  # else it carries a coarse overview and the head that is shown first
+OUTPUT_THUMBNAILS = 60_000  # else it carries a coarse overview and what is shown first
+KEPT_WEIGHTS = 1_500_000  # an average or a rollout of more weights than these is left out of a notebook's output
 # The page may run what it contains and nothing else: even a fault in it could ask nothing of the network.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
@@ -40,7 +41,7 @@ def pieces(
     *,
     view: dict[str, Any] | None = None,
     title: str = "Attention explorer",
-    only: tuple[int, int] | None = None,
+    kept: dict[str, bytes] | None = None,
     thumbnails: int = PAGE_THUMBNAILS,
 ) -> Iterator[str]:
     """The page, piece by piece; joined they are the HTML.
@@ -50,7 +51,7 @@ def pieces(
         labels: the sides' names.
         view: what the page shows first, as the explorer's ``view``.
         title: the page's title.
-        only: layer and head; every other head is left out, and so is rollout.
+        kept: all that the page can show, by the names of :func:`first_shown`; ``None`` for every head and rollout.
         thumbnails: the most bytes that one overview takes.
     """
     spec: dict[str, Any] = {"view": view or {}, "sides": []}
@@ -59,7 +60,12 @@ def pieces(
         described = []
         for part in side:
             facts, images = part.facts(thumbnails)
-            described.append(facts if only is None else facts | {"rollout": False})
+            if kept is not None:
+                facts |= {
+                    "rollout": f"{part.name} rollout" in kept,
+                    "noRollout": "in the live notebook or a saved page",
+                }
+            described.append(facts)
             first += [_block(f"{part.name}.thumbnails", images), _block(f"{part.name}.measures", part.seen.numbers())]
         spec["sides"].append({"label": label, "kinds": described})
     yield (
@@ -73,12 +79,12 @@ def pieces(
     yield from first
     # "async" starts a module that stands in the page at once, not only when all heads have been read.
     yield f'<script type="module" async>\n{source("explorer.js")}\nstartPage(document);\n</script>\n'
-    for part in (part for side in parts for part in side):
+    for name, data in (kept or {}).items():
+        yield _block(f"kept {name}", payload.compress(data))
+    for part in (part for side in parts for part in side if kept is None):
         for layer in range(part.attention.layers):
-            head = None if only is None else only[1] if layer == only[0] else -1
-            data = payload.encode_layer(part.attention, layer, head)
-            yield _block(f"{part.name}.layer.{layer}", payload.compress(data, numbers=part.attention.recorded))
-        if part.seen.rollout is not None and only is None:
+            yield _block(f"{part.name}.layer.{layer}", payload.encode_layer(part.attention, layer))
+        if part.seen.rollout is not None:
             yield _block(f"{part.name}.rollout", payload.compress(payload.encode_weights(part.seen.rollout)))
     yield "</body></html>\n"
 
@@ -90,7 +96,7 @@ def output(
 
     The frame is sandboxed: the page runs, but reaches neither the notebook nor its cookies. In a notebook that is not
     trusted JupyterLab takes the frame's content and the attribute "hidden" away; what remains is the picture.
-    Of a long text it carries a coarse overview and the one head that is shown first.
+    Of a long text it carries a coarse overview and what is shown first.
 
     Args:
         parts, labels, view: as for :func:`pieces`.
@@ -98,15 +104,40 @@ def output(
         alt: what the picture shows, in words.
     """
     size = sum(_bytes_of(part.attention) for side in parts for part in side)
-    only = None if size <= OUTPUT_WHOLE else (int(view.get("layer") or 0), int(view.get("head") or 0))
-    room = PAGE_THUMBNAILS if only is None else OUTPUT_THUMBNAILS
-    html = "".join(pieces(parts, labels, view=view, only=only, thumbnails=room))
+    kept = None if size <= OUTPUT_WHOLE else dict(first_shown(parts, view))
+    room = PAGE_THUMBNAILS if kept is None else OUTPUT_THUMBNAILS
+    html = "".join(pieces(parts, labels, view=view, kept=kept, thumbnails=room))
     inside = html.replace("&", "&amp;").replace("'", "&#39;")
     image = f'<img hidden src="data:image/png;base64,{picture}" alt="{escape(alt)}">' if picture else ""
     return (
         f'<iframe title="Attention explorer" sandbox="allow-scripts allow-downloads" loading="lazy" '
         f"style=\"width:100%;height:900px;border:0\" srcdoc='{inside}'></iframe>{image}"
     )
+
+
+def first_shown(parts: list[list[Part]], view: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """What a view shows first: of every kind of attention one head, and an average or a rollout that is looked at.
+
+    The names are those by which ``explorer.js`` (``load``) looks for them.
+    """
+    first = min(view.get("side") or 0, len(parts) - 1)
+    for number, part in ((number, part) for number, side in enumerate(parts) for part in side):
+        attention = part.attention
+        wanted = {"layer": view.get("layer") or 0, "head": view.get("head") or 0}
+        if view.get("tab") == "compare" and number != first:
+            wanted |= {name: view[f"{name}2"] for name in wanted if view.get(f"{name}2") is not None}
+        layer, head = min(wanted["layer"], attention.layers - 1), min(wanted["head"], attention.heads - 1)
+        yield f"{part.name} head {layer} {head}", payload.encode_head(attention, layer, head)
+        if len(attention.rows) * len(attention.columns) > KEPT_WEIGHTS:
+            continue
+        if view.get("source") == "rollout" and part.seen.rollout is not None:
+            yield f"{part.name} rollout", payload.encode_weights(part.seen.rollout)
+        if view.get("source") == "average":
+            chosen = view.get("set") or [(layer, one) for one in range(attention.heads)]
+            chosen = [(a, b) for a, b in chosen if a < attention.layers and b < attention.heads]
+            if chosen:
+                name = ",".join(f"{a},{b}" for a, b in chosen)
+                yield f"{part.name} mean {name}", payload.encode_mean(attention, chosen)
 
 
 def _bytes_of(attention: Attention) -> int:

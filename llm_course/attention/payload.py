@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llm_course.attention.measures import Gauge
+from llm_course.attention.through_layers import rollout
 from llm_course.errors import BadOption
 
 if TYPE_CHECKING:
@@ -45,11 +47,13 @@ class Overview:
         measures: name to float32 ``(layers, heads)``.
         rollout: float32 ``(rows, columns)``, or ``None`` where a row and a column are not the same token, and for
             texts longer than ``LONGEST_WHOLE``.
+        no_rollout: why there is none, in a few words.
     """
 
     pooled: np.ndarray
     measures: dict[str, np.ndarray]
     rollout: np.ndarray | None
+    no_rollout: str = ""
 
     def thumbnails(self, budget: int) -> tuple[bytes, tuple[int, int], int]:
         """Compressed bytes ``(layers, heads, height, width)``, ``(height, width)``, and the number of shades.
@@ -71,7 +75,7 @@ class Overview:
 
     def numbers(self) -> bytes:
         """The measures as compressed float32 ``(measures, layers, heads)``."""
-        return compress(np.stack(list(self.measures.values())).astype("<f4").tobytes())
+        return compress(b"".join(values.astype("<f4").tobytes() for values in self.measures.values()))
 
 
 @dataclass(frozen=True)
@@ -91,23 +95,22 @@ class Part:
             "levels": levels,
             "measures": list(self.seen.measures),
             "rollout": self.seen.rollout is not None,
+            "noRollout": self.seen.no_rollout,
         }
         return described, thumbnails
 
 
-def parts_of(sides: list[Attention], measures: dict[str, np.ndarray] | None = None) -> list[list[Part]]:
-    """Every side's kinds of attention, each with its overview; the kind that was given comes first.
+def parts_of(side: Attention, number: int = 0, measures: dict[str, np.ndarray] | None = None) -> list[Part]:
+    """A side's kinds of attention, each with its overview; the kind that was given comes first.
 
-    ``measures`` belong to the heads of the first side's first kind.
+    Args:
+        side: the attention that was given.
+        number: which side it is.
+        measures: further numbers for the heads of this kind, as for :func:`overview`.
     """
-    found = []
-    for number, side in enumerate(sides):
-        kinds = tuple(getattr(side, "kinds", (side.kind,)))
-        every = [side, *(side.of(kind) for kind in kinds if kind != side.kind)]
-        found.append(
-            [Part(f"{number}.{one.kind}", one, overview(one, measures if one is sides[0] else None)) for one in every]
-        )
-    return found
+    kinds = tuple(getattr(side, "kinds", (side.kind,)))
+    every = [side, *(side.of(kind) for kind in kinds if kind != side.kind)]
+    return [Part(f"{number}.{one.kind}", one, overview(one, measures if one is side else None)) for one in every]
 
 
 def describe(attention: Attention) -> dict[str, Any]:
@@ -152,6 +155,9 @@ def compress(data: bytes, numbers: bool = False) -> bytes:
 def overview(attention: Attention, measures: dict[str, np.ndarray] | None = None) -> Overview:
     """Thumbnails, measures and rollout, read head by head so that memory stays small.
 
+    The measures are those of :func:`~llm_course.attention.measures.measure_all`; of a text with more tokens than
+    ``LONGEST_WHOLE`` they are means over every second, third, ... row.
+
     Args:
         attention: the attention to show.
         measures: further measures by name, ``(layers, heads)`` each; they replace ours of the same name.
@@ -166,15 +172,15 @@ def overview(attention: Attention, measures: dict[str, np.ndarray] | None = None
     pooled = np.zeros((layers, heads, *small), np.float32)
     rolls = attention.kind != "cross" and count == width == len(at)
     means = np.zeros((layers, count, width), np.float32) if rolls else None
-    own = _Measures(attention, at)
+    gauge = Gauge(attention, at=at)
     for layer in range(layers):
         for head in range(heads):
             weights = _rows(attention, layer, head, at)
             if means is not None:
                 means[layer] += weights
             pooled[layer, head] = _pool(weights, small)
-            own.add(layer, head, weights)
-    found = own.found
+            gauge.add(layer, head, weights)
+    found = gauge.found
     for name, values in (measures or {}).items():
         values = np.asarray(values, np.float32)
         if values.shape != (layers, heads):
@@ -183,18 +189,11 @@ def overview(attention: Attention, measures: dict[str, np.ndarray] | None = None
                 "Give an array (layers, heads)."
             )
         found[str(name)] = values
-    return Overview(pooled, found, None if means is None else rollout(means / heads))
-
-
-def rollout(layer_means: np.ndarray) -> np.ndarray:
-    """Attention rollout ``(rows, columns)`` of layer means ``(layers, rows, columns)``: Abnar and Zuidema 2020.
-
-    Each layer counts half for the attention and half for the residual connection around it.
-    """
-    total = np.eye(layer_means.shape[1], dtype=np.float32)
-    for mean in layer_means:
-        total = 0.5 * (mean @ total + total)
-    return total
+    if means is not None:
+        means /= heads
+        return Overview(pooled, found, rollout(means))
+    why = "for self-attention only" if attention.kind == "cross" else f"for up to {LONGEST_WHOLE:,} tokens"
+    return Overview(pooled, found, None, why)
 
 
 def _rows(attention: Attention, layer: int, head: int, at: np.ndarray) -> np.ndarray:
@@ -217,60 +216,42 @@ def _pool(weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return weights
 
 
-class _Measures:
-    """Measures that explain at a glance what a head does, over the rows that the overview reads."""
-
-    def __init__(self, attention: Attention, at: np.ndarray) -> None:
-        self.at = at
-        self.square = len(attention.rows) == len(attention.columns) and attention.kind != "cross"
-        self.special = np.flatnonzero(np.asarray(attention.special))
-        names = ["entropy", "first token"]
-        if self.square:
-            names += ["mean distance", "diagonal", "previous token"]
-            columns = np.arange(len(attention.columns), dtype=np.float32)
-            self.distance = np.abs(at[:, None].astype(np.float32) - columns)
-        if len(self.special):
-            names.append("separators")
-        self.found = {name: np.zeros((attention.layers, attention.heads), np.float32) for name in names}
-
-    def add(self, layer: int, head: int, weights: np.ndarray) -> None:
-        count = len(self.at)
-        here = {
-            "entropy": -np.vdot(weights, np.log2(np.maximum(weights, 1e-12))) / count,
-            "first token": weights[:, 0].mean(),
-        }
-        if self.square:
-            here["mean distance"] = np.vdot(weights, self.distance) / count
-            here["diagonal"] = weights[np.arange(count), self.at].mean()
-            later = np.flatnonzero(self.at > 0)
-            here["previous token"] = weights[later, self.at[later] - 1].mean() if len(later) else 0.0
-        if len(self.special):
-            here["separators"] = weights[:, self.special].sum(axis=1).mean()
-        for name, value in here.items():
-            self.found[name][layer, head] = value
-
-
 # ---- one head -----------------------------------------------------------------------------------------------------
 
 
-def encode_layer(attention: Attention, layer: int, only: int | None = None) -> bytes:
-    """All heads of a layer, each after its length; grouped queries carry their keys once.
+def encode_layer(attention: Attention, layer: int) -> bytes:
+    """All heads of a layer, each compressed by itself, so that the browser unpacks the one that is asked for.
 
-    With ``only`` the other heads are left out: their length is 0.
+    Before each stands its length (uint32); the highest bit says that its keys are those of the head before, as with
+    grouped queries, which carry their keys once.
     """
     parts: list[bytes] = []
     before, key_bits = None, 0
     for head in range(attention.heads):
-        if only is not None and head != only:
-            parts.append(struct.pack("<I", 0))
-            continue
         here = attention.key(layer, head) if attention.recorded else None
         same = before is not None and here is not None and np.array_equal(before, here)
         data = encode_head(attention, layer, head, key_bits if same else 0)
-        parts += [struct.pack("<I", len(data)), data]
-        if not data[3] & SAME_KEYS:
+        shared = bool(data[3] & SAME_KEYS)
+        if not shared:
             before, key_bits = here, data[1]
+        packed = compress(data, numbers=attention.recorded)
+        parts += [struct.pack("<I", len(packed) | shared << 31), packed]
     return b"".join(parts)
+
+
+def encode_mean(attention: Attention, heads: Iterable[tuple[int, int]]) -> bytes:
+    """The mean over some heads, each given as layer and head.
+
+    Raises:
+        BadOption: none was given.
+    """
+    heads = list(heads)
+    if not heads:
+        raise BadOption("An average needs at least one head. Choose some.")
+    total = np.zeros((len(attention.rows), len(attention.columns)), np.float32)
+    for layer, head in heads:
+        total += attention.head(layer, head)
+    return encode_weights(total / len(heads))
 
 
 def encode_head(attention: Attention, layer: int, head: int, key_bits: int = 0) -> bytes:

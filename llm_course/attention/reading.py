@@ -141,15 +141,28 @@ def _written(lm: LanguageModel, inputs: Any, target: str | None) -> torch.Tensor
 
 
 def _side(lm: LanguageModel, ids: Sequence[int], segments: Sequence[int] | None = None) -> Side:
-    """Tokens as a reader wants to see them: special tokens by name, others as text."""
-    special = set(lm.tokenizer.all_special_ids)
+    """Tokens as a reader wants to see them: those that the tokenizer calls special by name, others as text."""
+    special, named = _special(lm.tokenizer), set(lm.tokenizer.all_special_ids)
     names = {i: lm.tokenizer.convert_ids_to_tokens(i) for i in set(ids)}
-    shown = {i: name if i in special else lm.tokenizer.decode([i]) or name for i, name in names.items()}
+    shown = {i: name if i in named else lm.tokenizer.decode([i]) or name for i, name in names.items()}
     return Side(
         tuple(str(shown[i]) for i in ids),
         tuple(i in special for i in ids),
         tuple(segments) if segments is not None else (0,) * len(ids),
     )
+
+
+def _special(tokenizer: Any) -> set[int]:
+    """Tokens that stand around a text. A mask or an unknown word stands in it, in the place of a word.
+
+    Some tokenizers use one token for both: GPT-2's unknown token is its end of text.
+    """
+    frame = {
+        tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id,
+        tokenizer.pad_token_id,
+    }  # fmt: skip
+    inside = {tokenizer.mask_token_id, tokenizer.unk_token_id} - frame
+    return set(tokenizer.all_special_ids) - inside
 
 
 def _segments(inputs: Any, count: int) -> list[int]:

@@ -135,6 +135,25 @@ def test_special_tokens_and_the_texts_of_a_pair(name: str, end: str) -> None:
     assert set(alone.segments) == {0} and alone.written == len(alone.rows)
 
 
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_a_mask_stands_in_the_text_and_is_no_special_token(name: str) -> None:
+    lm = load(tiny_models.folder(name))
+    mask = lm.tokenizer.mask_token
+    found = lc.attend(f"the {mask} sat 🦄", model=lm)
+    inside = [i for i, token in enumerate(found.columns) if token in (mask, "[UNK]")]
+    assert found.columns[inside[0]] == mask and (len(inside) == 2) == (name == "bert"), "bert does not know the unicorn"
+    assert [i for i, special in enumerate(found.special) if special] == [0, len(found.columns) - 1]
+
+
+def test_a_token_that_is_unknown_and_end_of_text_is_special() -> None:
+    class Tokenizer:  # GPT-2's own
+        bos_token_id = eos_token_id = unk_token_id = 7
+        pad_token_id = cls_token_id = sep_token_id = mask_token_id = None
+        all_special_ids = (7,)
+
+    assert reading._special(Tokenizer()) == {7}
+
+
 def test_a_special_token_goes_with_the_text_before_it() -> None:
     class Inputs:
         """RoBERTa's form: <s> A A </s> </s> B </s>."""

@@ -8,7 +8,8 @@ import torch
 
 import llm_course as lc
 import tiny_models
-from llm_course.attention.counterfactual import answers_with
+from llm_course.attention import counterfactual
+from llm_course.attention.counterfactual import answers_with, leave_one_out
 from llm_course.errors import BadInput, BadOption, WrongTask
 from llm_course.shelf.loading import load
 
@@ -69,3 +70,34 @@ def test_what_cannot_be() -> None:
     masked = load(tiny_models.folder("bert-masked"))
     with pytest.raises(WrongTask, match="no classes"):
         answers_with(even, TEXT, masked)
+
+
+def test_leave_one_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches of two, of a model in training mode: as one text after the other, without dropout."""
+    lm = load(tiny_models.folder("bert"))
+    inputs = lm.tokenizer(TEXT, return_tensors="pt")
+    found = lc.attend(TEXT, model=lm)
+    wanted = np.zeros(len(found.columns), np.float32)
+    with torch.no_grad():
+        own = lm.model(**inputs).logits.softmax(-1)
+        for place in range(1, len(wanted) - 1):
+            ids = inputs["input_ids"].clone()
+            ids[0, place] = lm.tokenizer.mask_token_id
+            wanted[place] = (lm.model(**{**inputs, "input_ids": ids}).logits.softmax(-1) - own).abs().sum() / 2
+    monkeypatch.setattr(counterfactual, "BATCH", 2)
+    sizes: list[int] = []
+    hook = lm.model.register_forward_pre_hook(
+        lambda _, args, given: sizes.append(len(given["input_ids"])), with_kwargs=True
+    )
+    dropouts = [(part, part.p) for part in lm.model.modules() if isinstance(part, torch.nn.Dropout)]
+    lm.model.train()
+    for part, _ in dropouts:
+        part.p = 0.5
+    try:
+        assert np.allclose(leave_one_out(TEXT, lm), wanted, atol=1e-6)
+        assert lm.model.training and max(sizes) <= 2, "the model is left in its mode"
+    finally:
+        hook.remove()
+        lm.model.eval()
+        for part, share in dropouts:
+            part.p = share

@@ -26,6 +26,7 @@ from llm_course.attention import explorer, page, payload
 from llm_course.attention.explorer import WIDGET_VIEW, explore, save_html
 from llm_course.errors import BadInput, BadOption
 
+real = payload.overview
 HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror='alert(1)'>", "\u202eevil", "\x00\x1b", "$x$", ""]
 
 
@@ -89,6 +90,7 @@ class Widget:
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VSCODE_PID", raising=False)
     monkeypatch.setattr(explorer, "_in_kernel", lambda: True)
     monkeypatch.setattr(explorer, "_widget_class", lambda: Widget)
 
@@ -114,6 +116,14 @@ def test_without_anywidget_page_and_picture_are_shown(live: None, monkeypatch: p
 
     monkeypatch.setattr(explorer, "_widget_class", missing)
     assert set(explore(MadeUp(4))._repr_mimebundle_()) == {"text/plain", "text/html", "image/png"}
+
+
+def test_in_vs_code_the_page_stands_alone(live: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert WIDGET_VIEW in explore(MadeUp(3))._repr_mimebundle_()
+    assert WIDGET_VIEW not in explore(MadeUp(3), live=False)._repr_mimebundle_()
+    monkeypatch.setenv("VSCODE_PID", "1")
+    assert set(explore(MadeUp(3))._repr_mimebundle_()) == {"text/plain", "text/html", "image/png"}
+    assert WIDGET_VIEW in explore(MadeUp(3), live=True)._repr_mimebundle_()
 
 
 def test_the_output_is_a_frame_that_reaches_nothing_outside() -> None:
@@ -174,9 +184,28 @@ def test_the_view_opens_where_it_was_left(tmp_path: Path, live: None) -> None:
     assert shown.view == {"tab": "lines", "head": 2}
     html = shown.save_html(tmp_path / "page.html").read_text("utf-8")
     assert json.loads(blocks(html)["spec"])["view"] == {"tab": "lines", "head": 2}
-    for wrong in ({"colour": 1}, {"tab": "globe"}, {"source": "luck"}):
-        with pytest.raises(BadOption, match="colour|globe|luck"):
-            explore(MadeUp(3), view=wrong)
+    again = explore(
+        MadeUp(3), view={**shown.view, "kind": None, "row": None, "special": True, "from": "all", "set": None}
+    )
+    assert again.view["row"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"colour": 1}, {"tab": "globe"}, {"source": "luck"}, {"row": -1}, {"layer": 1.5}, {"head": "2"}, {"side": True},
+     {"set": "x"}, {"set": [[0]]}, {"set": [[0, -1]]}, {"special": 1}, {"zoom": 0.5}, {"shade": 0}, {"from": "A"},
+     {"measure": 3}, {"layer": None}],
+)  # fmt: skip
+def test_a_view_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadOption, match=f"{next(iter(wrong))}|head"):
+        explore(MadeUp(3), view=wrong)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    view = {"layer": np.int64(1), "shade": np.float32(0.5), "set": np.array([[0, 1]]), "special": np.bool_(False)}
+    shown = explore(MadeUp(3), view=view)
+    assert shown.view == {"layer": 1, "shade": 0.5, "set": [[0, 1]], "special": False}
+    assert json.loads(json.dumps(shown.view)) == shown.view
 
 
 @pytest.mark.parametrize("tokens", [8, 300])
@@ -184,10 +213,30 @@ def test_long_texts_leave_most_heads_out_of_the_notebook(tokens: int) -> None:
     shown = explore(MadeUp(tokens, layers=4, heads=4, d=32), view={"layer": 2, "head": 1})
     html = shown._repr_mimebundle_()["text/html"]
     found = blocks(inside(html))
-    full = {name: len(found[f"0.encoder.layer.{name}"]) for name in range(4)}
     assert len(html) < 450_000
-    assert (min(full.values()) > 200) == (tokens == 8) and full[2] > 200, "the head that is shown is there"
-    assert json.loads(found["spec"])["sides"][0]["kinds"][0]["rollout"] is (tokens == 8)
+    assert ("0.encoder.layer.2" in found) == (tokens == 8)
+    assert ("kept 0.encoder head 2 1" in found) == (tokens == 300), "the head that is shown is there"
+    facts = json.loads(found["spec"])["sides"][0]["kinds"][0]
+    assert facts["rollout"] is (tokens == 8) and bool(facts["noRollout"]) is (tokens == 300)
+
+
+def test_what_a_long_text_shows_first_is_in_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "OUTPUT_WHOLE", 0)
+
+    def kept(*sides: MadeUp, **view: Any) -> list[str]:
+        found = blocks(inside(explore(*sides, view=view)._repr_mimebundle_()["text/html"]))
+        assert not [name for name in found if ".layer." in name]
+        return [name.removeprefix("kept ") for name in found if name.startswith("kept ")]
+
+    big, small = MadeUp(6, layers=5, heads=4), MadeUp(7, layers=2, heads=3, model="small")
+    assert kept(big, small, layer=9, head=3) == ["0.encoder head 4 3", "1.encoder head 1 2"], "in range on each side"
+    assert kept(big, small, tab="compare", layer=4, layer2=0, head2=1) == ["0.encoder head 4 0", "1.encoder head 0 1"]
+    assert kept(big, small, tab="compare", side=1, layer=1, layer2=3) == ["0.encoder head 3 0", "1.encoder head 1 0"]
+    assert kept(big, source="rollout")[1:] == ["0.encoder rollout"]
+    assert kept(big, source="average", set=[[0, 1], [4, 3], [9, 0]])[1:] == ["0.encoder mean 0,1,4,3"]
+    assert kept(big, source="average", layer=2)[1:] == ["0.encoder mean 2,0,2,1,2,2,2,3"]
+    translation = MadeUp.translation(["Hello", "you"], ["Bonjour", "toi", "</s>"])
+    assert kept(translation, head=1) == ["0.cross head 0 1", "0.encoder head 0 1", "0.decoder head 0 1"]
 
 
 def test_the_first_message_is_small(live: None) -> None:
@@ -256,6 +305,18 @@ def test_an_edited_text_replaces_the_old_one(live: None) -> None:
     assert not explore(MadeUp(3)).widget().spec["rerun"]
 
 
+def test_an_edit_leaves_the_other_side_as_it_is(live: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(payload, "overview", lambda one, more: read.append(one.model) or real(one, more))
+    shown = explore(MadeUp(4), MadeUp(4, model="other"), rerun=lambda text, pair: MadeUp(text.split(), model="new"))
+    widget = shown.widget()
+    widget.callback(widget, {"type": "rerun", "text": "one two", "pair": None}, [])
+    assert read == ["made-up", "other", "new"], "the other text is not read again"
+    assert [side["kinds"][0]["id"] for side in widget.spec["sides"]] == ["0.encoder", "1.encoder"]
+    widget.callback(widget, {"id": "1", "type": "head", "data": "1.encoder", "layer": 1, "head": 2}, [])
+    assert widget.sent[-1][1] == [payload.encode_head(MadeUp(4), 1, 2)]
+
+
 def test_a_thousand_edits_leak_nothing(live: None) -> None:
     shown = explore(MadeUp(6), rerun=lambda text, pair: MadeUp(6, seed=len(text)))
     widget = shown.widget()
@@ -299,8 +360,16 @@ def test_importing_the_explorer_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_labels_are_drawn_as_they_are() -> None:
-    assert [explorer._label(t) for t in ["$x$", " a", "\n", "", "\x00b"]] == [r"\$x\$", "␣a", "⏎", "∅", "·b"]
+def test_the_picture_s_words_are_about_what_it_shows() -> None:
+    attention = MadeUp(["a", "b", "$c$"], layers=1, heads=1)
+    _, alt = explore(attention, MadeUp(3, model="other")).picture()
+    weights = attention.head(0, 0)
+    assert alt.startswith("made-up: encoder attention, mean over 1 heads. Each row's largest weight: a to ")
+    assert f"{weights[2].max():.2f}" in alt and "other" not in alt, "only the first side is drawn"
+    long = MadeUp(60, layers=2, heads=2)
+    largest = max((long.head(a, b).max(), a, b) for a in range(2) for b in range(2))
+    _, alt = explore(long).picture()
+    assert alt.endswith(f"The largest weight, {largest[0]:.2f}, is in layer {largest[1]}, head {largest[2]}.")
 
 
 def test_a_kernel_is_recognized(monkeypatch: pytest.MonkeyPatch) -> None:

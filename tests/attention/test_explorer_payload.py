@@ -15,6 +15,7 @@ import pytest
 from made_up_attention import MadeUp
 
 from llm_course.attention import payload
+from llm_course.attention.measures import measure_all, measure_names
 from llm_course.errors import BadOption
 
 
@@ -93,24 +94,35 @@ def test_unrecorded_heads_travel_as_weights() -> None:
     assert np.abs(decoded(data, 30, 20)["weights"] - attention.head(1, 2)).max() <= payload.TOLERANCE
 
 
+def heads_of(data: bytes) -> list[tuple[bool, bytes]]:
+    """The heads of a layer's bytes, each with whether it has the keys of the head before."""
+    at, found = 0, []
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        length = size & (1 << 31) - 1
+        found.append((bool(size >> 31), zlib.decompress(data[at + 4 : at + 4 + length])))
+        at += 4 + length
+    assert at == len(data)
+    return found
+
+
 def test_grouped_queries_carry_their_keys_once() -> None:
     attention = MadeUp(60, layers=1, heads=4, d=16, groups=2, bias="causal")
-    data, at, before, sizes = payload.encode_layer(attention, 0), 0, None, []
-    for head in range(4):
-        (length,) = struct.unpack_from("<I", data, at)
-        found = decoded(data[at + 4 : at + 4 + length], 60, 60, before)
-        assert found["flags"] == head % 2
+    before, sizes = None, []
+    for head, (shared, data) in enumerate(heads_of(payload.encode_layer(attention, 0))):
+        found = decoded(data, 60, 60, before)
+        assert found["flags"] == head % 2 == shared
         assert np.abs(found["weights"] - attention.head(0, head)).max() <= payload.TOLERANCE
-        before, at = found["key"], at + 4 + length
-        sizes.append(length)
-    assert at == len(data) and sizes[1] < 0.7 * sizes[0]
+        before = found["key"]
+        sizes.append(len(data))
+    assert len(sizes) == 4 and sizes[1] < 0.7 * sizes[0]
 
 
-def test_one_head_of_a_layer() -> None:
-    attention = MadeUp(10, layers=1, heads=3)
-    data = payload.encode_layer(attention, 0, only=1)
-    head = payload.encode_head(attention, 0, 1)
-    assert data == struct.pack("<I", 0) + struct.pack("<I", len(head)) + head + struct.pack("<I", 0)
+def test_a_layer_holds_its_heads_each_compressed_by_itself() -> None:
+    for attention in (MadeUp(10, layers=2, heads=3), MadeUp(10, layers=2, heads=3, recorded=False)):
+        assert heads_of(payload.encode_layer(attention, 1)) == [
+            (False, payload.encode_head(attention, 1, head)) for head in range(3)
+        ]
 
 
 def test_pooling_keeps_the_largest_weight_below_a_pixel() -> None:
@@ -120,22 +132,26 @@ def test_pooling_keeps_the_largest_weight_below_a_pixel() -> None:
     assert payload._pool(np.eye(5, dtype=np.float32), (2, 2)).tolist() == [[1, 0], [0, 1]], "uneven blocks too"
 
 
-def test_measures_of_known_heads() -> None:
-    attention = MadeUp(4, layers=1, heads=3, special=[True, False, False, True])
-    heads = [
-        np.eye(4),
-        np.full((4, 4), 0.25),
-        np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]),
-    ]
-    attention.bias_kind = lambda layer, head: "other"  # type: ignore[method-assign]
-    attention.head = lambda layer, head: heads[head].astype(np.float32)  # type: ignore[method-assign]
-    found = {name: values[0].tolist() for name, values in payload.overview(attention).measures.items()}
-    assert found["entropy"] == pytest.approx([0, 2, 0], abs=1e-5)
-    assert found["mean distance"] == pytest.approx([0, 1.25, 0.75])
-    assert found["diagonal"] == pytest.approx([1, 0.25, 0.25])
-    assert found["previous token"] == pytest.approx([0, 0.25, 1])
-    assert found["first token"] == pytest.approx([0.25, 0.25, 0.5])
-    assert found["separators"] == pytest.approx([0.5, 0.5, 0.5])
+WORDS = "[CLS] the cat saw the dog and the cat . [SEP]".split()
+EACH = [
+    {"special": [word[0] == "[" for word in WORDS]}, {"bias": "causal"}, {"bias": "alibi", "kind": "decoder"},
+    {"bias": "window"}, {"bias": "other"}, {"recorded": False}, {"columns": ["le", "chat", "</s>"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", EACH, ids=str)
+def test_the_overview_has_the_measures_of_the_package(given: dict[str, Any]) -> None:
+    attention = MadeUp(WORDS, **given)
+    found, wanted = payload.overview(attention).measures, measure_all(attention)
+    assert list(found) == list(wanted) == list(measure_names(attention))
+    assert ("next token" in found) is (attention.kind == "encoder")
+    for name, values in wanted.items():
+        assert np.allclose(found[name], values, atol=1e-6, equal_nan=True), name
+
+
+def test_a_text_of_one_token_has_no_measures() -> None:
+    seen = payload.overview(MadeUp(1))
+    assert seen.measures == {} and zlib.decompress(seen.numbers()) == b""
 
 
 def test_other_measures_join_and_replace() -> None:
@@ -149,12 +165,15 @@ def test_other_measures_join_and_replace() -> None:
 
 def test_rollout_by_hand() -> None:
     one, two = np.array([[1, 0], [0.5, 0.5]]), np.array([[1, 0], [1, 0]])
+    attention = MadeUp(2, layers=2, heads=1, recorded=False)
+    attention.head = lambda layer, head: np.array((one, two)[layer], np.float32)  # type: ignore[method-assign]
     # (two + I)/2 @ (one + I)/2 = [[1, 0], [.5, .5]] @ [[1, 0], [.25, .75]]
-    assert np.allclose(payload.rollout(np.array([one, two], np.float32)), [[1, 0], [0.625, 0.375]])
+    assert np.allclose(payload.overview(attention).rollout, [[1, 0], [0.625, 0.375]])
 
 
 def test_rollout_only_where_rows_and_columns_are_the_same_tokens() -> None:
-    assert payload.overview(MadeUp(6, 6)).rollout is None
+    crossed = payload.overview(MadeUp(6, 6))
+    assert crossed.rollout is None and crossed.no_rollout == "for self-attention only"
     found = payload.overview(MadeUp(6, bias="causal")).rollout
     assert found is not None and np.allclose(found.sum(axis=1), 1, atol=1e-5)
 
@@ -174,12 +193,20 @@ def test_thumbnails_fit_their_budget() -> None:
 
 def test_long_texts_are_sampled_for_the_overview(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload, "LONGEST_WHOLE", 50)
-    attention = MadeUp(120, layers=1, heads=1, bias="causal")
+    attention = MadeUp(120, layers=1, heads=1, bias="causal", special=[False] * 60 + [True] + [False] * 59)
     seen = payload.overview(attention)
     every = attention.head(0, 0)[::3]
     assert seen.rollout is None and seen.pooled.shape == (1, 1, 40, 64)
-    expected = -(every * np.log2(np.maximum(every, 1e-12))).sum(axis=1).mean()
-    assert seen.measures["entropy"][0, 0] == pytest.approx(expected, rel=1e-4)
+    at = np.arange(0, 120, 3)
+    expected = {
+        "entropy": -(every * np.log2(np.maximum(every, 1e-12))).sum(axis=1)[1:].mean(),
+        "previous token": every[np.arange(1, 40), at[1:] - 1].mean(),
+        "mean distance": (every * np.abs(at[:, None] - np.arange(120))).sum(axis=1)[1:].mean(),
+        "separators": every[20:, 60].mean(),
+    }
+    for name, value in expected.items():
+        assert seen.measures[name][0, 0] == pytest.approx(value, rel=1e-4), name
+    assert "tokens" in seen.no_rollout
 
 
 def test_json_ends_no_script() -> None:
@@ -191,5 +218,5 @@ def test_json_ends_no_script() -> None:
 def test_the_size_that_the_course_promises() -> None:
     """12 layers of 12 heads at 512 tokens: one layer here, all of it in the benchmark."""
     attention = MadeUp(512, layers=1, heads=12, d=64, sharp=3, bias="causal")
-    size = len(payload.compress(payload.encode_layer(attention, 0), numbers=True)) * 4 / 3 * 12
+    size = len(payload.encode_layer(attention, 0)) * 4 / 3 * 12
     assert size <= 26_000_000

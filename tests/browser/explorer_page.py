@@ -6,6 +6,7 @@ Knows nothing about JupyterLab. Test files take its fixtures by naming it as a p
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+
+from llm_course.attention import page as explorer_html
+from llm_course.attention import payload
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -33,6 +37,33 @@ SHADES = """(canvas) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return new Set(new Uint32Array(data.buffer)).size;
 }"""
+
+
+# A widget without a notebook: its model answers as a kernel would, unless `silent`; `sent` is what it was asked.
+MODEL = """
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const listeners = {}, given = DATA, heads = HEADS;
+Object.assign(window, { listeners, sent: [], silent: false, reports: 0 });
+for (const name in given.blocks) given.blocks[name] = bytes(given.blocks[name]);
+const call = (name, ...given) => (listeners[name] ?? []).forEach((f) => f(...given));
+window.tell = (message, raw) => call("msg:custom", message, raw ? [new DataView(raw.buffer)] : []);
+window.answer = ({ id, data, layer, head }) => window.tell({ id }, bytes(heads[`${data} ${layer} ${head}`]));
+window.model = {
+  get: (name) => given[name], set: (name, value) => { given[name] = value; }, save_changes: () => { window.reports++; },
+  send: (message) => {
+    window.sent.push(message);
+    if (!window.silent && message.type === "head") setTimeout(() => window.answer(message));
+  },
+  on: (name, f) => { (listeners[name] ??= []).push(f); },
+  off: (name, f) => { listeners[name] = (listeners[name] ?? []).filter((g) => g !== f); } };
+window.edit = (spec) => { given.spec = { ...given.spec, ...spec }; call("change:spec"); };
+window.leave = [];
+const blob = new Blob([SCRIPT], { type: "text/javascript" });
+import(URL.createObjectURL(blob)).then(({ default: explorer }) => {
+  window.show = (el) => window.leave.push(explorer.render({ model: window.model, el }));
+  if (START) window.show(document.getElementById("here"));
+  window.started = true; });
+"""
 
 
 class ExplorerPage:
@@ -65,6 +96,26 @@ class ExplorerPage:
         self.page.goto("about:blank")
         self.page.goto(path.as_uri() + (f"#{quote(json.dumps(view))}" if view else ""))
         self.ready()
+        return self
+
+    def live(self, explorer: Any, view: dict[str, Any] | None = None, *, start: bool = True) -> ExplorerPage:
+        """Show an explorer's widget, with a stand-in for the model that a notebook would give it."""
+        spec, blocks = explorer._first_message()
+        text = {name: base64.b64encode(data).decode() for name, data in blocks.items()}
+        data = {"spec": spec, "view": view or {}, "blocks": text, "key": "k"}
+        heads = {
+            f"{part.name} {layer} {head}": base64.b64encode(payload.encode_head(part.attention, layer, head)).decode()
+            for side in explorer._parts for part in side
+            for layer in range(part.attention.layers) for head in range(part.attention.heads)
+        }  # fmt: skip
+        style = explorer_html.source("explorer.css")
+        self.page.set_content(f'<style>{style}</style><div id="here" data-explorer></div>')
+        script = MODEL.replace("DATA", payload.to_json(data)).replace("HEADS", json.dumps(heads))
+        script = script.replace("START", json.dumps(start))
+        self.page.add_script_tag(content=script.replace("SCRIPT", json.dumps(explorer_html.source("explorer.js"))))
+        self.until(lambda: self.page.evaluate("() => window.started === true"))
+        if start:
+            self.ready()
         return self
 
     def ready(self) -> None:
@@ -100,6 +151,25 @@ class ExplorerPage:
     def heard(self) -> str:
         """What a screen reader was told last."""
         return str(self.page.locator("[aria-live]").inner_text()).replace("\u2068", "").replace("\u2069", "")
+
+    @property
+    def missing(self) -> str:
+        """Why there is nothing to see; empty where there is."""
+        return (
+            str(self.page.locator(".lcx-missing").text_content())
+            if self.page.locator(".lcx-missing").is_visible()
+            else ""
+        )
+
+    def cell(self, row: int, col: int, board: int = 0) -> dict[str, float]:
+        """Where a cell of a heat map lies on it."""
+        x, y, cell = self.page.evaluate(
+            """(board) => {
+              const { left, top, cell } = document.querySelector("[data-explorer]").lcx.boards[board].part;
+              return [left, top, cell]; }""",
+            board,
+        )
+        return {"x": x + (col + 0.5) * cell, "y": y + (row + 0.5) * cell}
 
     def shades(self, selector: str = ".lcx-board canvas") -> list[int]:
         """How many colors each canvas shows; an empty one shows one."""

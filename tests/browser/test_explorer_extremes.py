@@ -5,7 +5,6 @@ Knows nothing about views; ``test_explorer.py`` tries each.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 from made_up_attention import MadeUp
 
-from llm_course.attention import page, payload
 from llm_course.attention.explorer import explore, save_html
 
 if TYPE_CHECKING:
@@ -69,37 +67,16 @@ def test_four_thousand_tokens_zoom_and_scroll(shown: ExplorerPage, folder: Path)
     assert min(shown.shades()) > 20
 
 
-MODEL = """
-const listeners = {};
-const nothing = () => {};
-window.model = {
-  data: DATA, get: (name) => window.model.data[name], set: nothing, save_changes: nothing, send: nothing,
-  on: (name, f) => { (listeners[name] ??= []).push(f); },
-  off: (name, f) => { listeners[name] = (listeners[name] ?? []).filter((g) => g !== f); } };
-window.listeners = listeners;
-window.edit = (n) => { window.model.data.spec.turn = n; (listeners["change:spec"] ?? []).forEach((f) => f()); };
-const blob = new Blob([SCRIPT], { type: "text/javascript" });
-import(URL.createObjectURL(blob)).then(({ default: explorer }) => {
-  window.leave = explorer.render({ model: window.model, el: document.getElementById("here") });
-  window.started = true; });
-"""
-
-
 def test_a_thousand_edits_leak_nothing(shown: ExplorerPage) -> None:
     """The widget's script with a stand-in for its model, which says a thousand times that the text has changed."""
     explorer = explore(MadeUp(4, layers=1, heads=1), rerun=lambda text, pair: MadeUp(4))
-    spec, _ = explorer._first_message()
-    data = {"spec": {**spec, "rerun": True}, "view": {"tab": "map"}, "blocks": {}, "key": "k"}
-    shown.page.set_content('<div id="here"></div>')
-    script = MODEL.replace("DATA", payload.to_json(data)).replace("SCRIPT", json.dumps(page.source("explorer.js")))
-    shown.page.add_script_tag(content=script)
-    shown.until(lambda: shown.page.evaluate("() => window.started === true"))
+    shown.live(explorer, {"tab": "map"})
     tools = shown.page.context.new_cdp_session(shown.page)
 
     def held(times: int) -> tuple[float, int, int]:
         """Bytes, nodes and listeners that are left after so many edits."""
         shown.page.evaluate(
-            """async (times) => { for (let n = 0; n < times; n++) { window.edit(n);
+            """async (times) => { for (let n = 0; n < times; n++) { window.edit({ turn: n });
                  if (n % 20 === 0) await new Promise((done) => setTimeout(done)); } }""",
             times,
         )
@@ -111,6 +88,6 @@ def test_a_thousand_edits_leak_nothing(shown: ExplorerPage) -> None:
     before, after = held(50), held(1000)
     assert after[0] - before[0] < 500_000 and after[1] <= before[1] + 50 and after[2] <= before[2] + 20
     assert shown.page.evaluate("() => Object.values(window.listeners).map((all) => all.length)") == [1, 1]
-    shown.page.evaluate("() => window.leave()")
+    shown.page.evaluate("() => window.leave[0]()")
     assert shown.page.evaluate("() => Object.values(window.listeners).map((all) => all.length)") == [0, 0]
     assert shown.page.locator(".lcx").count() == 0

@@ -141,6 +141,26 @@ def test_letters_go_to_the_explorer_and_not_to_the_notebook(page: LabPage, lab: 
     expect(explorer.locator(".lcx-status")).to_contain_text("layer 1, head 0")
 
 
+def test_what_is_the_notebook_s_reaches_it_from_within(page: LabPage, lab: tuple[str, Path]) -> None:
+    page.run(store(lab[1], "explorer_shortcuts.ipynb", SETUP, SHOW))
+    explorer = live(page)
+    explorer.get_by_role("tab", name="Overview").focus()
+    page.page.keyboard.press("2")
+    dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+    page.page.wait_for_function(dirty)  # the view is kept
+    page.page.keyboard.press("Control+s")
+    page.page.wait_for_function(f"() => !({dirty})()")
+    explorer.locator(".lcx-board").focus()
+    before = page.page.evaluate(CELLS)[1]["execution_count"]
+    page.page.keyboard.press("Control+Enter")
+    page.page.wait_for_function(
+        """(before) => window.jupyterapp.shell.currentWidget.context.model.cells.get(1).executionCount > before""",
+        arg=before,
+    )
+    live(page)
+    assert page.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") == 2
+
+
 def test_both_themes(page: LabPage, lab: tuple[str, Path]) -> None:
     page.run(store(lab[1], "explorer_theme.ipynb", SETUP, SHOW))
     explorer = live(page)
