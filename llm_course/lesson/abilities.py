@@ -15,7 +15,7 @@ from llm_course.lesson.output import emit
 
 
 def record() -> dict[str, Any]:
-    """What was measured: ``cells[mini][ability]`` (``None``: it has no part for it, or was not tried), date, machine, sources.
+    """What was measured: ``cells[mini][ability]`` (``None``: no part for it, or not tried), date, machine, sources.
 
     Raises:
         DataMissing: the record is not there.

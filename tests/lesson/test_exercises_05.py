@@ -141,5 +141,5 @@ def test_the_table_shows_every_cell_and_escapes(
     read = page(shown)
     for text in ("0.77", "0.91", "bits <b>", "GPT-2: 35.1", "table 3", "not measured", "2026-11-26"):
         assert text in read.text, text
-    assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="cannot"') == 2
+    assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="not measured"') == 2
     assert "3 minis, 2 abilities" in notebook.last["text/plain"]
