@@ -2,7 +2,7 @@
 
 Knows nothing about nbgrader, files of a course or other students. All that the sandbox sends is a claim about this
 student's own values. Each request has an id that cannot be guessed before it is made; an answer with another id, one
-that is too large, too late or no plain data makes the part wrong that was asked for, and that sandbox is ended, as it is
+that is too large, too late or no plain data makes the part wrong that was asked for. That sandbox is ended, as it is
 after a second answer. The next part gets a fresh one, so that one crash costs one part.
 """
 
