@@ -65,13 +65,13 @@ while True:
     os.symlink('x' * 120, f'{folder}/{number}')
     number += 1
 """, RIGHT_MEAN, MEAN),
-    Hostile("neighbors", "takes every processor with as many processes as it may have", """
+    Hostile("neighbors", "takes every processor with many processes", """
 import os, time
 try:
     os.sched_setaffinity(0, range(os.cpu_count()))
 except OSError:
     pass
-for _ in range(50):
+for _ in range(12):
     if os.fork() == 0:
         while True:
             pass
