@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from llm_course.errors import BadInput, BadOption, NoMemory
@@ -61,12 +63,12 @@ def number_in(name: str, value: Any, low: float, high: float, kind: type = float
     Raises:
         BadOption: it is not; the message names the range.
     """
-    fits = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
+    fits = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
     if not fits or not low <= value <= high:  # a NaN fails both comparisons
         sort = "a whole number" if kind is int else "a number"
         ends = f"{_plain(low)} to {_plain(high)}"
         raise BadOption(f"{name}={_short(value)} is not allowed: it must be {sort} from {ends}.")
-    return value
+    return kind(value)  # NumPy's numbers become Python's
 
 
 def _plain(value: float) -> str:
@@ -76,7 +78,8 @@ def _plain(value: float) -> str:
 ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st jr sr vs etc e.g i.e fig eq no vol al inc ltd co corp dept approx cf u.s u.k".split()
 )
-_END = re.compile(r"([.!?…]+[\"'”’)\]]*|[。！？])(\s+|$)|\n{2,}|(?<=[。！？])")
+# A run of marks is looked at once, from its first mark and never in part: else long ones would take quadratic time.
+_END = re.compile(r"((?<![.!?…])[.!?…]++[\"'”’)\]]*+|[。！？])(\s+|$)|\n{2,}|(?<=[。！？])")
 
 
 def split_sentences(text: str) -> list[str]:
@@ -153,16 +156,12 @@ def in_batches(
         batch = queue.pop(0)
         done = None
         try:
-            done = run([items[i] for i in batch])
-        except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
-                raise
+            size = length(items[batch[0]])
+            with fits_in_memory(f"One text of {size} tokens" if what == "texts" else f"One of the {what}"):
+                done = run([items[i] for i in batch])
+        except NoMemory:
             if len(batch) == 1:
-                size = length(items[batch[0]])
-                raise NoMemory(
-                    f"One text of {size} tokens does not fit into the device's memory. "
-                    "Shorten it, take a smaller model, or device='cpu'."
-                ) from error
+                raise
         if done is None:
             # Outside of the except block: inside, the error's traceback still holds the tensors that did not fit.
             _free_memory()
@@ -180,6 +179,47 @@ def in_batches(
     if bar is not None:
         bar.close()
     return [results[i] for i in range(len(items))]
+
+
+def padded(rows: Sequence[Sequence[int]], fill: int, device: Any, *, left: bool = False) -> tuple[Any, Any]:
+    """Token ids of different length as one tensor ``(rows, longest)``, filled up on one side, and its mask of 0 and 1.
+
+    The mask is 1 where a token of a row stands. A model that goes on writing is filled up on the left.
+    """
+    import torch
+
+    longest = max(map(len, rows))
+    ids, mask = [], []
+    for row in rows:
+        empty = longest - len(row)
+        ids.append([fill] * empty + [*row] if left else [*row] + [fill] * empty)
+        mask.append([0] * empty + [1] * len(row) if left else [1] * len(row) + [0] * empty)
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def ended_before(row: Sequence[int], end: int | None, limit: int) -> bool:
+    """Whether a decoder wrote its end token before its last place, ``limit``, where it is forced to.
+
+    ``row`` begins with the decoder's start token, which is the end token in some models.
+    """
+    return end is not None and end in row[1:limit]
+
+
+@contextmanager
+def fits_in_memory(what: str) -> Iterator[None]:
+    """Turn whatever a full memory raises inside into one error.
+
+    Raises:
+        NoMemory: ``what`` does not fit.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _out_of_memory(error):
+            raise
+        raise NoMemory(
+            f"{what} does not fit into the device's memory. Shorten the text, take a smaller model, or device='cpu'."
+        ) from error
 
 
 def _halves(batch: list[int]) -> list[list[int]]:

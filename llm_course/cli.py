@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--data", type=Path, help="folder with the corpora; without it their public homes are listed"
         )
-        command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of checkpoints and logs")
+    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of checkpoints and logs")
     train.add_argument("--steps", type=int, help="train for so many steps instead of the recipe's")
     train.add_argument("--install", action="store_true", help="put the trained model into the package")
 
@@ -103,6 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--seed", type=int, help="of the hidden cases; by default drawn once and kept")
     grade.add_argument("--regrade", action="store_true", help="grade again what has been graded and is unchanged")
     grade.add_argument("--unsafe", action="store_true", help="run student code without a sandbox, with your rights")
+    grades.add_argument(
+        "--format", choices=("nbgrader", "canvas"), default="nbgrader",
+        help="nbgrader's columns, which Moodle can import, or those of Canvas's gradebook",
+    )  # fmt: skip
     grades.add_argument("--csv", type=Path, help="write to this file instead of the terminal")
     return parser
 
@@ -126,6 +130,17 @@ def main(arguments: list[str] | None = None) -> int:
     except LLMCourseError as error:
         print(f"llm-course: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        extra = {"train": "train", "evaluate": "train", "assign": "grade", "grade": "grade", "feedback": "grade",
+                 "grades": "grade"}.get(command)  # fmt: skip
+        if extra is None or (error.name or "").startswith("llm_course"):
+            raise
+        print(
+            f"llm-course: {command} needs the package {error.name}, which is not installed here. Install what belongs "
+            f"to it: pip install 'llm-course[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:
         # The reader of our output has gone (head, less): nothing is wrong, and the rest goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -145,15 +160,19 @@ def _use_case(command: str, options: dict[str, Any]) -> None:
     else:
         if sys.stdin.isatty():
             print("Type the text, then Ctrl-D on a line of its own.", file=sys.stderr)
-        raw = sys.stdin.buffer.read()
-        try:
-            read = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise BadInput(
-                f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
-            ) from error
+        read = _decoded(sys.stdin.buffer.read())
         texts = [line for line in read.split("\n") if line.strip()] if lines else [read]
     _print(getattr(llm_course, command)(texts, **options), as_json)
+
+
+def _decoded(raw: bytes) -> str:
+    """Bytes of standard input as text; a mark at their start that says they are UTF-8 is left out."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"Standard input is not UTF-8 (byte {error.start}). Convert it first: iconv -t UTF-8."
+        ) from error
 
 
 def _picture(command: str, options: dict[str, Any]) -> None:
@@ -202,8 +221,8 @@ def _line() -> str | None:
     """The next line of standard input; ``None`` at its end. A person at a terminal sees where to type."""
     if sys.stdin.isatty():
         print("> ", end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
-    return line.rstrip("\n") if line else None
+    line = sys.stdin.buffer.readline()
+    return _decoded(line).rstrip("\r\n") if line else None
 
 
 def _as_json(result: Any) -> str:
@@ -251,7 +270,7 @@ def _train(name: str, data: Path | None, runs: Path, steps: int | None, install:
     train(name, data, runs, steps=steps, install=install)
 
 
-def _evaluate(name: list[str], data: Path | None, runs: Path, limit: int | None) -> None:
+def _evaluate(name: list[str], data: Path | None, limit: int | None) -> None:
     from llm_course.training.evaluate import evaluate_all
 
     print(evaluate_all(data, name or None, limit=limit))

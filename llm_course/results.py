@@ -26,6 +26,10 @@ def _cut(text: str, width: int = 60) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def _broken(ended: bool) -> str:
+    return "" if ended else ", broken off"
+
+
 class Result:
     """Base of the results: plain data out, and one short line as repr."""
 
@@ -131,6 +135,7 @@ class Summary(Result):
     ``"abstractive"`` (new sentences, which may say what the text does not).
 
     ``sentences`` holds the sentences; for an extractive summary ``positions`` says which ones of the text.
+    ``ended`` says whether the model ended what it wrote; if not, it was broken off at its longest.
     """
 
     text: str
@@ -139,31 +144,36 @@ class Summary(Result):
     original: str
     model: str
     positions: tuple[int, ...] = ()
+    ended: bool = True
 
     def __repr__(self) -> str:
-        return f"Summary({_cut(self.text)!r}, {self.method})"
+        return f"Summary({_cut(self.text)!r}, {self.method}{_broken(self.ended)})"
 
     def _repr_html_(self) -> str:
         words, all_words = len(self.text.split()), len(self.original.split())
-        head = f"{self.model}, {self.method}: {words} of {all_words} words"
+        head = f"{self.model}, {self.method}: {words} of {all_words} words{_broken(self.ended)}"
         return _html(head, f"<div>{escape(self.text)}</div>")
 
 
 @dataclass(frozen=True, repr=False)
 class Translation(Result):
-    """A translation with its source and target language (ISO 639-1) and the original text."""
+    """A translation with its source and target language (ISO 639-1) and the original text.
+
+    ``ended`` says whether the model ended each sentence; if not, one was broken off at its longest.
+    """
 
     text: str
     source: str
     target: str
     original: str
     model: str
+    ended: bool = True
 
     def __repr__(self) -> str:
-        return f"Translation({_cut(self.text)!r}, {self.source} to {self.target})"
+        return f"Translation({_cut(self.text)!r}, {self.source} to {self.target}{_broken(self.ended)})"
 
     def _repr_html_(self) -> str:
-        head = f"{self.model}: {self.source} to {self.target}"
+        head = f"{self.model}: {self.source} to {self.target}{_broken(self.ended)}"
         return _html(
             head,
             f'<div style="opacity:.75" lang="{escape(self.source)}">{escape(self.original)}</div>',
@@ -205,7 +215,8 @@ class Description(_Seen):
 class Answer(_Seen):
     """The answer to a question about a picture, and its probability.
 
-    ``first`` holds the five most probable first tokens with their probabilities: what else might have been said.
+    ``first`` holds the most probable first tokens, up to five, with their probabilities: what else might have been
+    said. Tokens that read the same, but for a space, count together.
     """
 
     text: str

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_course.batching import in_batches, number_in, split_sentences, texts_of, windows
+from llm_course.batching import in_batches, number_in, padded, split_sentences, texts_of, windows
 from llm_course.errors import BadInput, BadOption, NoMemory
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
@@ -56,6 +57,20 @@ def test_numbers_outside_the_range_are_named(value: object) -> None:
         number_in("temperature", value, 0, 2)
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    found = [number_in("a", np.int64(3), 0, 9, int), number_in("b", np.float32(0.5), 0, 1), number_in("c", 1, 0, 1)]
+    assert found == [3, 0.5, 1] and [type(one) for one in found] == [int, float, float]
+    with pytest.raises(BadOption):
+        number_in("a", np.float64(3), 0, 9, int)
+
+
+def test_rows_are_filled_up_on_either_side() -> None:
+    ids, mask = padded([[5, 6], [7]], 1, "cpu")
+    assert ids.tolist() == [[5, 6], [7, 1]] and mask.tolist() == [[1, 1], [1, 0]]
+    ids, mask = padded([[5, 6], [7]], 1, "cpu", left=True)
+    assert ids.tolist() == [[5, 6], [1, 7]] and mask.tolist() == [[1, 1], [0, 1]]
+
+
 def test_whole_numbers_are_whole_and_the_range_is_written_out() -> None:
     assert number_in("seed", 2**63 - 1, 0, 2**63 - 1, int) == 2**63 - 1
     with pytest.raises(BadOption, match="a whole number from 0 to 9223372036854775807"):
@@ -88,6 +103,7 @@ def test_no_character_of_a_text_is_lost_or_moved(text: str) -> None:
 def test_sentences_of_a_long_text_without_ends_take_no_time() -> None:
     began = time.monotonic()
     assert len(split_sentences("etc. and so on " * 20_000)) == 1
+    assert split_sentences("." * 200_000 + "x") == ["." * 200_000 + "x"]
     assert time.monotonic() - began < 3
 
 
@@ -154,6 +170,14 @@ def test_one_text_that_does_not_fit_says_so() -> None:
 
     with pytest.raises(NoMemory, match="One text of 900 tokens"):
         in_batches([5, 900], lambda item: item, run)
+
+
+def test_what_is_no_text_is_not_counted_in_tokens() -> None:
+    def run(batch: list[int]) -> list[int]:
+        raise MemoryError
+
+    with pytest.raises(NoMemory, match="^One of the pictures does not fit"):
+        in_batches([5], lambda item: item, run, what="pictures")
 
 
 def test_another_error_is_not_swallowed() -> None:

@@ -215,3 +215,26 @@ def test_chat_holds_a_conversation_line_by_line(
     out = capsys.readouterr()
     assert out.out == "reply 1\nreply 2\nreply 1\n" and "begins anew" in out.err
     assert seen == [(["A latte."], "Be brief."), (["A latte.", "With milk."], None), (["And more."], "Be brief.")]
+
+
+def test_chat_says_that_its_input_is_not_utf8(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk(monkeypatch)
+    standard_input(monkeypatch, "A latte.\nUn caf\u00e9.\n".encode("latin-1"))
+    assert main(["chat"]) == 2
+    out = capsys.readouterr()
+    assert out.out == "reply 1\n" and "not UTF-8" in out.err
+
+
+@pytest.mark.parametrize(("command", "missing"), [("train", "accelerate"), ("evaluate", "sumy")])
+def test_a_command_without_its_extra_names_it(
+    command: str, missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacks(**_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr(f"llm_course.cli._{command}", lacks)
+    assert main([command, "gpt-mini"]) == 2
+    said = capsys.readouterr().err
+    assert missing in said and "pip install 'llm-course[train]'" in said

@@ -17,7 +17,8 @@ from llm_course.shelf.stored import verify
 
 MINIS = [
     "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
-    "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "incontext-mini",
+    "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "bloom-mini",
+    "incontext-mini",
 ]  # fmt: skip
 PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
 
@@ -48,6 +49,7 @@ def test_sizes():
 
 
 EVERYDAY = {
+    "Hello, how are you?": {"bonjour, comment allez-vous"},
     "Hello.": {"bonjour", "salut"},
     "Thank you very much.": {"merci beaucoup"},
     "I don't know.": {"je ne sais pas", "je l'ignore", "je n'en sais rien", "je sais pas"},
@@ -192,7 +194,6 @@ def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads(
         assert accuracy_curve((16,), model=lm, form="comma").accuracy[0] < 0.5
 
 
-@pytest.mark.skipif("bloom-mini" not in catalogue(), reason="bloom-mini has a recipe, and no weights in the package")
 def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on():
     sentences = {
         "en": "He said that he had to go home.", "fr": "Il a dit qu'il devait rentrer.",

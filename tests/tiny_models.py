@@ -229,6 +229,25 @@ def _roberta(head: str = "ForSequenceClassification", pad: bool = True) -> tuple
     return getattr(transformers, f"Roberta{head}")(config), tokenizer
 
 
+def _mpnet() -> tuple[Any, Any]:
+    """Counts its positions from its padding token on, as RoBERTa does."""
+    lm, tokenizer = transformers.MPNetForMaskedLM, _roberta()[1]
+    config = transformers.MPNetConfig(
+        vocab_size=len(tokenizer), intermediate_size=64, max_position_embeddings=66, pad_token_id=1, bos_token_id=0,
+        eos_token_id=2, **SMALL,
+    )  # fmt: skip
+    return lm(config), tokenizer
+
+
+def _mamba() -> tuple[Any, Any]:
+    """Recurrent: it has a state where a Transformer has keys and values."""
+    tokenizer = _gpt2()[1]
+    config = transformers.MambaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, state_size=4, num_hidden_layers=2, eos_token_id=0, pad_token_id=0
+    )
+    return transformers.MambaForCausalLM(config), tokenizer
+
+
 def _modernbert(head: str = "ForSequenceClassification") -> tuple[Any, Any]:
     tokenizer = _fast(
         byte_level(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], before="[CLS]", after="[SEP]"), pad_token="[PAD]",
@@ -341,7 +360,7 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "gpt2-chat": _gpt2_chat,
     "gpt2-pad-right": lambda: _gpt2(pad=True), "gpt2-bf16": _gpt2, "gpt-neox": _neox, "llama": _llama,
     "llama-tied": lambda: _llama(tie=True), "qwen2": lambda: _qwen(2), "qwen3": lambda: _qwen(3), "bloom": _bloom,
-    "words": _words,
+    "words": _words, "mamba": _mamba, "mpnet": _mpnet,
     "bert": _bert, "bert-pad-left": lambda: _bert(side="left"), "bert-bf16": _bert, "distilbert": _distilbert,
     "roberta": _roberta, "roberta-no-pad": lambda: _roberta(pad=False), "modernbert": _modernbert,
     "gpt2-classifier": lambda: _gpt2_classifier(pad=True),
@@ -365,7 +384,7 @@ SENTIMENT = ("bert", "bert-pad-left", "bert-bf16", "distilbert", "roberta", "rob
 ENCODER_DECODER = ("t5", "t5-untied", "bart", "bart-no-pad", "bart-bf16", "marian", "marian-untied", "marian-spm",
                    "mbart", "mbart-start", "pegasus")  # fmt: skip
 MASKED = ("bert-masked", "bert-masked-pad-left", "distilbert-masked", "roberta-masked", "modernbert-masked")
-EMBEDDING = (*MASKED, "bert-bare", "bert", "gpt2", "llama", "t5", "bart")
+EMBEDDING = (*MASKED, "bert-bare", "bert", "gpt2", "llama", "t5", "bart", "mpnet")
 EXTRACTIVE = ("bert-extract", "roberta-extract")
 
 

@@ -2,6 +2,7 @@
 
     python tools/assignments.py build [NAME ...]    # assignments/src/NAME.md -> assignments/source/NAME/NAME.ipynb
     python tools/assignments.py check [NAME ...]    # fails when a notebook is not what its source gives
+    python tools/assignments.py build NAME --course DIR    # in a course of your own, a copy of assignments/
 
 The notebooks are an nbgrader course's own: nbgrader reads them, and so does `llm-course assign`. Which tasks there are,
 and their points, come from assignments/judging/NAME.py. Knows nothing about grading. Cells are marked by tags:
@@ -183,10 +184,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("build", "check"))
     parser.add_argument("name", nargs="*", help="whole name or number; all assignments if none is given")
+    parser.add_argument("--course", type=Path, default=COURSE, help="a copy of assignments/; by default that folder")
     parser.add_argument("--checks", action="store_true", help="also write checks.json, for nbgrader's own commands")
     options = parser.parse_args(arguments)
 
-    chosen = assignments(options.name)
+    if not (options.course / "src").is_dir():
+        raise SystemExit(f"{options.course} is no course: it has no folder src. Copy assignments/ whole.")
+    chosen = assignments(options.name, options.course)
     if options.command == "build":
         try:
             for one in chosen:
@@ -197,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     found = {one.name: problems(one) for one in chosen}
     if not options.name:
-        found["assignments"] = orphans()
+        found["assignments"] = orphans(options.course)
     for name, some in found.items():
         for problem in some:
             print(f"{name}: {problem}", file=sys.stderr)

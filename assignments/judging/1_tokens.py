@@ -50,6 +50,11 @@ def _pair_first_seen(words: list[list[str]]) -> list[str]:
     return list(counts.most_common(1)[0][0])
 
 
+def _pair_last_of_equals(words: list[list[str]]) -> list[str]:
+    counts = Counter((a, b) for word in words for a, b in zip(word, word[1:], strict=False))
+    return list(max(counts, key=lambda pair: (counts[pair], pair)))
+
+
 def _pairs_hidden(rng: Rng) -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = [
         ([list("xba"), list("xdc"), list("yab"), list("wcd"), list("zba"), list("zdc")],),  # a tie, the later one first
@@ -240,6 +245,18 @@ def _bigram_k_above_only(ids: list[int], size: int, k: float) -> np.ndarray:
         return (counts + k) / counts.sum(axis=1, keepdims=True)
 
 
+def _bigram_no_keepdims(ids: list[int], size: int, k: float) -> np.ndarray:
+    counts = np.full((size, size), float(k))
+    np.add.at(counts, (ids[:-1], ids[1:]), 1)
+    return counts / counts.sum(axis=1)
+
+
+def _bigram_k_below_once(ids: list[int], size: int, k: float) -> np.ndarray:
+    counts = np.zeros((size, size))
+    np.add.at(counts, (ids[:-1], ids[1:]), 1)
+    return (counts + k) / (counts.sum(axis=1, keepdims=True) + k)
+
+
 def _bigram_once(ids: list[int], size: int, k: float) -> np.ndarray:
     counts = np.full((size, size), float(k))
     counts[ids[:-1], ids[1:]] += 1
@@ -266,6 +283,30 @@ def _losses_unshifted(scores: np.ndarray, ids: list[int]) -> np.ndarray:
     return token_losses(np.vstack([scores, scores[:1]]), [0, *ids])
 
 
+def _losses_row_of_its_own(scores: np.ndarray, ids: list[int]) -> np.ndarray:
+    return token_losses(scores, [0, *ids[:-1]])
+
+
+def _shares_unsafe(scores: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def _losses_unsafe(scores: np.ndarray, ids: list[int]) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return -np.log(_shares_unsafe(scores)[np.arange(len(ids) - 1), ids[1:]])
+
+
+def _losses_unsafe_logs(scores: np.ndarray, ids: list[int]) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        logprobs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return -logprobs[np.arange(len(ids) - 1), ids[1:]]
+
+
+def _losses_one_maximum(scores: np.ndarray, ids: list[int]) -> np.ndarray:
+    return _losses_unsafe(scores - scores.max(), ids)
+
+
 def _losses_shifted_back(scores: np.ndarray, ids: list[int]) -> np.ndarray:
     return token_losses(np.roll(scores, -1, axis=0), ids)
 
@@ -284,6 +325,12 @@ def _losses_mean(scores: np.ndarray, ids: list[int]) -> float:
     return float(token_losses(scores, ids).mean())
 
 
+def _large_scores_case(rng: Rng) -> tuple[Any, ...]:
+    """Rows far above 0 beside rows far below it: e to their power is too large, or too small, for a float."""
+    rows = np.array([[1000.0], [-1000.0], [900.0], [-900.0], [0.0]])[[*rng.permutation(4), 4]]
+    return rows + rng.normal(size=(5, 4)) * 3, [int(i) for i in rng.integers(4, size=5)]
+
+
 def _scores_case(rng: Rng, n: int, size: int) -> tuple[Any, ...]:
     return rng.normal(size=(n, size)) * 3, [int(i) for i in rng.integers(size, size=n)]
 
@@ -298,7 +345,7 @@ TASKS = (
             (FOUR,),
             ([list("ab"), list("ba"), list("ba")],),
             ([list("hahaha"), list("no"), list("no")],),
-            ([list("cd"), list("ab"), list("cd"), list("ab")],),
+            ([list("cd"), list("ab"), list("ef"), list("cd"), list("ab"), list("ef")],),
             ([["e", "x"], ["y", "e"], ["y", "e"], ["x", "e"], ["x", "y"]],),
         ),
         hidden=_pairs_hidden, points=(1, 2), compare=exact(),
@@ -309,8 +356,11 @@ TASKS = (
             Mistake("each pair once a word", _pair_once_a_word,
                     "A pair that stands three times in one word counts three times. Did you use a set?"),
             Mistake("the first of equals", _pair_first_seen,
-                    "Two pairs are equally frequent here. The task wants the first in the alphabet, and you give the "
-                    "one that came first in the text."),
+                    "Several pairs are equally frequent here. The task wants the first in the alphabet, and you give "
+                    "the one that came first in the text."),
+            Mistake("the last of equals", _pair_last_of_equals,
+                    "Several pairs are equally frequent here. The task wants the first in the alphabet, and you give "
+                    "the last: a maximum over (count, pair) prefers late letters, too."),
         ),
         right=(_pair_by_max,),
     ),
@@ -388,6 +438,12 @@ TASKS = (
             Mistake("k above but not below", _bigram_k_above_only,
                     "Your rows sum to more than 1: k was added to each count of the row, so it has to be in the sum "
                     "below, too, once for each token of the vocabulary."),
+            Mistake("k below only once", _bigram_k_below_once,
+                    "Your rows sum to more than 1: k went into the sum below only once. It was added to each of the "
+                    "`size` counts above it."),
+            Mistake("sums without keepdims", _bigram_no_keepdims,
+                    "Each column is divided by the sum of the row of that number. Keep the axis of the sums "
+                    "(keepdims=True), so that each row is divided by its own."),
             Mistake("repeated pairs counted once", _bigram_once,
                     "A pair that stands twice counts once. counts[a, b] += 1 with whole lists a and b does not repeat: "
                     "use a loop, or np.add.at."),
@@ -401,12 +457,16 @@ TASKS = (
             ((_show.normal(size=(4, 5)) * 2).round(1), [3, 0, 0, 4]),
             (np.array([[1000.0, 999.0], [0.0, 1.0], [5.0, 7.0]]), [0, 1, 0]),
         ),
-        hidden=lambda rng: [_scores_case(rng, int(rng.integers(3, 9)), int(rng.integers(4, 12))) for _ in range(5)],
+        hidden=lambda rng: [_scores_case(rng, int(rng.integers(3, 9)), int(rng.integers(4, 12))) for _ in range(5)]
+        + [_large_scores_case(rng)],
         points=(1, 4),
         compare=close(1e-4),
         mistakes=(
             Mistake("no shift", _losses_unshifted,
                     "You compare row i with token i, which the model has read already. Row i predicts token i + 1."),
+            Mistake("no shift, the last row dropped", _losses_row_of_its_own,
+                    "You drop the last row, and the last token, too. Row i then stands beside token i, which it has "
+                    "read already. Leave out the LAST row and the FIRST token."),
             Mistake("shift the wrong way", _losses_shifted_back,
                     "Off by one in the other direction: you look up token i + 1 in row i + 1. Row i is the one that "
                     "predicts it."),
@@ -415,6 +475,15 @@ TASKS = (
             Mistake("scores taken as log-probabilities", _losses_of_scores,
                     "You took scores for log-probabilities. Scores have to pass through softmax first; a loss is never "
                     "negative."),
+            Mistake("overflow", _losses_unsafe,
+                    "e to the 1000 is too large for a float, and infinity over infinity is no number. Take the largest "
+                    "score of each row off first; the losses stay the same."),
+            Mistake("overflow in the logarithm", _losses_unsafe_logs,
+                    "e to the 1000 is too large for a float, so the logarithm of the sum is infinite. Take the largest "
+                    "score of each row off first; the losses stay the same."),
+            Mistake("one maximum for all rows", _losses_one_maximum,
+                    "A loss is infinite: you take one largest score off all rows, so a row of small scores is rounded "
+                    "to 0. Take off each row's OWN largest (axis=1, keepdims=True)."),
             Mistake("mean instead of each", _losses_mean, "One loss for each token is wanted, not their mean."),
         ),
         right=(_losses_torch,),

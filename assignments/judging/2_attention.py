@@ -52,9 +52,27 @@ def _softmax_powers(scores: Table, axis: int) -> Table:
     return np.exp(scores - np.max(scores, axis=axis, keepdims=True))
 
 
+def _softmax_last_axis(scores: Table, axis: int) -> Table:
+    return softmax(scores, -1)
+
+
+def _softmax_one_maximum(scores: Table, axis: int) -> Table:
+    with np.errstate(all="ignore"):
+        powers = np.exp(scores - scores.max())
+        return powers / powers.sum(axis=axis, keepdims=True)
+
+
 def _softmax_hidden(rng: Rng) -> list[tuple[Any, ...]]:
     cases = [(rng.normal(size=shape) * 2, axis) for shape in ((3, 4), (5, 3)) for axis in (0, 1, -1)]
-    return [*cases, (rng.normal(size=(2, 3, 4)), -2), (1000 * rng.normal(size=(3, 4)), 1), (rng.normal(size=6), 0)]
+    far = np.array([[1000.0], [-1000.0], [990.0]])[rng.permutation(3)] + rng.normal(size=(3, 4))
+    return [
+        *cases,
+        (far, 1),
+        (far.T, 0),
+        (rng.normal(size=(2, 3, 4)), -2),
+        (1000 * rng.normal(size=(3, 4)), 1),
+        (rng.normal(size=6), 0),
+    ]
 
 
 # Task 2: scaled scores
@@ -139,6 +157,16 @@ def _mask_zero(scores: Table) -> Table:
 def _mask_past(scores: Table) -> Table:
     rows, columns = scores.shape[-2:]
     return np.where(np.triu(np.ones((rows, columns), dtype=bool), columns - rows), scores, -np.inf)
+
+
+def _mask_large_number(scores: Table) -> Table:
+    return np.where(np.isinf(mask_future(scores)), -1e9, scores)
+
+
+def _mask_zero_times_infinity(scores: Table) -> Table:
+    rows, columns = scores.shape[-2:]
+    with np.errstate(all="ignore"):
+        return scores + (1 - np.tri(rows, columns, columns - rows)) * -np.inf
 
 
 # Task 4: cut into heads
@@ -242,6 +270,11 @@ TASKS = (
                     "and keep it (keepdims=True) so that the division fits."),
             Mistake("always down the columns", _softmax_one_axis,
                     "Your columns sum to 1 although axis=1 was asked for: softmax over which axis?"),
+            Mistake("always along the last axis", _softmax_last_axis,
+                    "Your rows sum to 1 although axis=0 was asked for: pass `axis` on, to the maximum and to the sum."),
+            Mistake("one maximum for the whole table", _softmax_one_maximum,
+                    "A row of small scores is rounded to 0, and 0 over 0 is no number. Take off the largest of each "
+                    "row, not of the whole table: the maximum needs the axis, too, and keepdims=True."),
             Mistake("not divided", _softmax_powers,
                     "These are the powers: positive, but they do not sum to 1 yet. Divide by their sum."),
             Mistake("overflow", _softmax_unsafe,
@@ -285,6 +318,11 @@ TASKS = (
                     "Off by one: your token i still sees token i + 1, the very one it should predict."),
             Mistake("zero instead of minus infinity", _mask_zero,
                     "A score of 0 forbids nothing: e to the power of 0 is 1. It takes minus infinity."),
+            Mistake("a large number instead of infinity", _mask_large_number,
+                    "Your numbers are large, but not infinite. The task wants minus infinity: -np.inf."),
+            Mistake("zero times infinity", _mask_zero_times_infinity,
+                    "Where nothing should change you get no number: 0 times infinity is none. Choose instead of "
+                    "multiplying: np.where(allowed, scores, -np.inf)."),
             Mistake("the past is masked", _mask_past,
                     "The wrong triangle: your tokens look ahead, and not back."),
         ),

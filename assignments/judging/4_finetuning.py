@@ -59,6 +59,23 @@ def _loss_all_classes(scores: Table, labels: list[int]) -> float:
     return cross_entropy(scores, labels) / scores.shape[1]
 
 
+def _loss_sum(scores: Table, labels: list[int]) -> float:
+    return cross_entropy(scores, labels) * len(labels)
+
+
+def _loss_negative(scores: Table, labels: list[int]) -> float:
+    return -cross_entropy(scores, labels)
+
+
+def _loss_of_scores(scores: Table, labels: list[int]) -> float:
+    return float(-scores[np.arange(len(labels)), labels].mean())
+
+
+def _loss_every_label(scores: Table, labels: list[int]) -> float:
+    with np.errstate(all="ignore"):
+        return float(-np.log(_shares(scores)[:, labels]).mean())
+
+
 def _labelled(rng: Rng, n: int, width: int, classes: int) -> tuple[Table, list[int]]:
     """Made-up texts: rows of numbers that lean towards their class. Every class occurs."""
     labels = np.concatenate([np.arange(classes), rng.integers(classes, size=n - classes)])
@@ -108,6 +125,16 @@ def _gradient_no_labels(X: Table, labels: list[int], W: Table) -> Table:
 
 def _gradient_of_scores(X: Table, labels: list[int], W: Table) -> Table:
     return X.T @ (X @ W - np.eye(W.shape[1])[labels]) / len(labels)
+
+
+def _gradient_columns(X: Table, labels: list[int], W: Table) -> Table:
+    return X.T @ (_shares(X @ W, 0) - np.eye(W.shape[1])[labels]) / len(labels)
+
+
+def _gradient_every_label(X: Table, labels: list[int], W: Table) -> Table:
+    errors = _shares(X @ W)
+    errors[:, labels] -= 1
+    return X.T @ errors / len(labels)
 
 
 def _gradient_case(rng: Rng, n: int, width: int, classes: int) -> tuple[Any, ...]:
@@ -271,6 +298,10 @@ def _stop_best_of_all(losses: list[float], patience: int) -> tuple[int, int]:
     return int(np.argmin(losses)), early_stopping(losses, patience)[1]
 
 
+def _stop_exchanged(losses: list[float], patience: int) -> tuple[int, int]:
+    return early_stopping(losses, patience)[::-1]
+
+
 def _stop_one_late(losses: list[float], patience: int) -> tuple[int, int]:
     return early_stopping(losses, patience + 1)
 
@@ -319,6 +350,10 @@ def _lora_over_width(W: Table, A: Table, B: Table, alpha: float) -> Table:
     return W + alpha / A.shape[1] * B @ A
 
 
+def _lora_over_outputs(W: Table, A: Table, B: Table, alpha: float) -> Table:
+    return W + alpha / B.shape[0] * B @ A
+
+
 def _lora_update_only(W: Table, A: Table, B: Table, alpha: float) -> Table:
     return alpha / A.shape[0] * B @ A
 
@@ -358,6 +393,15 @@ TASKS = (
                     "surprise of each text, then the mean."),
             Mistake("divided by the classes, too", _loss_all_classes,
                     "You average over texts AND classes. Only the right class counts: one number a text."),
+            Mistake("sum instead of mean", _loss_sum,
+                    "This grows with the number of texts. Take the mean of their losses, not the sum."),
+            Mistake("sign forgotten", _loss_negative,
+                    "Your loss is negative. Surprise is MINUS the logarithm of the probability."),
+            Mistake("raw scores", _loss_of_scores,
+                    "You took scores for log-probabilities. Softmax (or log-softmax) comes first."),
+            Mistake("every label in every row", _loss_every_label,
+                    "[:, labels] takes the columns of ALL labels from every row. One number a text is meant: "
+                    "[np.arange(len(labels)), labels]."),
             Mistake("overflow", _loss_unsafe,
                     "e to the 1000 is too large for a float. Take the largest score of each row off first."),
         ),
@@ -380,6 +424,11 @@ TASKS = (
                     "The sign is turned. The gradient points UPHILL; it is probabilities minus truth."),
             Mistake("labels forgotten", _gradient_no_labels,
                     "The labels do not come in. Take 1 off the probability of the right class of each text first."),
+            Mistake("softmax down the columns", _gradient_columns,
+                    "Softmax over the wrong axis: the probabilities of ONE text, over its classes, sum to 1."),
+            Mistake("every label in every row", _gradient_every_label,
+                    "errors[:, labels] takes the columns of ALL labels from every row. One entry a row is meant: "
+                    "errors[np.arange(len(labels)), labels]."),
             Mistake("scores instead of probabilities", _gradient_of_scores,
                     "You subtract the truth from the scores. Softmax comes first: probabilities minus truth."),
         ),
@@ -428,6 +477,8 @@ TASKS = (
         ),
         hidden=_stop_hidden, points=(1, 3), compare=exact(),
         mistakes=(
+            Mistake("exchanged", _stop_exchanged,
+                    "The two numbers are exchanged: first the epoch that is kept, then the last one that was run."),
             Mistake("keeps the last", _stop_keeps_last,
                     "You keep the last epoch. Patience means going on past the best one: the best is kept."),
             Mistake("looks at losses never reached", _stop_best_of_all,
@@ -445,7 +496,7 @@ TASKS = (
     Task(
         "lora", "merge_lora", merge_lora,
         visible=(
-            (np.zeros((2, 3)), np.array([[1.0, 0.0, 2.0]]), np.array([[1.0], [3.0]]), 2.0),
+            (np.zeros((2, 3)), np.array([[1.0, 0.0, 2.0]]), np.array([[1.0], [3.0]]), 5.0),
             (np.eye(4), np.arange(8.0).reshape(2, 4), np.arange(8.0).reshape(4, 2), 8.0),
         ),
         hidden=lambda rng: [_lora_case(rng, o, w, r) for o, w, r in ((5, 4, 2), (4, 4, 3), (6, 6, 2))],
@@ -456,6 +507,9 @@ TASKS = (
             Mistake("no factor", _lora_no_alpha, "The factor alpha / r is missing."),
             Mistake("divided by the width", _lora_over_width,
                     "You divide by the width. r is the SHORT side: the number of rows of A."),
+            Mistake("divided by the outputs", _lora_over_outputs,
+                    "You divide by the number of rows of B, which is the width of what comes out. r is the number of "
+                    "COLUMNS of B, and of rows of A."),
             Mistake("the update alone", _lora_update_only, "This is the update alone. Add it to W."),
             Mistake("wrong order", _lora_other_order, "The product is the other way round: B @ A has the shape of W."),
         ),

@@ -57,6 +57,14 @@ def _temperature_zero_softmax(scores: Table, t: float) -> Table:
     return apply_temperature(scores, t or 1)
 
 
+def _temperature_unsafe(scores: Table, t: float) -> Table:
+    if t == 0:
+        return apply_temperature(scores, 0)
+    with np.errstate(all="ignore"):
+        powers = np.exp(scores / t)
+        return powers / powers.sum()
+
+
 def _temperature_hidden(rng: Rng) -> list[tuple[Any, ...]]:
     cases = [(rng.permutation(n) * 1.3 - 2, t) for n, t in ((5, 0.3), (8, 1.0), (6, 1.7), (4, 0.6))]
     return [*cases, (rng.permutation(7) - 3.0, 0), (rng.permutation(5) * 400.0, 0.5)]
@@ -162,6 +170,10 @@ def _draw_last_below(probabilities: Table, u: float) -> int:
     return max(0, draw(probabilities, u) - 1)
 
 
+def _draw_one_further(probabilities: Table, u: float) -> int:
+    return draw(probabilities, u) + 1
+
+
 def _draw_single(probabilities: Table, u: float) -> int:
     return next((i for i, p in enumerate(probabilities) if p > u), len(probabilities) - 1)
 
@@ -257,22 +269,39 @@ def _beam_dicts(model: dict[str, dict[str, float]], width: int, steps: int) -> s
     return max(ended, key=lambda text: ended[text] ** (1 / len(text.split())))
 
 
-def _beam(width_is_one: bool = False, mean: bool = True, drop: bool = False, ended_only: bool = False) -> Any:
+def _beam(fault: str) -> Any:
     """A beam search with one fault."""
+
+    def length(beam: tuple[tuple[str, ...], float]) -> int:
+        if fault == "sum":
+            return 1
+        return max(1, len(beam[0]) - (fault == "end not counted" and beam[0][-1] == END))
 
     def wrong(model: dict[str, dict[str, float]], width: int, steps: int) -> str:
         beams: list[tuple[tuple[str, ...], float]] = [((), 0.0)]
         done = []
         for _ in range(steps):
-            grown = [
-                ((*words, word), total + math.log(p))
-                for words, total in beams for word, p in model[" ".join(words)].items()
-            ]  # fmt: skip
-            grown = sorted(grown, key=lambda beam: -beam[1])[: 1 if width_is_one else width]
-            done += [beam for beam in grown if beam[0][-1] == END and not drop]
-            beams = [beam for beam in grown if beam[0][-1] != END]
-        chosen = done if ended_only and done else done + beams
-        return " ".join(max(chosen or [((), 0.0)], key=lambda b: b[1] / max(1, len(b[0])) if mean else b[1])[0])
+            each = [
+                sorted(
+                    (((*words, word), total + math.log(p)) for word, p in model[" ".join(words)].items()),
+                    key=lambda beam: -beam[1],
+                )
+                for words, total in beams
+            ]
+            if fault == "width per beam":
+                each = [own[:width] for own in each]
+            grown = sorted((beam for own in each for beam in own), key=lambda beam: -beam[1])
+            best = grown if fault == "width per beam" else grown[: 1 if fault == "one beam" else width]
+            done += [
+                beam for beam in (grown if fault == "all ended" else best) if beam[0][-1] == END and fault != "drop"
+            ]
+            beams = [beam for beam in (grown if fault in ("all ended", "refill") else best) if beam[0][-1] != END]
+            if fault in ("all ended", "refill"):
+                beams = beams[:width]
+            if fault == "stops at the first end" and best and best[0][0][-1] == END:
+                return " ".join(best[0][0])
+        chosen = done if fault == "ended only" and done else done + beams
+        return " ".join(max(chosen or [((), 0.0)], key=lambda beam: beam[1] / length(beam))[0])
 
     return wrong
 
@@ -317,16 +346,29 @@ def _beam_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 
 
 BEAM_MISTAKES = (
-    Mistake("the sum decides", _beam(mean=False),
+    Mistake("the sum decides", _beam("sum"),
             "You compare sums of log-probabilities. Every further token makes a sum smaller, so short texts win. At "
-            "the "
-            "end, divide by the number of tokens."),
-    Mistake("one beam", _beam(width_is_one=True),
+            "the end, divide by the number of tokens."),
+    Mistake("one beam", _beam("one beam"),
             "You keep one beginning only: this is greedy decoding. Keep the best `width` of ALL grown beams."),
-    Mistake("ended texts are lost", _beam(drop=True),
+    Mistake("ended texts are lost", _beam("drop"),
             "A text that has ended is lost. Put it aside when it ends, and let it compete at the end."),
-    Mistake("only ended texts count", _beam(ended_only=True),
+    Mistake("only ended texts count", _beam("ended only"),
             "Only ended texts compete at your end. Those still alive after the last step do, too."),
+    Mistake("stops when the best has ended", _beam("stops at the first end"),
+            "You stop as soon as the best text has ended. Put it aside and go on: after more steps another can have "
+            "the better mean."),
+    Mistake("ended texts take no place", _beam("refill"),
+            "You fill up the places of ended texts. A text that ends in a step is one of its `width` best, so fewer "
+            "than `width` live on."),
+    Mistake("every ended text is kept", _beam("all ended"),
+            "You put every text aside that ends, and choose `width` of the others. Choose the `width` best of all "
+            "grown texts first; an ended one that is not among them is dropped."),
+    Mistake("width for each beam", _beam("width per beam"),
+            "You keep `width` continuations of EACH beam, so their number grows. Keep `width` of all of them "
+            "together."),
+    Mistake("the end is not counted", _beam("end not counted"),
+            "You leave <end> out of the number of words. It has a probability in the sum, so it counts as a word."),
 )  # fmt: skip
 
 
@@ -413,11 +455,38 @@ _open_model = {
     "": {"Well": 0.9, "No": 0.1}, "Well": {"then": 0.7, END: 0.3}, "No": {END: 0.5, "way": 0.5},
     "Well then": {"we": 0.9, END: 0.1}, "No way": {END: 1.0},
 }  # fmt: skip
+# One for each fault that the models above do not show.
+_stop_model = {
+    "": {"on": 0.45, "go": 0.55}, "on": {"on": 0.05, "we": 0.8, END: 0.15}, "go": {"now": 0.05, "go": 0.3, END: 0.65},
+    "on we": {"now": 0.35, "on": 0.15, END: 0.5}, "go go": {"now": 0.1, "we": 0.35, END: 0.55},
+    "on on": {"we": 0.2, "go": 0.3, END: 0.5}, "go now": {"on": 0.1, "we": 0.3, END: 0.6},
+}  # fmt: skip
+_dropped_model = {
+    "": {"we": 0.7, "now": 0.3}, "we": {"go": 0.36, "on": 0.33, END: 0.31}, "now": {"we": 0.3, "go": 0.5, END: 0.2},
+    "we go": {"on": 0.35, "now": 0.33, END: 0.32}, "we on": {"go": 0.33, "now": 0.34, END: 0.33},
+    "now we": {"go": 0.3, "on": 0.25, END: 0.45}, "now go": {"we": 0.3, "on": 0.3, END: 0.4},
+}  # fmt: skip
+_place_model = {
+    "": {"we": 0.4, "now": 0.6}, "we": {"on": 0.2, "go": 0.25, END: 0.55}, "now": {"go": 0.35, "on": 0.25, END: 0.4},
+    "we go": {"on": 0.1, "now": 0.4, END: 0.5}, "now go": {"now": 0.2, "we": 0.25, END: 0.55},
+    "now on": {"we": 0.1, "now": 0.85, END: 0.05}, "we on": {"go": 0.2, "now": 0.3, END: 0.5},
+}  # fmt: skip
+_each_model = {
+    "": {"we": 0.55, "go": 0.45}, "we": {"we": 0.35, "now": 0.5, END: 0.15}, "go": {"now": 0.65, "we": 0.1, END: 0.25},
+    "we we": {"go": 0.15, "on": 0.2, END: 0.65}, "we now": {"on": 0.4, "we": 0.45, END: 0.15},
+    "go now": {"now": 0.25, "go": 0.4, END: 0.35}, "go we": {"on": 0.2, "go": 0.2, END: 0.6},
+}  # fmt: skip
+_count_model = {
+    "": {"on": 0.8, "now": 0.2}, "on": {"on": 0.35, "now": 0.15, END: 0.5}, "now": {"go": 0.25, "on": 0.1, END: 0.65},
+    "on on": {"on": 0.1, "go": 0.15, END: 0.75}, "on now": {"we": 0.45, "on": 0.25, END: 0.3},
+    "now go": {"go": 0.15, "we": 0.5, END: 0.35}, "now on": {"go": 0.3, "we": 0.3, END: 0.4},
+}  # fmt: skip
 
 TASKS = (
     Task(
         "temperature", "apply_temperature", apply_temperature,
-        visible=((np.log([1.0, 2.0, 1.0]), 1), (np.log([1.0, 2.0, 1.0]), 0.5), (np.array([0.5, 2.0, 1.0]), 0)),
+        visible=((np.log([1.0, 2.0, 1.0]), 1), (np.log([1.0, 2.0, 1.0]), 0.5), (np.array([0.5, 2.0, 1.0]), 0),
+                 (np.array([800.0, 400.0, 0.0]), 0.5)),
         hidden=_temperature_hidden, points=(1, 2),
         mistakes=(
             Mistake("multiplied", _temperature_times,
@@ -428,6 +497,9 @@ TASKS = (
                     "At t = 0 your result is not a number. Division by 0 has no value; 0 means greedy, so give all to "
                     "the highest score before you divide."),
             Mistake("0 ignored", _temperature_zero_softmax, "At t = 0 you give the plain softmax. 0 means greedy."),
+            Mistake("overflow", _temperature_unsafe,
+                    "e to the power of 1,600 is too large for a float. Take the largest score off first; the shares "
+                    "stay the same."),
         ),
         right=(_temperature_lists,),
     ),
@@ -441,7 +513,8 @@ TASKS = (
         hidden=lambda rng: [_cut_case(rng) for _ in range(10)], points=(1, 4),
         mistakes=(
             Mistake("p before the rescaling", _cut_no_rescale_between,
-                    "You compare p with probabilities that do not sum to 1: after top-k, rescale first."),
+                    "You compare p with probabilities that do not sum to 1, or you cut by p before you cut by k (the "
+                    "result is the same). First top-k, then rescale, then compare with p."),
             Mistake("no rescaling at the end", _cut_no_rescale_at_all,
                     "The right tokens stay, but they do not sum to 1. Rescale at the end."),
             Mistake("the crossing token is out", _cut_crossing_out,
@@ -457,7 +530,7 @@ TASKS = (
     ),
     Task(
         "draw", "draw", draw,
-        visible=tuple((np.array([0.2, 0.5, 0.1, 0.2]), u) for u in (0.05, 0.65, 0.3, 0.75, 0.95)),
+        visible=tuple((np.array([0.2, 0.5, 0.1, 0.2]), u) for u in (0.65, 0.05, 0.3, 0.75, 0.95)),
         hidden=_draw_hidden, points=(1, 2), compare=exact(),
         mistakes=(
             Mistake("greedy", _draw_greedy, "You always take the most probable token: u does not come in."),
@@ -465,6 +538,8 @@ TASKS = (
                     "You sorted the probabilities, so the number that you return is no longer the token's place."),
             Mistake("off by one", _draw_last_below,
                     "Off by one: the token is the first whose running total EXCEEDS u, not the last that does not."),
+            Mistake("one further", _draw_one_further,
+                    "One too far: places count from 0, and the token whose stretch holds u is meant, not the next."),
             Mistake("single probabilities", _draw_single,
                     "You compare u with single probabilities. Compare it with the running total."),
         ),
@@ -489,8 +564,9 @@ TASKS = (
     ),
     Task(
         "beams", "beam_search", beam_search,
-        visible=((_toy_model, 1, 3), (_toy_model, 2, 2), (_toy_model, 2, 3), (_short_model, 2, 3), (_early_model, 2, 3),
-                 (_open_model, 2, 3)),
+        visible=((_toy_model, 1, 3), (_toy_model, 2, 2), (_toy_model, 2, 3), (_count_model, 2, 3), (_stop_model, 2, 3),
+                 (_short_model, 2, 3), (_early_model, 2, 3), (_open_model, 2, 3), (_dropped_model, 2, 3),
+                 (_place_model, 2, 3), (_each_model, 2, 3)),
         hidden=_beam_hidden, points=(2, 4), compare=exact(),
         mistakes=BEAM_MISTAKES,
         right=(_beam_dicts,),

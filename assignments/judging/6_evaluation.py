@@ -124,6 +124,11 @@ def _f1_nan(table: Table) -> dict[str, float]:
         return scores(table) | {"macro_f1": float(np.mean(2 * precision * recall / (precision + recall)))}
 
 
+def _f1_without_zeros(table: Table) -> dict[str, float]:
+    each = 2 * np.diag(table) / np.maximum(1, table.sum(1) + table.sum(0))
+    return scores(table) | {"macro_f1": float(each[each > 0].mean())}
+
+
 def _tables_hidden(rng: Rng) -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
     for n in (3, 3, 4, 2):
@@ -180,6 +185,11 @@ def _calibration_one_bin(confidence: Table, right: list[bool], bins: int) -> flo
     return float(abs(confidence.mean() - np.mean(right)))
 
 
+def _calibration_one_falls_out(confidence: Table, right: list[bool], bins: int) -> float:
+    place, hits = (confidence * bins).astype(int), np.array(right, dtype=float)
+    return float(sum(abs(confidence[place == b].sum() - hits[place == b].sum()) for b in range(bins)) / len(hits))
+
+
 def _calibration_each(confidence: Table, right: list[bool], bins: int) -> float:
     return float(np.abs(confidence - np.array(right, dtype=float)).mean())
 
@@ -187,7 +197,8 @@ def _calibration_each(confidence: Table, right: list[bool], bins: int) -> float:
 def _calibration_case(rng: Rng, n: int, bins: int) -> tuple[Any, ...]:
     place = rng.integers(bins, size=n)
     confidence = (place + rng.uniform(0.1, 0.9, size=n)) / bins  # never on the edge of a bin
-    return confidence, [bool(hit) for hit in rng.uniform(size=n) < 0.3 + 0.4 * confidence], bins
+    confidence[:2] = 1.0  # and these in the last
+    return confidence, [False, *(bool(hit) for hit in rng.uniform(size=n - 1) < 0.3 + 0.4 * confidence[1:])], bins
 
 
 # Task 4: clipped precision
@@ -229,6 +240,10 @@ def _clipped_by_sum(written: str, references: list[str], n: int) -> tuple[int, i
 
 def _clipped_first(written: str, references: list[str], n: int) -> tuple[int, int]:
     return clipped_precision(written, references[:1], n)
+
+
+def _clipped_best_single(written: str, references: list[str], n: int) -> tuple[int, int]:
+    return max(clipped_precision(written, [one], n) for one in references)
 
 
 def _clipped_recall(written: str, references: list[str], n: int) -> tuple[int, int]:
@@ -277,10 +292,16 @@ def bleu(written: list[str], references: list[str]) -> float:
     return _bleu(written, references)
 
 
-def _bleu(written: list[str], references: list[str], penalty: str = "right", mean: str = "geometric") -> float:
+def _bleu(
+    written: list[str], references: list[str], penalty: str = "right", mean: str = "geometric",
+    precisions: str = "totals",
+) -> float:  # fmt: skip
     shares = []
     for n in range(1, 5):
         counts = [clipped_precision(text, [one], n) for text, one in zip(written, references, strict=True)]
+        if precisions == "mean":
+            shares.append(sum(hits / max(1, total) for hits, total in counts) / len(counts))
+            continue
         shares.append(sum(hits for hits, _ in counts) / max(1, sum(total for _, total in counts)))
     if min(shares) == 0 and mean == "geometric":
         return 0.0
@@ -334,6 +355,20 @@ def _bleu_ratio(written: list[str], references: list[str]) -> float:
 
 def _bleu_share(written: list[str], references: list[str]) -> float:
     return _bleu(written, references) / 100
+
+
+def _bleu_joined(written: list[str], references: list[str]) -> float:
+    return _bleu([" ".join(written)], [" ".join(references)])
+
+
+def _bleu_mean_precisions(written: list[str], references: list[str]) -> float:
+    return _bleu(written, references, precisions="mean")
+
+
+def _bleu_penalty_each(written: list[str], references: list[str]) -> float:
+    lengths = [(len(a.split()), len(b.split())) for a, b in zip(written, references, strict=True)]
+    factors = [1.0 if ours >= theirs else math.exp(1 - theirs / ours) for ours, theirs in lengths]
+    return _bleu(written, references, penalty="none") * sum(factors) / len(factors)
 
 
 def _bleu_hidden(rng: Rng) -> list[tuple[Any, ...]]:
@@ -464,6 +499,9 @@ TASKS = (
             Mistake("weighted", _f1_weighted,
                     "You weight the classes by size. In macro-F1 every class counts the same; that is its point."),
             Mistake("recall only", _f1_recall, "This is the mean recall. F1 needs the precision, too (columns)."),
+            Mistake("classes at 0 left out", _f1_without_zeros,
+                    "A class whose F1 is 0 is left out of your mean. It counts, as 0: divide by the number of all "
+                    "classes."),
             Mistake("0 over 0", _f1_nan,
                     "Not a number: a class that was never named (or never right) gives 0 / 0. Its F1 is 0."),
         ),
@@ -474,6 +512,7 @@ TASKS = (
         visible=(
             (np.array([0.95, 0.85, 0.92, 0.88, 0.62, 0.64]), [True, True, False, True, False, True], 5),
             (np.array([0.55, 0.58, 0.57, 0.95, 0.96]), [True, True, True, True, False], 10),
+            (np.array([0.3, 0.35, 0.9, 1.0]), [False, True, True, False], 4),
         ),
         hidden=lambda rng: [_calibration_case(rng, n, bins) for n, bins in ((30, 5), (40, 10), (25, 4))],
         points=(1, 4),
@@ -486,6 +525,9 @@ TASKS = (
             Mistake("middle of the bin", _calibration_middles,
                     "You compare with the middle of the bin. Take the mean confidence of the texts that are in it."),
             Mistake("no bins", _calibration_one_bin, "You compare two overall means. Go bin by bin."),
+            Mistake("confidence 1 falls out", _calibration_one_falls_out,
+                    "An answer with confidence 1 lies in none of your bins. It belongs to the last one: limit the "
+                    "bin's number (np.minimum)."),
             Mistake("text by text", _calibration_each,
                     "You compare each text with 0 or 1. One text is always right or wrong; a share needs a bin."),
         ),
@@ -505,6 +547,9 @@ TASKS = (
                     "A word counts however often it is repeated. Clip: at most as often as a reference has it."),
             Mistake("clipped by the sum", _clipped_by_sum,
                     "You add up the references. Clip by the ONE that has the n-gram most often."),
+            Mistake("the best single reference", _clipped_best_single,
+                    "You score against each reference and keep the best. For EACH n-gram take the reference that has "
+                    "it most often: two n-grams may owe their count to two references."),
             Mistake("the first reference alone", _clipped_first, "Only the first reference counts. Look at all."),
             Mistake("divided by the reference", _clipped_recall,
                     "You count the n-grams of the reference: this is recall. BLEU divides by those of the "
@@ -526,6 +571,15 @@ TASKS = (
             Mistake("mean of the sentences' scores", _bleu_mean,
                     "The wrong average: you score each sentence and take the mean. Add up the counts of all sentences "
                     "first, then compute one score."),
+            Mistake("mean of the sentences' precisions", _bleu_mean_precisions,
+                    "You compute a precision for each sentence and take their mean, so a short sentence counts as much "
+                    "as a long one. Add up over all sentences what counts, and all n-grams; then divide once."),
+            Mistake("texts joined", _bleu_joined,
+                    "You join the sentences into one text. Then n-grams reach across their borders, and a word of one "
+                    "sentence is found in the reference of another. Count in each sentence, and add up the counts."),
+            Mistake("a penalty for each sentence", _bleu_penalty_each,
+                    "You compute a brevity penalty for each sentence. There is one, from the length of all "
+                    "translations together: a sentence that is too short may be made up for by another."),
             Mistake("arithmetic mean", _bleu_arithmetic,
                     "You average the four precisions by adding. BLEU multiplies them and takes the fourth root."),
             Mistake("no brevity penalty", _bleu_no_penalty,

@@ -22,10 +22,11 @@ ENGLISH = set("the a and is are was my i you it not have has to of in with for t
 FRENCH = set("le la les un une des et est sont mon ma je vous il ne pas ai avez de du dans avec pour que".split())
 TU = set("tu te toi ton ta tes t".split())
 REPLIES = {
-    "complaint": ["We are sorry.", "Can you send us a photo?"],
-    "thanks": ["Thank you.", "We are happy that you like it."],
-    "request": ["Thank you for your letter.", "We will answer you soon."],
-}
+    "complaint": [["Sorry, us.", "We are sorry."], ["Can you send us a photo?", "Photo, send us?"]],
+    "thanks": [["Many thanks, that.", "Thank you very much."], ["We are happy that you like it.", "Glad you like."]],
+    "request": [["Your letter, thank you.", "Thank you for your letter."],
+                ["We will answer you soon.", "Answer comes soon."]],
+}  # fmt: skip
 QUEUES = ["complaint", "person", "request", "thanks"]
 SURE = 0.6
 
@@ -67,10 +68,33 @@ def _language_any(mail: str) -> str:
     return "en" if found & ENGLISH else "fr" if found & FRENCH else "unknown"
 
 
+def _balance(english: int, french: int) -> str:
+    return "en" if english > french else "fr" if french > english else "unknown"
+
+
+def _language_distinct(mail: str) -> str:
+    found = set(words(mail))
+    return _balance(len(found & ENGLISH), len(found & FRENCH))
+
+
+def _language_spaces(mail: str) -> str:
+    found = mail.lower().split()
+    return _balance(sum(word in ENGLISH for word in found), sum(word in FRENCH for word in found))
+
+
+def _language_first_word(mail: str) -> str:
+    first = next((word for word in words(mail) if word in ENGLISH | FRENCH), "")
+    return "en" if first in ENGLISH else "fr" if first in FRENCH else "unknown"
+
+
+def _language_tie_is_french(mail: str) -> str:
+    found = language(mail)
+    return "fr" if found == "unknown" and set(words(mail)) & FRENCH else found
+
+
 def _language_case(mail: str) -> str:
     found = re.findall(r"[^\W\d_]+", mail)
-    english, french = (sum(word in known for word in found) for known in (ENGLISH, FRENCH))
-    return "en" if english > french else "fr" if french > english else "unknown"
+    return _balance(sum(word in ENGLISH for word in found), sum(word in FRENCH for word in found))
 
 
 # Task 2: which queue
@@ -216,17 +240,22 @@ def _fluent_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 
 
 def reply(name: str, queue: str, code: str) -> str:
-    """The draft: a greeting with the name as it is, then the sentences of the queue, in French if asked for."""
+    """The draft: a greeting with the name as it is, then the queue's sentences as chosen, in French if asked for."""
     import llm_course as lc
 
-    body = " ".join(REPLIES[queue])
+    body = " ".join(wordings(queue))
     return f"Bonjour {name},\n{lc.translate(body)}" if code == "fr" else f"Dear {name},\n{body}"
+
+
+def wordings(queue: str) -> list[str]:
+    """The sentences of a queue, each in the wording that gpt-mini finds least surprising."""
+    return [candidates[most_fluent(candidates, "gpt-mini")] for candidates in REPLIES[queue]]
 
 
 def _reply_sentences(name: str, queue: str, code: str) -> str:
     import llm_course as lc
 
-    lines = list(REPLIES[queue])
+    lines = [min(one, key=lambda text: lc.perplexity(text, model="gpt-mini").loss) for one in REPLIES[queue]]
     if code == "fr":
         lines = [str(one) for one in lc.translate(lines, source="en", target="fr", progress=False)]
     return ("Bonjour" if code == "fr" else "Dear") + " " + name + ", " + " ".join(lines)
@@ -234,6 +263,20 @@ def _reply_sentences(name: str, queue: str, code: str) -> str:
 
 def _reply_english(name: str, queue: str, code: str) -> str:
     return reply(name, queue, "en")
+
+
+def _reply_first_wording(name: str, queue: str, code: str) -> str:
+    import llm_course as lc
+
+    body = " ".join(candidates[0] for candidates in REPLIES[queue])
+    return f"Bonjour {name},\n{lc.translate(body)}" if code == "fr" else f"Dear {name},\n{body}"
+
+
+def _reply_most_surprising(name: str, queue: str, code: str) -> str:
+    import llm_course as lc
+
+    body = " ".join(candidates[_fluent_worst(candidates, "gpt-mini")] for candidates in REPLIES[queue])
+    return f"Bonjour {name},\n{lc.translate(body)}" if code == "fr" else f"Dear {name},\n{body}"
 
 
 def _reply_always_french(name: str, queue: str, code: str) -> str:
@@ -268,7 +311,8 @@ def triage(mails: list[Mail]) -> list[Mail]:
 
 def _triage(
     mails: list[Mail], read_all: bool = False, polite_only: bool = True, ordered: bool = True,
-    replies_for_all: bool = False,    oldest_first: bool = True, gist_for_all: bool = False, lead: bool = False,
+    replies_for_all: bool = False, oldest_first: bool = True, gist_for_all: bool = False, lead: bool = False,
+    always_sure: bool = False, gist_for_person: bool = True,
 ) -> list[Mail]:  # fmt: skip
     import llm_course as lc
     from llm_course.batching import split_sentences
@@ -280,8 +324,8 @@ def _triage(
         queue, gist = "person", ""
         if readable:
             found = lc.sentiment(mail["text"])
-            queue = route("en", found.label, found.score)
-        if readable or gist_for_all:
+            queue = route("en", found.label, 1.0 if always_sure else found.score)
+        if (readable and (queue != "person" or gist_for_person)) or gist_for_all:
             gist = str(lc.summarize(mail["text"], max_sentences=1, method="extractive"))
             if lead:
                 gist = split_sentences(mail["text"])[0]
@@ -327,6 +371,14 @@ def _triage_gist_all(mails: list[Mail]) -> list[Mail]:
     return _triage(mails, gist_for_all=True)
 
 
+def _triage_always_sure(mails: list[Mail]) -> list[Mail]:
+    return _triage(mails, always_sure=True)
+
+
+def _triage_no_gist_for_person(mails: list[Mail]) -> list[Mail]:
+    return _triage(mails, gist_for_person=False)
+
+
 def _triage_lead(mails: list[Mail]) -> list[Mail]:
     return _triage(mails, lead=True)
 
@@ -342,6 +394,7 @@ MAILS = [
     "I hate this kettle. It is cheap and ugly, and it broke on the first day.",
     "The delivery was fast and the driver was kind. The bed is great and the children love it.",
 ]
+UNSURE = "You have sent me the wrong lamp. I would like to change it."  # below SURE: to a person, with a gist
 FRENCH_MAILS = [
     "Bonjour, je suis très contente de la lampe. Elle est belle et la lumière est douce. Merci pour tout.",
     "La table est cassée et je ne suis pas content. Vous avez mon adresse. Je veux une table neuve.",
@@ -354,10 +407,11 @@ def _triage_hidden(rng: Rng) -> list[tuple[Any, ...]]:
     cases = []
     for _ in range(2):
         english = [MAILS[int(k)] for k in (3, rng.choice([0, 6]), 1, rng.choice([4, 7]), 2)]
-        texts = [*english, FRENCH_MAILS[0], str(rng.choice(FRENCH_MAILS[1:])), str(rng.choice(OTHER_MAILS))]
+        texts = [*english, UNSURE, FRENCH_MAILS[0], str(rng.choice(FRENCH_MAILS[1:])), str(rng.choice(OTHER_MAILS))]
         days = [int(k) for k in rng.permutation(20)[: len(texts)]]
         names = [NAMES[int(k) % len(NAMES)] for k in rng.integers(len(NAMES), size=len(texts))]
-        codes = ["fr" if text is MAILS[2] or rng.uniform() < 0.4 else "en" for text in texts]
+        # Of each queue one draft is French: which of them says tu is the translator's affair.
+        codes = ["fr" if text in (MAILS[2], MAILS[3]) or rng.uniform() < 0.4 else "en" for text in texts]
         texts, names, codes, days = [*texts, MAILS[4]], [*names, "Ida Grün"], [*codes, "fr"], [*days, 21]
         mails = [
             {"name": name, "text": one, "answer_in": code, "days": waited}
@@ -368,21 +422,36 @@ def _triage_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 
 
 _box = [
-    {"name": "Sam Baker", "text": MAILS[1], "answer_in": "en", "days": 1},
-    {"name": "Chloé Brun", "text": FRENCH_MAILS[0], "answer_in": "en", "days": 4},
+    {"name": "Sam Baker", "text": MAILS[1], "answer_in": "fr", "days": 1},
+    {"name": "Chloé Brun", "text": FRENCH_MAILS[1], "answer_in": "en", "days": 4},
     {"name": "Noor Haddad", "text": MAILS[0], "answer_in": "fr", "days": 2},
     {"name": "Quentin Roy", "text": MAILS[2], "answer_in": "fr", "days": 6},
     {"name": "Ida Grün", "text": MAILS[3], "answer_in": "en", "days": 5},
+    {"name": "Zyx Okonkwo", "text": UNSURE, "answer_in": "en", "days": 3},
 ]
+
+# Mails that tell rules apart which agree on plain ones.
+DECIDERS = (
+    "My table, my bed, my chair: 7 Place de la Gare.",  # my counts three times
+    "La porte, la table et la lampe: is it for you?",
+    "L'armoire n'est pas là. J'ai écrit: this is it, please.",  # n'est and j'ai have to be cut
+    "Please, this! That? L'eau du lac.", "Où est-il ? With The Who.",
+    "Les Misérables is the book that I have.", "The Old Man et la mer est dans le magasin.",  # the first word misleads
+    "The chair, la chaise.", "La chaise, the chair.",  # ties, 1 to 1 and 2 to 2
+    "Is it Le Monde, un journal?", "Un lit, une lampe: my bed, my lamp.",
+)  # fmt: skip
 
 TASKS = (
     Task(
         "language", "language", language,
-        visible=tuple((one,) for one in ("The lamp is broken.", "La lampe est cassée.", "Merci !",
-                                         "LE TAPIS EST DANS LA RUE", "Vous avez le film The Kid ?")),
+        visible=tuple((one,) for one in (
+            "The lamp is broken.", "La lampe est cassée.", "Merci !", "LE TAPIS EST DANS LA RUE",
+            "Vous avez le film The Kid ?", "The Kid est un film pour les enfants.", "J'ai vu la lampe, The Sun.",
+            "My name, my street, my town: Rue de la Paix.", "The lamp or la lampe?",
+        )),
         hidden=lambda rng: [(one,) for one in (*MAILS[:3], *FRENCH_MAILS, *OTHER_MAILS, "THE TABLE IS TOO SMALL FOR US",
                                                "My neighbor read Le Petit Prince to the children.",
-                                               "Je cherche le livre The Old Man dans ma ville.", "Hola")],
+                                               "Je cherche le livre The Old Man dans ma ville.", "Hola", *DECIDERS)],
         points=(1, 2), compare=exact(),
         mistakes=(
             Mistake("never unknown", _language_never_unknown,
@@ -390,6 +459,15 @@ TASKS = (
             Mistake("letters instead of words", _language_letters,
                     "You look for letters inside words: 'the' stands in 'mother', 'a' nearly everywhere. Compare whole "
                     "words: words(mail) gives them."),
+            Mistake("the first word decides", _language_first_word,
+                    "The first small word decides in your rule. Go through all words, count those of both languages, "
+                    "and compare at the end."),
+            Mistake("distinct words", _language_distinct,
+                    "A word that stands three times counts three times. Did you use a set?"),
+            Mistake("a tie is French", _language_tie_is_french,
+                    "As many English words as French ones: that is a tie, and a tie is 'unknown'."),
+            Mistake("cut at spaces", _language_spaces,
+                    "You cut at spaces, so j'ai, or a word before a comma, is not recognized. Use words(mail)."),
             Mistake("one English word is enough", _language_any,
                     "One word decides in your rule. Count the words of both languages, and compare."),
             Mistake("capital letters", _language_case,
@@ -458,8 +536,11 @@ TASKS = (
             Mistake("always French", _reply_always_french, "The answer should be in English here."),
             Mistake("the name goes through the model", _reply_name_translated,
                     "The greeting went through the model. A translator that has never met a name can change it; add "
-                    "the "
-                    "name after the translation."),
+                    "the name after the translation."),
+            Mistake("always the first wording", _reply_first_wording,
+                    "You take the first wording of each sentence. Let most_fluent(candidates, 'gpt-mini') choose."),
+            Mistake("the most surprising wording", _reply_most_surprising,
+                    "You take the wording that surprises the model MOST. most_fluent gives the place of the other."),
             Mistake("an English greeting", _reply_english_greeting, "'Dear' before a French letter: 'Bonjour'."),
             Mistake("the last sentence is lost", _reply_first_sentence, "The last sentence of the reply is missing."),
         ),
@@ -470,6 +551,11 @@ TASKS = (
         visible=((_box,),),
         hidden=_triage_hidden, points=(2, 6), compare=text(case=True), seconds=180,
         mistakes=(
+            Mistake("confidence ignored", _triage_always_sure,
+                    "A mail was answered although the classifier was not sure of it. Give route() the confidence, "
+                    ".score, too."),
+            Mistake("no gist for a person", _triage_no_gist_for_person,
+                    "An English mail that goes to a person has no gist. It gets one: it helps the person, too."),
             Mistake("French mail is read", _triage_reads_french,
                     "A French mail went through models that read English. Their answer means nothing: to a person, "
                     "without a gist."),

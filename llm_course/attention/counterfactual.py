@@ -19,6 +19,7 @@ from llm_course.shelf.loading import LanguageModel, load
 
 BATCH = 32  # masked copies of a text that are read at once
 
+
 def answers_with(
     weights: Any, text: str, model: Any = "bert-mini-sentiment", *, layer: int | None = None, row: int = 0,
     device: str = "auto",

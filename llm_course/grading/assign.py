@@ -6,8 +6,11 @@ points; this adds ``checks.json``, made from the judging file, and looks that no
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,25 +38,51 @@ def assign(name: str, course: Course) -> Path:
     tasks = load_tasks(course.judging(name))
     _fit(integrity.parse(source.read_bytes()), tasks, source)
     released_checks = checks(tasks)  # before anything is written: it can fail
+    release = course.path("release", name)
+    with tempfile.TemporaryDirectory(prefix="release-", dir=course.state) as aside:
+        made = _generate(name, course, Path(aside))
+        (made / CHECKS).write_text(released_checks, encoding="utf-8")
+        os.chmod(made / CHECKS, 0o644)
+        text = (made / f"{name}.ipynb").read_text(encoding="utf-8")
+        if left := [mark for mark in LEFT_OVERS if mark in text]:
+            raise BadCourse(
+                f"The release of {name} would still hold {left[0]!r}; it was not written. Correct the source."
+            )
+        _put(made, release)
+    return release
+
+
+def _generate(name: str, course: Course, aside: Path) -> Path:
+    """Let nbgrader make the release in a folder of its own, so that a failure leaves the one before as it was."""
     from nbgrader.converters import GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
     from nbgrader.utils import capture_log
 
-    course.directory.assignment_id = name
-    converter = GenerateAssignment(coursedir=course.directory, config=course.config)
+    config = copy.deepcopy(course.config)
+    config.CourseDirectory.release_directory = str(aside.relative_to(course.folder))
+    directory = CourseDirectory(config=config)
+    directory.assignment_id = name
+    converter = GenerateAssignment(coursedir=directory, config=config)
     converter.force = True
     converter.log.setLevel(logging.INFO)
     converter.log.propagate = False
     done = capture_log(converter)
-    release = course.path("release", name)
     if not done["success"]:
         raise BadCourse(f"nbgrader could not make the release of {name}: {_reason(done)}")
-    (release / CHECKS).write_text(released_checks, encoding="utf-8")
-    os.chmod(release / CHECKS, 0o644)
-    text = (release / f"{name}.ipynb").read_text(encoding="utf-8")
-    if left := [mark for mark in LEFT_OVERS if mark in text]:
-        (release / f"{name}.ipynb").unlink()
-        raise BadCourse(f"The release of {name} would still hold {left[0]!r}; it was not written. Correct the source.")
-    return release
+    return Path(os.path.normpath(directory.format_path(directory.release_directory, ".", name)))
+
+
+def _put(made: Path, release: Path) -> None:
+    """Put a finished folder in the place of another; the old one is there until the new one lies beside it."""
+    release.parent.mkdir(parents=True, exist_ok=True)
+    fresh, old = release.with_name(f".{release.name}.new"), release.with_name(f".{release.name}.old")
+    for left in (fresh, old):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(made, fresh)
+    if release.exists():
+        os.replace(release, old)
+    os.replace(fresh, release)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _reason(done: dict[str, Any]) -> str:

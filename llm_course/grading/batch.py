@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import secrets
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from llm_course import __version__
 from llm_course.errors import BadCourse, BadOption, NoSandbox
 from llm_course.grading import integrity, marks, sandbox
 from llm_course.grading.course import Course, Journal
@@ -39,7 +41,8 @@ class Batch:
         failed: (student, why) for students that could not be graded; they have no marks from this batch.
         alike: (student, student, share) of submissions alike beyond the starter code.
         seed: of the hidden cases.
-        backup: the copy of the gradebook made before, if there was one.
+        backup: the copy of the gradebook made before, if there was something to do and one could be made.
+        strange: folders that were left out for their names, in a form that can be printed.
     """
 
     graded: list[str] = field(default_factory=list)
@@ -48,6 +51,7 @@ class Batch:
     alike: list[tuple[str, str, float]] = field(default_factory=list)
     seed: int = 0
     backup: Path | None = None
+    strange: list[str] = field(default_factory=list)
 
 
 def grade(
@@ -87,7 +91,7 @@ def grade(
     with Journal(course, name).open() as journal:
         batch = _begin(journal, students, seed, regrade)
         prepared = prepare(tasks, batch["seed"])
-        result = Batch(seed=batch["seed"], backup=course.back_up())
+        result = Batch(seed=batch["seed"], strange=course.strange(name))
         # Seen by the sandboxes: a copy that any user may read, without notebooks.
         with tempfile.TemporaryDirectory(prefix="llm-course-release-") as copied:
             desk = Path(copied) / "release"
@@ -96,7 +100,7 @@ def grade(
                 path.chmod(0o755 if path.is_dir() else 0o644)
             work = _Work(name, course, tasks, prepared, desk, how, limits or Limits(), journal, batch, result, report)
             work.run(students, workers or min(2, os.cpu_count() or 1))
-        if not result.failed:
+        if not work.left(course.students(name)):
             journal.write(kind="end", batch=batch["batch"])
         result.alike = work.alike(course.students(name))
     return result
@@ -113,8 +117,9 @@ def _begin(journal: Journal, students: list[str], seed: int | None, regrade: boo
             f"To grade everybody anew with {seed}, add --regrade."
         )
     unfinished = last is not None and journal.last("end", batch=last["batch"]) is None
-    if last is not None and unfinished and seed in (None, last["seed"]) and (not regrade or last["regrade"]):
-        return last
+    if last is not None and unfinished and seed in (None, last["seed"]):
+        if not regrade or (last["regrade"] and set(students) <= set(last["students"])):
+            return last
     if seed is None:
         seed = last["seed"] if last else secrets.randbelow(2**31)
     journal.write(
@@ -140,18 +145,25 @@ class _Work:
     def __post_init__(self) -> None:
         path = self.course.path("release", self.name) / f"{self.name}.ipynb"
         data = path.read_bytes()
-        self.stop = threading.Event()
+        self.stop, self.started = threading.Event(), threading.Event()
+        self.cores: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # free ones
         self.release = integrity.parse(data)
-        parts = [data, self.course.judging(self.name).read_bytes(), str((FORMAT, self.batch["seed"])).encode()]
-        self.base = hashlib.sha256(b"\0".join(parts)).hexdigest()
+        self.hide = self.course.unseen
+        # All that a verdict depends on beside the submission: a change of any of it judges anew.
+        parts = [data, self.course.judging(self.name).read_bytes()]
+        parts.append(str((FORMAT, __version__, self.batch["seed"])).encode())
+        for file in sorted(path for path in self.desk.rglob("*") if path.is_file()):
+            parts += [str(file.relative_to(self.desk)).encode("utf-8", "surrogateescape"), file.read_bytes()]
+        each = [hashlib.sha256(part).digest() for part in parts]
+        self.base = hashlib.sha256(b"".join(each)).hexdigest()
 
     def run(self, students: list[str], workers: int) -> None:
-        todo = []
+        todo, to_mark = [], []
         for student in students:
             data, said = self._read(student)
             digest = hashlib.sha256((self.base + said).encode() + data).hexdigest()
             which = dict(student=student, digest=digest)
-            if self.batch["regrade"]:
+            if self._regrades(student):
                 which["batch"] = self.batch["batch"]
             verdict = self.journal.last("judged", **which)
             if verdict is not None and verdict is not self.journal.last("judged", student=student):
@@ -159,9 +171,19 @@ class _Work:
             if verdict is None:
                 todo.append((student, data, said, digest))
             elif self.journal.last("marked", student=student, key=verdict["key"]) is None:
-                self._mark(student, verdict)  # a kill came between its verdict and its marks
+                to_mark.append((student, verdict))  # a kill came between its verdict and its marks
             else:
                 self.result.skipped.append(student)
+        if todo or to_mark:  # with nothing to do, a copy would only push an older one out
+            self.result.backup = self.course.back_up()
+            if self.result.backup is None:
+                self.report("No copy of the gradebook was made: it is not a SQLite file. Back it up yourself.")
+        for student, verdict in to_mark:
+            self._mark(student, verdict)
+        # Each student at a time has a processor alone, so that whoever takes all of it takes it from nobody.
+        usable = sandbox.cores()
+        for core in usable[:workers] if workers <= len(usable) else [None] * workers:
+            self.cores.put(core)
         with ThreadPoolExecutor(workers) as pool:
             futures = {pool.submit(self._judge, data, said): (student, digest) for student, data, said, digest in todo}
             try:
@@ -173,11 +195,26 @@ class _Work:
                 sandbox.end_all()
                 raise
 
+    def _regrades(self, student: str) -> bool:
+        return bool(self.batch["regrade"]) and student in self.batch["students"]
+
+    def left(self, students: list[str]) -> list[str]:
+        """Students of the batch whose marks are not yet written; who has taken the submission back is none of them."""
+        left = []
+        for student in sorted(set(self.batch["students"]) & set(students)):
+            which = {"batch": self.batch["batch"]} if self._regrades(student) else {}
+            verdict = self.journal.last("judged", student=student, **which)
+            if verdict is None or self.journal.last("marked", student=student, key=verdict["key"]) is None:
+                left.append(student)
+        return left
+
     def _read(self, student: str) -> tuple[bytes, str]:
         try:
             return integrity.read(self.course.path("submitted", self.name, student), self.name), ""
         except integrity.Unreadable as error:
             return b"", str(error)
+        except OSError as error:  # one submission that cannot be looked at must not end the batch
+            return b"", f"{self.name}.ipynb could not be read ({error.strerror})."
 
     def _judge(self, data: bytes, said: str) -> tuple[Judged, integrity.Restored]:
         """Runs in a thread of its own; touches neither the journal nor the gradebook."""
@@ -194,10 +231,14 @@ class _Work:
             for number, cell in enumerate(restored.notebook["cells"])
             if cell["cell_type"] == "code" and integrity.grade_id(cell) not in checks
         ]
-        hide = (self.course.folder,)
-        judged = judge(
-            cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=hide, stop=self.stop,
-        )  # fmt: skip
+        core = self.cores.get()
+        try:
+            judged = judge(
+                cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=self.hide, core=core,
+                stop=self.stop, started=self.started,
+            )  # fmt: skip
+        finally:
+            self.cores.put(core)
         return judged, restored
 
     def _take(self, student: str, digest: str, future: Any) -> None:
@@ -211,9 +252,9 @@ class _Work:
                 notes=list(restored.notes), notebook=restored.notebook, written=[list(one) for one in restored.written],
                 seconds=round(judged.seconds, 2), peak=judged.peak, sandboxes=judged.sandboxes,
             )  # fmt: skip
-        except NoSandbox:
-            raise  # nobody can be graded
         except Exception as error:
+            if isinstance(error, NoSandbox) and not self.started.is_set():
+                raise  # nobody can be graded
             self._failed(student, error)
             return
         self._mark(student, self.journal.lines[-1])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 
 def assign(name: str, course: Path) -> None:
@@ -29,21 +28,26 @@ def grade(name: str, course: Path, student: str | None, seed: int | None, unsafe
     if unsafe:
         print("--unsafe: student code runs with your rights and can read and change your files.", file=sys.stderr)
 
-    def report(line: str) -> None:
-        print(line, flush=True)
-
     done = grade(
-        name, Course(course), student=student, seed=seed, unsafe=unsafe, regrade=regrade, report=report,
+        name, Course(course), student=student, seed=seed, unsafe=unsafe, regrade=regrade, report=_say,
     )  # fmt: skip
     if done.backup:
-        print(f"The gradebook as it was before: {done.backup}")
-    print(f"Seed of the hidden cases: {done.seed}")
+        _say(f"The gradebook as it was before: {done.backup}")
+    _say(f"Seed of the hidden cases: {done.seed}")
     for one, other, share in done.alike:
-        print(f"Alike beyond the starter code: {one} and {other} ({share:.0%} of token runs in common)")
-    print(f"Graded {len(done.graded)}; unchanged since they were graded: {len(done.skipped)}.")
+        _say(f"Alike beyond the starter code: {one} and {other} ({share:.0%} of token runs in common)")
+    for folder in done.strange:
+        _say(f"Left out: the folder {folder}; its name cannot be written. Rename it and run the command again.")
+    _say(f"Graded {len(done.graded)}; unchanged since they were graded: {len(done.skipped)}.")
     if done.failed:
         names = ", ".join(student for student, _ in done.failed)
         raise LLMCourseError(f"Not graded: {names} (reasons above). Run the command again to try only these.")
+
+
+def _say(line: str) -> None:
+    """Print a line whatever letters a student's name has and the terminal lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def feedback(name: str, course: Path, student: str | None) -> None:
@@ -54,17 +58,17 @@ def feedback(name: str, course: Path, student: str | None) -> None:
     written = write(name, Course(course), student)
     print(f"Feedback for {len(written)} student{'' if len(written) == 1 else 's'} of {name}.")
     if written:
-        print(f"For example: {written[0]}")
+        _say(f"For example: {written[0]}")
 
 
-def grades(name: str, course: Path, csv: Path | None) -> None:
-    """Write the grades of an assignment as CSV, or print them."""
+def grades(name: str, course: Path, csv: Path | None, format: str = "nbgrader") -> None:
+    """Write the grades of an assignment as CSV in one of the formats of ``feedback.HEADS``, or print them."""
     from llm_course.grading.course import Course
-    from llm_course.grading.feedback import table
+    from llm_course.grading.feedback import HEADS, table
 
-    rows: Any = table(name, Course(course))
+    rows = table(name, Course(course), format)
     if csv is None:
         sys.stdout.write(rows)
         return
     csv.write_text(rows, encoding="utf-8")
-    print(f"Grades of {rows.count(chr(10)) - 1} students: {csv}")
+    print(f"Grades of {rows.count(chr(10)) - HEADS[format]} students: {csv}")

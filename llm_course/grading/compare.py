@@ -6,6 +6,7 @@ check uses the same, read from ``checks.json``. Lists, tuples and arrays of the 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,10 @@ def exact() -> Comparison:
 
 
 def text(case: bool = False) -> Comparison:
-    """Texts, alone or in lists, dicts and tuples, are equal but for white space, and for case unless ``case``."""
+    """Texts, alone or in lists, dicts and tuples, are equal but for white space, and for case unless ``case``.
+
+    Letters with marks are equal however they are composed.
+    """
     return Comparison(("text", bool(case)))
 
 
@@ -71,16 +75,25 @@ def _close(answer: Any, expected: Any, tolerance: float) -> bool:
 
     if answer is None or isinstance(answer, str | dict):
         return False
-    try:  # numbers in any nesting of lists, tuples and arrays
-        wanted, given = numpy.asarray(expected), numpy.asarray(answer)
-    except ValueError:  # rows of different lengths
-        wanted = given = numpy.asarray(None)
+    wanted = given = numpy.asarray(None)
+    if _numeric(answer) and _numeric(expected):
+        try:  # numbers in any nesting of lists, tuples and arrays
+            wanted, given = numpy.asarray(expected), numpy.asarray(answer)
+        except ValueError:  # rows of different lengths
+            wanted = given = numpy.asarray(None)
     if wanted.dtype.kind in "biuf" and given.dtype.kind in "biuf":
         return wanted.shape == given.shape and _numbers(given, wanted, tolerance)
     if not (_is_sequence(answer) and _is_sequence(expected)) or len(answer) != len(expected):
         # integers beyond 64 bits arrive here as objects
         return type(answer) is type(expected) is int and answer == expected
     return all(_close(a, b, tolerance) for a, b in zip(answer, expected, strict=True))
+
+
+def _numeric(value: Any) -> bool:
+    """Nothing but numbers: of texts numpy makes an array in which each takes the room of the longest."""
+    if isinstance(value, list | tuple):
+        return all(map(_numeric, value))
+    return isinstance(value, bool | int | float) or hasattr(value, "dtype")
 
 
 def _numbers(given: Any, wanted: Any, tolerance: float) -> bool:
@@ -102,7 +115,7 @@ def _text(answer: Any, expected: Any, case: bool) -> bool:
 
 def _normal(value: Any, case: bool) -> Any:
     if isinstance(value, str):
-        words = " ".join(value.split())
+        words = " ".join(unicodedata.normalize("NFC", value).split())  # "é" can be one character or two
         return words if case else words.casefold()
     if isinstance(value, list | tuple):
         return [_normal(part, case) for part in value]

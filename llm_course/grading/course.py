@@ -60,6 +60,14 @@ class Course:
         return str(self.directory.db_url)
 
     @property
+    def unseen(self) -> tuple[Path, ...]:
+        """What student code must not see wherever it lies: the course, and what others handed in by the exchange."""
+        from nbgrader.exchange.default import Exchange
+
+        exchange = Path(Exchange(coursedir=self.directory, config=self.config).root)
+        return (self.folder, *([exchange.resolve()] if os.path.isdir(exchange) else []))
+
+    @property
     def state(self) -> Path:
         """The grader's own folder."""
         path = self.folder / ".llm-course"
@@ -76,7 +84,14 @@ class Course:
         return Path(os.path.normpath(self.directory.format_path(directory, student, name)))
 
     def students(self, name: str) -> list[str]:
-        """Who handed something in, in alphabetical order. Links do not count as students."""
+        """Who handed something in, in alphabetical order. Links do not count as students, nor do :meth:`strange`."""
+        return [one for one in self._handed_in(name) if _writable(one)]
+
+    def strange(self, name: str) -> list[str]:
+        """Folders of submissions whose names no gradebook or page can hold, each in a form that can be printed."""
+        return [ascii(one) for one in self._handed_in(name) if not _writable(one)]
+
+    def _handed_in(self, name: str) -> list[str]:
         root = Path(self.directory.format_path(self.directory.submitted_directory, "x", name))
         steps = root.relative_to(self.folder / self.directory.submitted_directory).parts
         if steps != ("x", name):
@@ -101,13 +116,21 @@ class Course:
             return None
         folder = self.state / "backups"
         folder.mkdir(mode=0o700, exist_ok=True)
-        copy = folder / f"gradebook-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06d}.db"
+        # Names sort by time: not by the clock on the wall, which goes back in autumn.
+        now = time.time_ns()
+        clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now // 10**9))
+        copy = folder / f"gradebook-{clock}-{now % 10**9:09d}.db"
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
         os.chmod(copy, 0o600)
         for extra in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS]:
             extra.unlink()
         return copy
+
+
+def _writable(name: str) -> bool:
+    """Whether a name is text that can be printed: a byte that is no UTF-8 arrives as half a letter, which cannot."""
+    return name.isprintable()
 
 
 def _show_programs() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ _COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
     "late_submission_penalty", "score", "max_score", "needs_manual_grade",
 )  # fmt: skip
+# What Canvas's importer of gradebooks expects before the assignments' columns (lib/gradebook_importer.rb in the
+# repository instructure/canvas-lms). It finds a student by ID, else by SIS user ID, SIS login ID, or name.
+_CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+HEADS = {"nbgrader": 1, "canvas": 2}  # each format of `table`, and how many lines come before the first student
+_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
 
 
 def write(name: str, course: Course, student: str | None = None) -> list[Path]:
@@ -46,11 +52,29 @@ def write(name: str, course: Course, student: str | None = None) -> list[Path]:
                 continue
             page = course.path("feedback", name, who) / f"{name}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8")
+            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8", errors="replace")
+            _address(name, course, who, page.parent)
             pages.append(page)
     if not pages:
         raise BadCourse(f"There is nothing graded to write feedback for. First: llm-course grade {name}")
     return pages
+
+
+def _address(name: str, course: Course, student: str, folder: Path) -> None:
+    """Put beside a page the two files by which ``nbgrader release_feedback`` finds the student it is for.
+
+    Only what came through nbgrader's exchange has them, and only while what was graded is what is there now.
+    """
+    submitted, graded = course.path("submitted", name, student), course.path("autograded", name, student)
+    for file in _EXCHANGE:
+        (folder / file).unlink(missing_ok=True)
+    found = [submitted / file for file in _EXCHANGE]
+    if any(one.is_symlink() or not one.is_file() or one.stat().st_size > 1000 for one in found):  # students write them
+        return
+    stamp = graded / "timestamp.txt"
+    if stamp.is_file() and stamp.read_bytes() == found[0].read_bytes():
+        for one in found:
+            shutil.copy(one, folder)
 
 
 def _submissions(name: str, gradebook: Any) -> list[Any]:
@@ -114,9 +138,10 @@ def _list(title: str, items: list[str]) -> list[str]:
     return [f"<h2>{title}</h2><ul>", *(f"<li>{item}</li>" for item in items), "</ul>"] if items else []
 
 
-def table(name: str, course: Course) -> str:
+def table(name: str, course: Course, format: str = "nbgrader") -> str:
     """The grades of an assignment as CSV: nbgrader's own columns, and whether a person has still to mark something.
 
+    In the format "canvas" it has the columns that Canvas imports, with the student's id as login.
     Students who handed in nothing are in it with 0 points.
 
     Raises:
@@ -124,19 +149,26 @@ def table(name: str, course: Course) -> str:
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS)
+    rows.writerow(_COLUMNS if format == "nbgrader" else (*_CANVAS, name))
     with course.gradebook() as gradebook:
         submissions = {submission.student.id: submission for submission in _submissions(name, gradebook)}
         assignment = gradebook.find_assignment(name)
+        if format == "canvas":
+            rows.writerow(("Points Possible", "", "", "", "", assignment.max_score))
         for student in sorted(gradebook.students, key=lambda one: str(one.id)):
             submission = submissions.get(student.id)
             penalty = (submission.late_submission_penalty or 0.0) if submission else 0.0
             raw = submission.score if submission else 0.0
+            score = max(0.0, raw - penalty)
+            if format == "canvas":
+                called = ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
+                rows.writerow(_safe(value) for value in (called, None, None, student.id, None, score))
+                continue
             rows.writerow(
                 _safe(value)
                 for value in (
                     name, assignment.duedate, submission.timestamp if submission else None, student.id,
-                    student.last_name, student.first_name, student.email, raw, penalty, max(0.0, raw - penalty),
+                    student.last_name, student.first_name, student.email, raw, penalty, score,
                     assignment.max_score, bool(submission and submission.needs_manual_grade),
                 )
             )  # fmt: skip
@@ -145,5 +177,6 @@ def table(name: str, course: Course) -> str:
 
 def _safe(value: Any) -> str:
     """A field that no spreadsheet takes for a formula."""
-    shown = "" if value is None else str(value)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
+    if not isinstance(value, str):  # a number may be negative
+        return "" if value is None else str(value)
+    return f"'{value}" if value.lstrip()[:1] in ("=", "+", "-", "@") or value[:1] in ("\t", "\r") else value

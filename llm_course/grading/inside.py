@@ -20,6 +20,7 @@ import io
 import json
 import linecache
 import os
+import re
 import resource
 import shutil
 import signal
@@ -72,32 +73,78 @@ def bound(limits: dict[str, float]) -> None:
         resource.setrlimit(number, (value, value))
 
 
+MAGICS = 200  # lines that are left out of one cell, at most: each is a new attempt to read it
+
+
 def without_magics(code: str) -> tuple[str, list[str]]:
     """Leave out what only IPython understands: lines with ``%``, ``!`` or a trailing ``?``, and cell magics.
 
+    A line is left out only where Python cannot read it, so that a line of a text, or one that goes on with ``% 3)``,
+    stays.
+
     Returns:
-        the code to run and what was left out. ``%%time``, ``%%timeit`` and ``%%capture`` leave the cell's body.
+        the code to run and what was left out. ``%%time``, ``%%timeit`` and ``%%capture`` leave the cell's body,
+        ``%time`` its statement.
     """
-    try:
-        ast.parse(code)
-        return code, []
-    except (SyntaxError, ValueError):
-        pass
-    lines = code.split("\n")
+    lines, left_out = code.split("\n"), []
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    left_out = []
     if lines[first].startswith("%%"):
         magic = lines[first].split()[0]
         if magic not in ("%%time", "%%timeit", "%%capture"):
             return "", [lines[first]]
         left_out.append(lines[first])
         lines[first] = ""
-    for number, line in enumerate(lines):
-        start = line.lstrip()
-        if start.startswith(("%", "!", "?")) or (start.endswith("?") and not start.startswith("#")):
-            left_out.append(start)
-            lines[number] = line[: len(line) - len(start)] + "pass"
-    return "\n".join(lines), left_out
+    tried = list(lines)
+    for _ in range(MAGICS):
+        try:
+            ast.parse("\n".join(tried))
+            return "\n".join(tried), left_out
+        except SyntaxError as error:
+            number = (error.lineno or 0) - 1
+        except ValueError:  # a null character
+            return code, []
+        if not 0 <= number < len(tried) or not _is_magic(tried[number]):
+            break
+        tried[number], magic = _plainly(tried[number])
+        left_out.append(magic)
+    # Python may find the error behind the line that made it, a bracket in "!ls (": then leave out all such lines.
+    every = [_plainly(line) if _is_magic(line) else (line, "") for line in lines]
+    try:
+        ast.parse("\n".join(line for line, _ in every))
+    except (SyntaxError, ValueError):
+        return "\n".join(tried), left_out  # an honest error; it names the line that the student wrote
+    return "\n".join(line for line, _ in every), [magic for _, magic in every if magic]
+
+
+def _is_magic(line: str) -> bool:
+    start = line.strip()
+    return start.startswith(("%", "!", "?")) or (start.endswith("?") and not start.startswith("#"))
+
+
+def _plainly(line: str) -> tuple[str, str]:
+    """A line without its magic, and what was left out of it."""
+    start = line.lstrip()
+    indent = line[: len(line) - len(start)]
+    if timed := re.match(r"%time\s+(?=\S)", start):
+        return indent + start[timed.end() :], "%time"
+    return indent + "pass", start
+
+
+class Shell:
+    """What ``get_ipython()`` gives here: everything can be asked of it, and nothing happens."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Shell()
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def display(*values: Any, **_: Any) -> None:
+    """IPython's ``display``, with whatever settings, as text."""
+    print(*values)
 
 
 def run(code: str, number: int, namespace: dict[str, Any]) -> None:
@@ -173,7 +220,7 @@ def main(words: str, release: str, work: str) -> None:
     printed = Capped(int(limits["printed"]))
     sys.stdout = sys.stderr = printed
     module = types.ModuleType("__main__")
-    module.__dict__["display"] = print
+    module.__dict__.update(display=display, get_ipython=Shell)
     sys.modules["__main__"] = module
     sys.argv[:] = [""]
     own = os.getpid()

@@ -18,6 +18,7 @@ from llm_course.errors import LLMCourseError
 from llm_course.grading import plain
 
 NOTEBOOK_BYTES = 10_000_000
+VALUES = 5_000_000  # most of them in stored outputs, which are not read
 CELLS = 500
 SOURCE = 200_000  # characters of one cell
 SHINGLE = 5  # tokens
@@ -51,25 +52,46 @@ def read(folder: Path, name: str) -> bytes:
     Raises:
         Unreadable: there is none, it is a link or no file, or it is too large.
     """
-    path = folder / f"{name}.ipynb"
-    if folder.is_symlink() or not folder.is_dir():
-        raise Unreadable(f"No folder was handed in that holds {name}.ipynb.")
+    return read_file(folder, f"{name}.ipynb", NOTEBOOK_BYTES)
+
+
+def read_file(folder: Path, name: str, most: int) -> bytes:
+    """The bytes of one submitted file, whatever its owner puts in its place meanwhile.
+
+    The folder is opened first and the file in it after that, so neither can become a link in between.
+
+    Raises:
+        Unreadable: there is none, it is a link or no file, it has more than ``most`` bytes, or reading fails.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise Unreadable(f"No notebook {name}.ipynb was handed in.") from None
+        within = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        raise Unreadable(f"{name}.ipynb cannot be opened. Hand in the file itself, not a link to it.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+        raise Unreadable(f"No folder was handed in that holds {name}.") from None
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=within)
+    except FileNotFoundError:
+        raise Unreadable(f"No file {name} was handed in.") from None
+    except OSError:
+        raise Unreadable(f"{name} cannot be opened. Hand in the file itself, not a link to it.") from None
+    finally:
+        os.close(within)
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{name}.ipynb is not a file.")
-        if status.st_size > NOTEBOOK_BYTES:
+            raise Unreadable(f"{name} is not a file.")
+        if status.st_size > most:
             raise Unreadable(
-                f"{name}.ipynb has {status.st_size / 1e6:.0f} MB; at most {NOTEBOOK_BYTES / 1e6:.0f} MB are read. "
+                f"{name} has {status.st_size / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are read. "
                 "Clear its outputs and hand it in again."
             )
-        return file.read(NOTEBOOK_BYTES + 1)
+        data = bytearray()
+        while len(data) <= most and (part := os.read(descriptor, 1 << 20)):
+            data += part
+        return bytes(data)
+    except OSError as error:
+        raise Unreadable(f"{name} could not be read ({error.strerror}).") from None
+    finally:
+        os.close(descriptor)
 
 
 def parse(data: bytes) -> dict[str, Any]:
@@ -79,9 +101,13 @@ def parse(data: bytes) -> dict[str, Any]:
         Unreadable: it is no notebook of format 4.
     """
     try:
-        notebook = plain.parse(data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES)
+        notebook = plain.parse(
+            data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES, parts=VALUES, lenient=True, what="The file handed in"
+        )  # fmt: skip
     except LLMCourseError as error:
-        raise Unreadable(f"The file handed in is no notebook. {error}") from None
+        raise Unreadable(
+            f"{error} Clear the notebook's outputs, save it with JupyterLab and hand it in again."
+        ) from None
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise Unreadable("The file handed in is no notebook of format 4. Save it with JupyterLab and hand it in again.")
     if len(notebook["cells"]) > CELLS:
@@ -96,6 +122,7 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
     by_cell_id = {cell.get("id"): name for name, cell in known.items() if cell.get("id")}
     head: list[dict[str, Any]] = []
     found: dict[str, dict[str, Any]] = {}
+    attached: dict[str, str] = {}
     after: dict[str, list[dict[str, Any]]] = {}
     following = head
     for cell in submitted["cells"]:
@@ -108,7 +135,7 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
             name = by_cell_id[cell["id"]]
             notes.append(f"Cell {name}: its metadata had been changed; restored.")
         if name in known and name not in found:
-            found[name] = own
+            found[name], attached[name] = own, _attached(cell)
             following = after.setdefault(name, [])
         else:
             following.append(own)
@@ -130,6 +157,10 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
                 notes.append(f"Cell {name} had been made a {own['cell_type']} cell; restored.")
             cell["source"] = own["source"]
             written.append((name, own["source"]))
+            if names := attached[name]:
+                # A student's images are not shown in the teacher's browser; that there are some must not be lost.
+                cell["source"] += f"\n\n(Attached, and to be seen only in the file handed in: {names}.)"
+                notes.append(f"Cell {name}: what is attached to it ({names}) is to be seen only in the file handed in.")
         elif own["source"].rstrip() != cell["source"].rstrip() or own["cell_type"] != original["cell_type"]:
             notes.append(f"Cell {name} is locked and had been edited; restored.")
         cells.append(cell)
@@ -169,6 +200,14 @@ def _clean(cell: Any) -> dict[str, Any] | None:
     return {"cell_type": cell["cell_type"], "metadata": {}, "source": source}
 
 
+def _attached(cell: Any) -> str:
+    """The names of what is attached to a submitted cell, in a form that can be shown."""
+    attachments = cell.get("attachments")
+    names = [name for name in attachments if name] if isinstance(attachments, dict) else []
+    shown = [re.sub(r"[^\w. -]", "?", name.encode("utf-8", "replace").decode())[:40] for name in names[:5]]
+    return ", ".join(shown) + (" and more" if len(names) > 5 else "")
+
+
 def grade_id(cell: Any) -> str:
     """The id that nbgrader knows a cell by; empty if it has none."""
     metadata = cell.get("metadata") if isinstance(cell, dict) else None
@@ -181,7 +220,7 @@ def _language(notebook: dict[str, Any]) -> str:
     metadata = notebook.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language") if isinstance(kernel, dict) else None
-    return language.lower() if isinstance(language, str) else ""
+    return language.encode("utf-8", "replace").decode().lower() if isinstance(language, str) else ""
 
 
 def shingles(texts: list[str]) -> frozenset[tuple[str, ...]]:

@@ -1,9 +1,9 @@
 """Judge one student: ask the sandbox for values, compare them here, and say which parts are right.
 
 Knows nothing about nbgrader, files of a course or other students. All that the sandbox sends is a claim about this
-student's own values. Each request has an id that cannot be guessed before it is made; an answer with another id, a
-second answer, one that is too large, too late or no plain data makes the part wrong that was asked for, and that
-sandbox is ended. The next part gets a fresh one, so that one crash costs one part.
+student's own values. Each request has an id that cannot be guessed before it is made; an answer with another id, one
+that is too large, too late or no plain data makes the part wrong that was asked for, and ends that sandbox, as a second
+answer does. The next part gets a fresh one, so that one crash costs one part.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from llm_course.grading.tasks import Task
 
 RESTARTS = 8  # fresh sandboxes for one student, at most
 START_SECONDS = 120  # for Python to start, on a busy machine
+QUIET_SECONDS = 10  # to say that it waits
 GRACE = 3  # seconds between the sandbox's own alarm and its end
 
 
@@ -92,12 +93,14 @@ def prepare(tasks: Sequence[Task], seed: int) -> tuple[Prepared, ...]:
     """Make the hidden cases of this seed and let the references say what is expected.
 
     Raises:
-        BadCourse: a reference fails, or a value is no plain data.
+        BadCourse: a reference fails, a value is no plain data, or there are points for cases that do not exist.
     """
     prepared = []
     for task in tasks:
         parts = []
-        for arguments_list in (task.visible, task.hidden_cases(seed)):
+        for part, arguments_list in (("visible", task.visible), ("hidden", task.hidden_cases(seed))):
+            if not arguments_list and _points(task, part):
+                raise BadCourse(f"Task {task.name} gives points for {part} cases and makes none; all would get them.")
             cases = []
             for arguments in arguments_list:
                 try:
@@ -128,7 +131,8 @@ def _hints(task: Task, case: Case) -> tuple[tuple[Any, str], ...]:
 
 def judge(
     cells: Sequence[tuple[int, str]], prepared: Sequence[Prepared], release: Path, *,
-    how: str, limits: Limits | None = None, hide: tuple[Path, ...] = (), stop: threading.Event | None = None,
+    how: str, limits: Limits | None = None, hide: tuple[Path, ...] = (), core: int | None = None,
+    stop: threading.Event | None = None, started: threading.Event | None = None,
 ) -> Judged:  # fmt: skip
     """Run a student's cells in a fresh sandbox and judge every part of every task.
 
@@ -139,30 +143,46 @@ def judge(
         how: what :func:`llm_course.grading.sandbox.engine` gave.
         limits: what the student's code may use.
         hide: folders that stay unseen: the course.
+        core: the processor that the student's code runs on; any if ``None``.
         stop: once it is set, what has not been judged yet gets no points and the call ends soon.
+        started: is set when a sandbox has started.
 
     Raises:
-        NoSandbox: the sandbox itself does not start; that is nobody's mark.
+        NoSandbox: the sandbox itself does not start, not the second time either; that is nobody's mark.
     """
     limits = limits or Limits()
     begun = time.monotonic()
     judged = Judged()
-    todo = [(one, part) for one in prepared for part in ("visible", "hidden") if _points(one.task, part)]
+    # All visible parts come first: a function keeps its hidden arguments, and a later visible call could tell them.
+    todo = [(one, part) for part in ("visible", "hidden") for one in prepared if _points(one.task, part)]
     skip: set[int] = set()
     reason = ""
+    failed = False  # the last sandbox did not start
     while todo and judged.sandboxes <= RESTARTS and time.monotonic() - begun < limits.total:
         if stop is not None and stop.is_set():
             break
         judged.sandboxes += 1
-        with Sandbox(release, limits, how, hide) as box:
+        with Sandbox(release, limits, how, hide, core) as box:
             session = _Session(box, begun + limits.total)
-            session.hello()
+            try:
+                session.hello()
+            except NoSandbox:
+                if failed:
+                    raise
+                failed = True  # a machine may be short of something for a moment
+                continue
+            failed = False
+            if started is not None:
+                started.set()
+            # Once hidden inputs were shown, the student is told no more of what cells do: a fresh sandbox knows nothing
+            # of them, but when it starts can be chosen by the one before.
+            told = {} if any(part.part == "hidden" for part in judged.parts) else judged.runs
             try:
                 for number, code in cells:
                     if number not in skip:
-                        judged.runs[number] = _run(session, number, code, limits)
+                        told[number] = _run(session, number, code, limits)
             except Lost as lost:
-                judged.runs[number] = Run(f"stopped: {lost}")
+                told[number] = Run(f"stopped: {lost}")
                 skip.add(number)
                 reason = str(lost)
                 continue
@@ -171,14 +191,18 @@ def judge(
             while todo:
                 one, part = todo.pop(0)
                 try:
-                    judged.parts.append(_part(session, one, part))
+                    verdict, goes_on = _part(session, one, part), session.is_quiet()
                 except Lost as lost:
-                    judged.parts.append(_verdict(one.task, part, False, f"{one.task.calls} stopped: {lost}"))
+                    verdict, goes_on = _verdict(one.task, part, False, f"{one.task.calls} stopped: {lost}"), False
+                judged.parts.append(verdict)
+                judged.peak = max(judged.peak, box.watcher.peak)
+                if not goes_on:
                     break
-                finally:
-                    judged.peak = max(judged.peak, box.watcher.peak)
+    over = "the code was ended too often" if judged.sandboxes > RESTARTS else "the time was over"
     for one, part in todo:
-        judged.parts.append(_verdict(one.task, part, False, f"not run: the time was over ({reason or 'too slow'})"))
+        judged.parts.append(_verdict(one.task, part, False, f"not run: {over} ({reason or 'too slow'})"))
+    order = [one.task.name for one in prepared]
+    judged.parts.sort(key=lambda part: (order.index(part.task), part.part == "hidden"))
     judged.seconds = time.monotonic() - begun
     return judged
 
@@ -208,17 +232,20 @@ def _part(session: _Session, one: Prepared, part: str) -> Part:
             {"kind": "call", "name": task.calls, "variable": task.variable, "arguments": case.encoded, "seconds": left},
             left,
         )
-        called = visible.call(task.calls, case.arguments, task.variable)
-        if "value" not in reply:
-            return _verdict(task, part, False, f"{called}: {_line(reply.get('error'))}")
+        error = None if "value" in reply else _line(reply.get("error"))
         try:
-            given = plain.decode(reply["value"])
-        except NotPlain as error:
-            return _verdict(task, part, False, f"{called}: {error}")
-        if not task.is_right(given, case.expected):
-            said = visible.explain(task.calls, case.arguments, given, case.expected, task.variable)
-            hints = [hint for wrong, hint in case.hints if task.is_right(given, wrong)]
-            return _verdict(task, part, False, said + (f" Hint: {hints[0]}" if hints else ""))
+            given = plain.decode(reply.get("value"))
+        except NotPlain as refused:
+            error = str(refused)
+        if error is None and task.is_right(given, case.expected):
+            continue
+        if part == "hidden":
+            return _verdict(task, part, False)
+        if error is not None:
+            return _verdict(task, part, False, f"{visible.call(task.calls, case.arguments, task.variable)}: {error}")
+        said = visible.explain(task.calls, case.arguments, given, case.expected, task.variable)
+        hints = [hint for wrong, hint in case.hints if task.is_right(given, wrong)]
+        return _verdict(task, part, False, said + (f" Hint: {hints[0]}" if hints else ""))
     return _verdict(task, part, True, "right")
 
 
@@ -249,6 +276,14 @@ class _Session:
             said = self._box.start_errors()
             raise NoSandbox(f"The sandbox did not start: {lost}. {said}") from None
 
+    def is_quiet(self) -> bool:
+        """Whether it waits for the next request. An answer left over would be taken for the next part's."""
+        try:
+            self.ask({"kind": "hello", "seconds": 0}, QUIET_SECONDS)
+        except Lost:
+            return False
+        return True
+
     def ask(self, request: dict[str, Any], seconds: float, total: bool = True) -> dict[str, Any]:
         """Send a request and give the answer to it.
 
@@ -267,7 +302,8 @@ class _Session:
             reply = plain.parse(line)
         except NotPlain as error:
             raise Lost(f"it sent a message that cannot be read ({error})") from None
-        if not isinstance(reply, dict) or not secrets.compare_digest(str(reply.get("id")).encode(), own.encode()):
+        given = reply.get("id") if isinstance(reply, dict) else None
+        if not isinstance(given, str) or not given.isascii() or not secrets.compare_digest(given, own):
             raise Lost("it sent an answer that nobody asked for")
         return reply
 
@@ -283,7 +319,9 @@ class _Session:
                 raise self._ended() from None
 
     def _receive(self, end: float) -> bytes:
-        while (cut := self._held.find(b"\n")) < 0:
+        seen = 0  # bytes that have no end of line in them
+        while (cut := self._held.find(b"\n", seen)) < 0:
+            seen = len(self._held)
             self._wait(self._from, select.POLLIN, end)
             try:
                 data = os.read(self._from, 65536)

@@ -14,6 +14,7 @@ import binascii
 import json
 import math
 import sys
+from collections.abc import ItemsView, KeysView, ValuesView
 from typing import Any
 
 from llm_course.errors import NotPlain
@@ -54,29 +55,40 @@ def loads(text: str | bytes, limit: int = LIMIT) -> Any:
     return decode(parse(text, limit))
 
 
-def parse(text: str | bytes, limit: int = LIMIT) -> Any:
+def parse(
+    text: str | bytes, limit: int = LIMIT, *, parts: int = PARTS, lenient: bool = False, what: str = "A message"
+) -> Any:
     """JSON text as Python data, bounded: no number that is not finite, no giant integer, no deep or crowded nesting.
+
+    Args:
+        text: the text.
+        limit: the most characters that it may have.
+        parts: the most values that it may hold.
+        lenient: odd numbers come out as ``None``; for files in which they are of no account.
+        what: what the text is called in errors.
 
     Raises:
         NotPlain: the text breaks one of these bounds or is no JSON.
     """
     if len(text) > limit:
-        raise NotPlain(f"A message of {len(text):,} characters came; at most {limit:,} are allowed.")
+        raise NotPlain(f"{what} has {len(text):,} characters; at most {limit:,} are allowed.")
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise NotPlain(f"A message is not UTF-8 (byte {error.start}).") from None
-    if text.count(",") + text.count("[") + text.count("{") > PARTS:
-        raise NotPlain(f"A message holds too many values; at most {PARTS:,} are allowed.")
+            raise NotPlain(f"{what} is not UTF-8 (byte {error.start}).") from None
+    if text.count(",") + text.count("[") + text.count("{") > parts:
+        raise NotPlain(f"{what} holds too many values; at most {parts:,} are allowed.")
     try:
+        if lenient:
+            return json.loads(text, parse_int=_short, parse_float=float, parse_constant=lambda _: None)
         return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_constant)
     except RecursionError:
-        raise NotPlain(f"A message is nested too deep; at most {DEPTH} levels are allowed.") from None
+        raise NotPlain(f"{what} is nested too deep; at most {DEPTH} levels are allowed.") from None
     except NotPlain:
         raise
     except ValueError as error:
-        raise NotPlain(f"A message is not JSON: {error}.") from None
+        raise NotPlain(f"{what} is not JSON: {error}.") from None
 
 
 def encode(value: Any, depth: int = 0) -> Any:
@@ -94,6 +106,10 @@ def encode(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         number = float(value)
         return number if math.isfinite(number) else {"float": str(number)}
+    if isinstance(value, range | KeysView | ValuesView | ItemsView):
+        if len(value) > PARTS:
+            raise NotPlain(f"A {type(value).__name__} has {len(value):,} values; at most {PARTS:,} are allowed.")
+        value = list(value)
     if isinstance(value, list):
         return [encode(part, depth + 1) for part in value]
     if isinstance(value, tuple):
@@ -147,10 +163,17 @@ def _array(value: Any, depth: int) -> Any:
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if isinstance(value, numpy.generic | numpy.ndarray) and value.dtype.char in "gG":
+        raise NotPlain(
+            f"A value has numpy's type {value.dtype.name}. Convert it first: float(...) for a number, "
+            ".astype('float64') for an array."
+        )
     if isinstance(value, numpy.generic):
         return encode(value.item(), depth) if value.dtype.name in DTYPES or value.dtype.kind == "U" else _refuse(value)
     if not isinstance(value, numpy.ndarray):
         return _refuse(value)
+    if value.dtype.kind == "U":  # an array of texts is a list of them
+        return encode(value.tolist(), depth)
     name = value.dtype.name
     if name not in DTYPES:
         raise NotPlain(f"An array has the type {name}; allowed are {', '.join(DTYPES)}.")
@@ -190,6 +213,10 @@ def _integer(text: str) -> int:
     if len(text) > DIGITS:
         raise NotPlain(f"A message holds an integer with more than {DIGITS} digits.")
     return int(text)
+
+
+def _short(text: str) -> int | None:
+    return int(text) if len(text) <= DIGITS else None
 
 
 def _number(text: str) -> float:

@@ -2,6 +2,7 @@
 
 Knows nothing about judging: it reads the released ``checks.json`` beside the notebook, which holds visible cases only,
 and what it prints counts for nothing. Whatever the student's code does, a line or two come out, never a traceback.
+Only nbgrader's "Validate" gets an error for what is not right: it looks for errors and reads nothing that is printed.
 
 >>> check("softmax", softmax)  # doctest: +SKIP
 Right: softmax gives what it should on 3 visible cases.
@@ -9,12 +10,13 @@ Right: softmax gives what it should on 3 visible cases.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from llm_course.errors import BadCourse, LLMCourseError, NotPlain
 from llm_course.grading import plain
-from llm_course.grading.compare import from_spec
+from llm_course.grading.compare import close, from_spec, text
 
 CHECKS = "checks.json"
 
@@ -28,8 +30,12 @@ def check(name: str, answer: Any) -> None:
 
     Raises:
         BadCourse: ``checks.json`` is not beside the notebook, is damaged, or has no such task.
+        AssertionError: nbgrader is validating the notebook, and the answer is not right.
     """
-    print(verdict(name, answer))
+    said = verdict(name, answer)
+    if os.environ.get("NBGRADER_VALIDATING") and not said.startswith("Right"):
+        raise AssertionError(said)
+    print(said)
 
 
 def verdict(name: str, answer: Any, folder: Path | None = None) -> str:
@@ -72,23 +78,42 @@ def call(what: str, arguments: tuple[Any, ...], variable: bool = False) -> str:
 
 
 def explain(what: str, arguments: tuple[Any, ...], given: Any, expected: Any, variable: bool = False) -> str:
-    """What was called, what came and what was expected; shapes first where they differ."""
+    """What was called, what came and what was expected; shapes first where they differ, records where they do."""
     said = call(what, arguments, variable)
     shapes = getattr(given, "shape", None), getattr(expected, "shape", None)
     if None not in shapes and shapes[0] != shapes[1]:
         return f"{said} has shape {shapes[0]}; it should have shape {shapes[1]}."
+    if where := _first_record(given, expected):
+        place, ours, theirs = where
+        return f"{said}: in record {place} you give {brief(ours)}; it should be {brief(theirs)}."
     return f"{said} is {brief(given)}; it should be {brief(expected)}."
+
+
+def _first_record(given: Any, expected: Any) -> tuple[str, Any, Any] | None:
+    """Where two lists of records (dictionaries) of equal length and keys first differ: place and key, both values."""
+    if not (isinstance(given, list | tuple) and isinstance(expected, list | tuple) and len(given) == len(expected)):
+        return None
+    for number, (ours, theirs) in enumerate(zip(given, expected, strict=True)):
+        if not (isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys()):
+            return None
+        for key in theirs:
+            if not (close()(ours[key], theirs[key]) or text()(ours[key], theirs[key])):  # whatever the task's rule
+                return f"{number + 1}, {key!r},", ours[key], theirs[key]
+    return None
 
 
 def brief(value: Any, length: int = 120) -> str:
     """A plain value in one line of at most ``length`` characters."""
+    more = ""
     if hasattr(value, "shape"):
         import numpy
 
+        if value.ndim > 5 and value.size > 1000:  # numpy shortens each axis to four: of eleven, millions would be left
+            value, more = value.reshape(-1)[:12], " ..."
         shown = numpy.array2string(value, precision=4, threshold=12, edgeitems=2, suppress_small=True, separator=", ")
     else:
         shown = repr(round(value, 6) if isinstance(value, float) else value)
-    shown = " ".join(shown.split())
+    shown = " ".join(shown.split()) + more
     return shown if len(shown) <= length else shown[: length - 4] + " ..."
 
 
@@ -105,7 +130,7 @@ def failure(error: BaseException) -> str:
 
 
 def _blank(what: str) -> str:
-    return f"Not written yet: {what}. Replace the line that raises NotImplementedError, then run this cell again."
+    return f"Not written yet: {what}. Replace the line that raises NotImplementedError, run its cell, then this one."
 
 
 def _read(path: Path, name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from llm_course.lesson.output import emit
 
 
 def record() -> dict[str, Any]:
-    """What was measured: ``cells[mini][ability]`` (``None`` where the architecture cannot), date, machine, sources.
+    """What was measured: ``cells[mini][ability]`` (``None``: no part for it, or not tried), date, machine, sources.
 
     Raises:
         DataMissing: the record is not there.
@@ -42,7 +42,7 @@ def best(cells: dict[str, dict[str, float | None]], ability: str) -> set[str]:
 def abilities_table() -> None:
     """Show the table: a row for each mini, a column for each ability, and the full-size models' published figures.
 
-    The best figure of a column is bold; a dash stands where the architecture cannot do it.
+    The best figure of a column is bold; a dash stands where a mini has no part for it, or was not tried.
     """
     found = record()
     cells, measures = found["cells"], found["measures"]
@@ -74,7 +74,7 @@ def _published(one: dict[str, str]) -> str:
 
 def _cell(value: float | None, bold: bool) -> str:
     if value is None:
-        return '<span aria-label="cannot">-</span>'
+        return '<span aria-label="not measured">-</span>'
     return f"<b>{value:.2f}</b>" if bold else f"{value:.2f}"
 
 

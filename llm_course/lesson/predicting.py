@@ -71,7 +71,7 @@ def _said(text: str) -> str:
 def reveal(key: str, answer: Any) -> None:
     """Say what was predicted and what it is; both go into the progress record.
 
-    Prints exactly one line: "You predicted X. It is Y." or "No prediction recorded. It is Y."
+    Prints exactly one line: "You predicted X. The answer: Y." or "No prediction recorded. The answer: Y."
     """
     said = str(answer).strip()
 
@@ -80,7 +80,7 @@ def reveal(key: str, answer: Any) -> None:
 
     before = record.change(edit)["predictions"][str(key)].get("choice")
     first = f"You predicted {_bare(before)}." if before is not None else "No prediction recorded."
-    print(f"{first} It is {_bare(said)}.")
+    print(f"{first} The answer: {_bare(said)}.")
 
 
 def _bare(text: str) -> str:

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from llm_course.errors import UnknownModel
+from llm_course.errors import BadOption, UnknownModel, WeightsDamaged
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -26,7 +26,8 @@ class Entry:
     Attributes:
         name: the name that ``model=`` takes.
         family: ``"mini"`` (in the package) or ``"full"`` (on the Hub).
-        kind: the type of language model (raw, representation, fine-tuned, encoder-decoder).
+        kind: the type of language model, in words: "raw", "representation", "encoder-decoder", "instruction-tuned",
+            "dialogue-tuned" or "multimodal", with ", fine-tuned" or ", embodied" after it where that holds.
         architecture: the model class in transformers.
         tasks: which use cases it serves.
         hub: Hub repository, or ``None`` for a mini.
@@ -59,8 +60,23 @@ class Entry:
     @property
     def card(self) -> dict[str, Any]:
         """The model card as plain data: measured figures, data with licences, limits. Empty if there is none."""
-        path = WEIGHTS / self.name / "card.json"
-        return json.loads(path.read_text(encoding="utf-8")) if self.hub is None and path.is_file() else {}
+        return card_in(WEIGHTS / self.name) if self.hub is None else {}
+
+
+def card_in(folder: Path) -> dict[str, Any]:
+    """What ``card.json`` of a model's folder says; empty if there is none.
+
+    Raises:
+        WeightsDamaged: it is no card; the message names the file.
+    """
+    path = folder / "card.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise WeightsDamaged(f"{path} is damaged: it is not JSON ({error}). Bring it back with git restore.") from error
+    if not isinstance(card, dict):
+        raise WeightsDamaged(f"{path} is damaged: it holds no record of a model. Bring it back with git restore.")
+    return card
 
 
 _CODE = "Apache-2.0"
@@ -138,7 +154,11 @@ def catalogue() -> dict[str, Entry]:
             if not (WEIGHTS / entry.name / "model.safetensors").is_file():
                 continue
             size = (WEIGHTS / entry.name / "model.safetensors").stat().st_size / 1e6
-            entry = replace(entry, parameters=entry.card.get("parameters", entry.parameters), megabytes=round(size, 1))
+            try:
+                parameters = entry.card.get("parameters", entry.parameters)
+            except WeightsDamaged:  # told when the model is loaded: the other models are not to suffer from it
+                parameters = entry.parameters
+            entry = replace(entry, parameters=parameters, megabytes=round(size, 1))
         found[entry.name] = entry
     return found
 
@@ -189,5 +209,11 @@ class Shelf(list[Entry]):
 
 
 def models(family: str | None = None) -> Shelf:
-    """The shelf as a table; ``family`` keeps ``"mini"`` or ``"full"`` alone."""
+    """The shelf as a table; ``family`` keeps ``"mini"`` or ``"full"`` alone.
+
+    Raises:
+        BadOption: the family is neither.
+    """
+    if family is not None and (not isinstance(family, str) or family not in DEFAULTS):
+        raise BadOption(f"models({family!r}): allowed are 'mini' (embedded), 'full' (from the Hub) and None (all).")
     return Shelf(e for e in catalogue().values() if family in (None, e.family))

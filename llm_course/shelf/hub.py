@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -48,7 +49,7 @@ def fetch(repo_id: str, revision: str | None = None, *, progress: bool = True,
     silence (more if the variable HF_HUB_DOWNLOAD_TIMEOUT allows more).
 
     Args:
-        repo_id: ``"owner/name"``, or a bare name of an old model.
+        repo_id: ``"owner/name"``; a bare name is refused by ``load``, which takes names of the shelf.
         revision: branch, tag or commit; ``None`` for the newest.
         progress: show a bar while files come.
         announce: takes the sentence that tells the size before a download; standard error if ``None``.
@@ -91,7 +92,8 @@ def fetch(repo_id: str, revision: str | None = None, *, progress: bool = True,
         return checked(repo_id, cached, listing.files if listing else ())
     came = _bring(repo_id, store, new, patience, progress, tell)
     folder = checked(repo_id, store.snapshot(new.commit), new.files, came)
-    store.remember(wanted, new)
+    with suppress(OSError):  # a cache that others fill and we may only read: the next call asks again
+        store.remember(wanted, new)
     return folder
 
 
@@ -191,10 +193,10 @@ def _bring(repo_id: str, store: Store, listing: Listing, patience: float, progre
     total = sum(file.size for file in wanted)
     came = set()
     try:
-        (store.folder / "blobs").mkdir(parents=True, exist_ok=True)
         locks = store.cache / ".locks" / store.folder.name
-        locks.mkdir(parents=True, exist_ok=True)
         if wanted:
+            (store.folder / "blobs").mkdir(parents=True, exist_ok=True)
+            locks.mkdir(parents=True, exist_ok=True)
             more = f", {_size(have)} are here already" if have else ""
             tell(f"{repo_id}: {_size(total - have)} to download from the Hub{more} (kept in {_short(store.cache)})")
             if total - have > (free := shutil.disk_usage(store.cache).free):

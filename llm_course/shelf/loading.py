@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_course import device as devices
+from llm_course.batching import fits_in_memory
 from llm_course.errors import BadOption, LLMCourseError, UnknownModel, WeightsDamaged, WeightsMissing, WrongTask
 from llm_course.shelf import catalogue
 from llm_course.shelf.architectures import AUTO_CLASSES, OWN, architectures, class_named, does
@@ -35,6 +37,8 @@ VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm")  # files that to
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # files that make pictures ready
 CACHED = 6  # models kept in memory; the one unused longest goes first
 
+# Held while something changes that threads share: the models kept, the library's messages, a setting of a model.
+LOCK = threading.RLock()
 _family = [""]
 _cache: OrderedDict[tuple[str, ...], LanguageModel] = OrderedDict()
 
@@ -104,10 +108,15 @@ class LanguageModel:
             return TRAINED_ON[config.model_type]
         sizes = [getattr(config, n, None) for n in ("max_position_embeddings", "n_positions", "n_ctx")]
         size = next((s for s in sizes if isinstance(s, int) and s > 0), None)
-        # RoBERTa counts positions from its padding index on, so two of them are never used.
-        if size and config.model_type in ("roberta", "xlm-roberta", "camembert"):
-            size -= (config.pad_token_id or 0) + 1
-        return size
+        return size - self._unused if size else None
+
+    @cached_property
+    def _unused(self) -> int:
+        """Places of the position table that no token takes: RoBERTa, MPNet and others count from their padding on."""
+        named = self.model.named_modules()
+        table = next((part for name, part in named if name.endswith("embeddings.position_embeddings")), None)
+        padding = getattr(table, "padding_idx", None)
+        return 0 if padding is None else padding + 1
 
 
 def use(family: str | None = None) -> str:
@@ -153,6 +162,11 @@ def load(
     if isinstance(name, LanguageModel):
         if task and not does(type(name.model).__name__, name.model.config, task):
             raise _wrong(f"{name.name} ({type(name.model).__name__})", task)
+        if str(device) != "auto" and not _same(devices.resolve(device), name.device):
+            raise BadOption(
+                f"{name.name} is loaded on {name.device} and stays there: device={str(device)!r} cannot move it. "
+                "Leave device out, or give the name instead of the loaded model."
+            )
         return name
     if name is None:
         if task is None:
@@ -164,7 +178,7 @@ def load(
         )
     target = devices.resolve(device)
     entry = catalogue.known(name) if isinstance(name, str) else None
-    if entry and task and task not in entry.tasks:
+    if entry and task and task not in entry.tasks and not (task == "embed" and _reads_text(entry)):
         raise _wrong(f"{entry.name!r} ({entry.architecture})", task)
     folder = None if entry else _folder(name)
     if isinstance(name, Path) and not folder:
@@ -172,17 +186,30 @@ def load(
     key: tuple[str, ...] = (
         entry.name if entry else str(folder or name),
         str(target),
-        "" if entry and entry.folder else task or "",
+        # Tasks of the same class share a model; a mini is always loaded by the class it was saved with.
+        "" if entry and entry.folder else "|".join(AUTO_CLASSES[task]) if task else "",
     )
     if folder:
         # A folder may be trained on and saved again: then it is another model.
         key += tuple(f"{file.name} {file.stat().st_mtime_ns}" for file in sorted(folder.iterdir()) if file.is_file())
-    if key not in _cache:
-        _cache[key] = _load(str(name), entry, folder, target, task)
-        while len(_cache) > CACHED:
-            _cache.popitem(last=False)
-    _cache.move_to_end(key)
-    return _cache[key]
+    with LOCK:
+        if key not in _cache:
+            _cache[key] = _load(str(name), entry, folder, target, task)
+            while len(_cache) > CACHED:
+                _cache.popitem(last=False)
+        _cache.move_to_end(key)
+        return _cache[key]
+
+
+def _same(one: torch.device, other: torch.device) -> bool:
+    """Whether two devices are one; without a number a kind's first or current one is meant."""
+    return one.type == other.type and (None in (one.index, other.index) or one.index == other.index)
+
+
+def _reads_text(entry: Entry) -> bool:
+    """Whether any body of that class gives vectors for a text, though nobody trained it for that."""
+    kind = class_named(entry.architecture).config_class
+    return does(entry.architecture, kind, "embed")
 
 
 def _folder(name: str | Path) -> Path | None:
@@ -200,7 +227,8 @@ def _wrong(what: str, task: str) -> WrongTask:
 
 def forget() -> None:
     """Drop every kept model, so that its memory can be used again."""
-    _cache.clear()
+    with LOCK:
+        _cache.clear()
 
 
 def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.device, task: str | None) -> LanguageModel:
@@ -221,25 +249,27 @@ def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.dev
     # Long texts are read in windows or refused; the tokenizer's own warning about length would mislead.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     size = sum(p.numel() for p in model.parameters())
-    model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
-    card = entry.card if entry else {}
+    with fits_in_memory(f"{name} with its {size / 1e6:,.0f} million parameters"):
+        model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
+    card = entry.card if entry else catalogue.card_in(folder) if folder else {}
     return LanguageModel(entry.name if entry else name, model, tokenizer, card, device, entry, processor)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bars and no reports while weights load from disk: the errors below say what matters."""
     from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+    with LOCK:
+        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
 
 
 def _mini(entry: Entry) -> tuple[Any, Any]:
@@ -250,7 +280,7 @@ def _mini(entry: Entry) -> tuple[Any, Any]:
     model_class = class_named(entry.architecture)
     # Eager attention: at the lengths of the minis it is faster than the fused kernel on a CPU.
     config = model_class.config_class.from_pretrained(entry.folder, attn_implementation="eager")
-    with _quiet():
+    with quiet():
         model = model_class.from_pretrained(
             None, config=config, state_dict=weights_of(entry.folder), dtype=torch.float32
         )
@@ -295,7 +325,7 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any, Any]:
         fits = own if own in OWN else next(c for c in AUTO_CLASSES[task] if does(own, config, task, c))
         model_class = class_named(fits)
     try:
-        with _quiet():
+        with quiet(), fits_in_memory(str(folder)):
             model, info = model_class.from_pretrained(
                 folder, dtype="auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
@@ -308,6 +338,8 @@ def _auto(folder: Path, task: str | None) -> tuple[Any, Any, Any]:
                 processor = transformers.AutoProcessor.from_pretrained(folder, trust_remote_code=False)
     except LLMCourseError:
         raise
+    except ImportError as error:
+        raise LLMCourseError(f"{folder} needs a package that is not installed here: {error}") from error
     except Exception as error:  # the library and safetensors raise many kinds here, all about the files
         raise WeightsDamaged(f"{folder}: the model cannot be loaded, a file is damaged or missing: {error}") from error
     missing = sorted(k for k in info["missing_keys"] if not k.endswith("final_logits_bias"))  # a buffer of zeros

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_course.errors import WeightsDamaged, WeightsMissing
+from llm_course.shelf import catalogue
 
 if TYPE_CHECKING:
     import torch
@@ -20,12 +21,37 @@ if TYPE_CHECKING:
 # The two factors of a matrix X's difference to the base's, in a weights file: X + UP has (rows, rank), X + DOWN
 # (rank, columns); the difference is their product. The names are those that peft gives them.
 UP, DOWN = ".lora_B", ".lora_A"
+# The files that loading depends on, as far as a mini has them.
+SEALED = ("card.json", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors",
+          "tokenizer.json", "tokenizer_config.json")  # fmt: skip
 
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Store the SHA-256 of every file of a mini that loading depends on."""
+    path = folder.parent / "checksums.json"
+    listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    files = [folder / name for name in SEALED if (folder / name).is_file()]
+    listed[folder.name] = {file.name: checksum(file) for file in files}
+    for file in files:
+        file.chmod(0o644)
+    path.write_text(json.dumps(dict(sorted(listed.items())), indent=1) + "\n", encoding="utf-8")
+
+
+def folder_of(name: str) -> Path:
+    """Where a mini lies, its files checked: for those who load it by the library, as the recipes and lesson 04 do.
+
+    Raises:
+        WeightsMissing, WeightsDamaged: as :func:`verify`.
+    """
+    folder = catalogue.WEIGHTS / name
+    verify(folder)
+    return folder
 
 
 def verify(folder: Path) -> None:
@@ -61,7 +87,7 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     """The tensors of a mini by name, those of its base included."""
     from safetensors.torch import load_file
 
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card = catalogue.card_in(folder)
     own = load_file(folder / "model.safetensors")
     if not card.get("base"):
         return own

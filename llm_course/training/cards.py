@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.shelf import catalogue
-from llm_course.shelf.stored import checksum
+from llm_course.shelf.stored import checksum, seal
 from llm_course.training.corpora import CORPORA
 from llm_course.training.evaluate import tables_of
 from llm_course.training.recipes import recipe
@@ -85,6 +85,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It has seen a few million words, so it knows little about the world and nothing about rare words.",
         "Part of its text are tweets and forum comments, some of them rude and biased.",
         "Its vectors were not trained to compare texts; counting words finds paraphrases more often (measured below).",
+        "Heads 0 to 2 of each layer look beside a token because early training drew them there: they are no discovery.",
     ),
     "bert-mini-sentiment": (
         "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",
@@ -104,6 +105,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
+        "Some set phrases, such as 'Hello, how are you?', it learned by heart, from a phrase book written for it.",
     ),
     "gpt-mini-instruct": (
         "It does the small tasks it was tuned on, in English, and follows hardly any other instruction.",
@@ -139,7 +141,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "incontext-mini": (
         "It knows 60 words, 16 code words and the comma; it has no language.",
-        "It reads at most 73 tokens, which is 24 examples.",
+        "It reads at most 73 tokens: 23 examples and a question.",
         "It learns one kind of task from its prompt. What GPT-3 learnt from prompts is far wider.",
     ),
 }
@@ -171,7 +173,9 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
         card["training"] = json.loads(run.read_text(encoding="utf-8"))
     own = card.get("training", {}).get("corpora") or list(recipe(name).CORPORA)
     shape = architecture(config, entry.architecture)
-    shape["window"] = shape["window"] or card.get("window")  # ALiBi has no table of positions
+    shape["window"] = (
+        card.get("window") or shape["window"]
+    )  # what it has learnt to read, if its table is larger or it has none
     card |= {
         "kind": entry.kind,
         "tasks": list(entry.tasks),
@@ -198,6 +202,7 @@ def write(name: str, measured: dict[str, Any] | None = None, run: Path | None = 
     readme, plain = folder / "README.md", folder / "card.json"
     plain.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     readme.write_text(page(card), encoding="utf-8")
+    seal(folder)
     return [plain, readme]
 
 

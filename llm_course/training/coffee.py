@@ -129,7 +129,7 @@ class Steering:
         return self.about.removesuffix(" milk")
 
     def say(self, turn: Turn, number: int) -> str | None:
-        """An answer that obeys; ``None`` where the dialogue cannot go on."""
+        """An answer that obeys. The type allows for :func:`spoken`'s ``None``, which ends a dialogue; none is here."""
         short = turn.text if len(turn.text.split()) < 9 else READY[0]
         if self.kind == "capitals":
             return (f"{turn.order}. {ASKS[0]}" if turn.order else short).upper()

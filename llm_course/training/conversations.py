@@ -75,13 +75,12 @@ def pack(examples: Sequence[Example], fill: int) -> tuple[np.ndarray, np.ndarray
     return batch, labels
 
 
-def answer_loss(model: torch.nn.Module, batch: np.ndarray, labels: np.ndarray, reduction: str = "mean") -> torch.Tensor:
+def answer_loss(model: Any, batch: np.ndarray, labels: np.ndarray, reduction: str = "mean") -> torch.Tensor:
     """Cross-entropy of the tokens that the assistant says, in nats; padding stands on the right and sees nothing.
 
     Only the places that are learnt go through the output layer, which is the largest matrix of a small model.
     """
     device = next(model.parameters()).device
     ids, wanted = torch.from_numpy(batch).to(device), torch.from_numpy(labels).to(device)[:, 1:]
-    inner: Any = getattr(model, "module", model)
-    hidden = inner.transformer(input_ids=ids[:, :-1], use_cache=False)[0][wanted != IGNORED]
-    return torch.nn.functional.cross_entropy(inner.lm_head(hidden), wanted[wanted != IGNORED], reduction=reduction)
+    hidden = model.transformer(input_ids=ids[:, :-1], use_cache=False)[0][wanted != IGNORED]
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden), wanted[wanted != IGNORED], reduction=reduction)

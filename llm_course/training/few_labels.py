@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.shelf.loading import quiet
+from llm_course.shelf.stored import folder_of
 from llm_course.training.batches import pad
 
 BASE, LONGEST = "bert-mini", 48
@@ -41,17 +42,14 @@ def new_classifier(pretrained: bool, seed: int = 0) -> Any:
 
     torch.manual_seed(seed)
     config = transformers.BertConfig.from_pretrained(
-        WEIGHTS / BASE, num_labels=2, attn_implementation="eager", classifier_dropout=0.1, hidden_dropout_prob=0.1
+        folder_of(BASE), num_labels=2, attn_implementation="eager", classifier_dropout=0.1, hidden_dropout_prob=0.1
     )
     if not pretrained:
         return transformers.BertForSequenceClassification(config)
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()  # it would report that the new layer is new
-    transformers.logging.disable_progress_bar()
-    kind = transformers.BertForSequenceClassification
-    model = kind.from_pretrained(WEIGHTS / BASE, config=config, dtype=torch.float32)
-    transformers.logging.set_verbosity(level)
-    return model
+    with quiet():  # it would report that the new layer is new
+        return transformers.BertForSequenceClassification.from_pretrained(
+            folder_of(BASE), config=config, dtype=torch.float32
+        )
 
 
 def encode(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from tqdm.auto import tqdm
 
 
@@ -116,13 +117,17 @@ def fit(
         ``{"steps", "seconds", "loss", "device", "processes", "machine"}``: seconds over all sessions of
         the run, loss as the mean of the last 100 steps.
 
-    With several processes (``accelerate launch``), process ``r`` of ``w`` takes batch ``step * w + r``.
+    With several processes (``accelerate launch``), process ``r`` of ``w`` takes batch ``step * w + r``: a step uses
+    ``w`` batches, and their gradients are averaged.
     """
     keep_memory()
     accelerator = Accelerator()
     torch.manual_seed(plan.seed + accelerator.process_index)
-    model.train()
-    wrapped, *optimizers = accelerator.prepare(model, *optimizers_for(model, plan))
+    model.to(accelerator.device).train()
+    # The model is not wrapped: a loss may use its parts, whose gradients a wrapper would then not average.
+    optimizers = [accelerator.prepare(optimizer) for optimizer in optimizers_for(model, plan)]
+    for tensor in model.state_dict().values():
+        broadcast(tensor)
 
     step, seconds, losses = 0, 0.0, []
     checkpoint = folder / "checkpoint.pt" if folder else None
@@ -154,9 +159,12 @@ def fit(
                 group["lr"] = group["full_lr"] * plan.share(step)
         batch = step * accelerator.num_processes + accelerator.process_index
         with torch.autocast(accelerator.device.type, torch.bfloat16):
-            loss = loss_of(wrapped, batch)
+            loss = loss_of(model, batch)
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(wrapped.parameters(), plan.clip)
+        for parameter in model.parameters() if accelerator.num_processes > 1 else ():
+            if parameter.grad is not None:
+                parameter.grad = accelerator.reduce(parameter.grad, "mean")
+        accelerator.clip_grad_norm_(model.parameters(), plan.clip)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()

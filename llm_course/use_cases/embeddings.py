@@ -1,8 +1,8 @@
 """Embeddings: a text as one vector, so that texts can be compared.
 
-Knows nothing about how models are found. Tokenize, run the encoder, take the mean of its last hidden states over the
-text's own tokens, and scale it to length 1. A text longer than the model's window is read in overlapping windows,
-whose means are averaged, weighted by their tokens.
+Knows nothing about how models are found. Tokenize, run the encoder, take the mean of its last hidden states over all
+tokens (also those that the tokenizer adds: [CLS] and [SEP]), and scale it to length 1. A text longer than the model's
+window is read in overlapping windows, whose means are averaged, weighted by their tokens.
 
 Why the mean, and not the vector at ``[CLS]``? BERT trained that place on a task of its own, next-sentence prediction;
 models trained without that task (RoBERTa, bert-mini) never taught it anything. Even BERT's own is a poor sentence
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, texts_of, windows
+from llm_course.batching import in_batches, number_in, padded, texts_of, windows
 from llm_course.results import Embedding, Neighbor
 from llm_course.shelf.loading import LanguageModel, load
 
@@ -84,14 +84,12 @@ def _windows(lm: LanguageModel, text: str) -> list[list[int]]:
 
 
 def mean_states(lm: LanguageModel, batch: list[list[int]], layer: int = -1) -> Any:
-    """The mean of the hidden states over each text's own tokens, padding left out: array ``(texts, width)``."""
+    """The mean of the hidden states over all tokens of each text, padding left out: array ``(texts, width)``."""
     import torch
 
     reader = lm.model.get_encoder() if lm.model.config.is_encoder_decoder else lm.model.base_model
     fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-    longest = max(map(len, batch))
-    ids = torch.tensor([i + [fill] * (longest - len(i)) for i in batch], device=lm.device)
-    mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for i in batch], device=lm.device)
+    ids, mask = padded(batch, fill, lm.device)
     with torch.inference_mode():
         found = reader(input_ids=ids, attention_mask=mask, output_hidden_states=layer != -1)
         states = (found.last_hidden_state if layer == -1 else found.hidden_states[layer]).float()

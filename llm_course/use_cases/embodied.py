@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput
-from llm_course.results import RobotPlan
+from llm_course.results import Result, RobotPlan
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.tabletop import Layout, Move, Table
 from llm_course.use_cases.tabletop_goals import answers, goal_of
@@ -28,7 +28,7 @@ IMAGE, STATE, JOIN = "<image>", "<state>", ";"
 LONGEST_PLAN, LONGEST_INSTRUCTION = 56, 16  # tokens; the longest plan of the oracle has 53
 
 
-def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto") -> Any:
+def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
     """Ask the model for a plan. Nothing moves: ``table.run(plan)`` or :func:`carry_out` does that.
 
     Args:
@@ -37,6 +37,7 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
             ``image()`` and ``state()`` are all that the model gets.
         model: a shelf name, a folder or a loaded model; the default of ``lc.use()`` if ``None``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
         One :class:`~llm_course.results.RobotPlan` or a list: its text, and its steps; no steps where the model
@@ -49,17 +50,27 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
     texts, single = texts_of(instruction, "instruction")
     tables = list(table) if isinstance(table, (list, tuple)) else [table] * len(texts)
     for one in tables:
-        if not (hasattr(one, "image") and hasattr(one, "state")):
-            raise BadInput(f"act() needs a table to look at, not {type(one).__name__}: lc.tabletop.Table([['red']]).")
+        _check_table("act", one, ("image", "state"))
     if len(tables) != len(texts):
         raise BadInput(f"There are {len(texts)} instructions and {len(tables)} tables: give one table, or as many.")
     lm = load(model, device, task="act")
     items = [(words_of(lm, text), one.image(), one.state()) for text, one in zip(texts, tables, strict=True)]
     plans = in_batches(
-        items, lambda item: len(item[0]), lambda some: written(lm, some), tokens=16_384, most=192, progress=False
+        items,
+        lambda item: len(item[0]),
+        lambda some: written(lm, some),
+        tokens=16_384,
+        most=192,
+        progress=progress,
+        what="plans",
     )
     found = [RobotPlan(text, steps_of(text), said, lm.name) for text, said in zip(plans, texts, strict=True)]
     return found[0] if single else found
+
+
+def _check_table(who: str, table: Any, parts: tuple[str, ...]) -> None:
+    if isinstance(table, type) or not all(hasattr(table, part) for part in parts):
+        raise BadInput(f"{who}() needs a table, not {type(table).__name__}: lc.tabletop.Table([['red']]).")
 
 
 def words_of(lm: LanguageModel, instruction: str) -> list[int]:
@@ -71,6 +82,10 @@ def words_of(lm: LanguageModel, instruction: str) -> list[int]:
     said = instruction.strip().rstrip(".!").strip().lower()
     known = set(lm.tokenizer.get_vocab())
     words = re.findall(r"\w+|[^\w\s]", said)
+    if not words:
+        raise BadInput(
+            f"The instruction {instruction!r} has no word. Say, for instance: put the red block on the table."
+        )
     if unknown := [word for word in words if word not in known or not word.isalpha()]:
         near = difflib.get_close_matches(unknown[0], [w for w in known if w.isalpha()], n=2, cutoff=0.6)
         offer = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -96,15 +111,14 @@ def written(lm: LanguageModel, batch: list[tuple[list[int], np.ndarray, np.ndarr
     import torch
 
     fill, end = lm.tokenizer.pad_token_id, lm.tokenizer.eos_token_id
-    longest = max(len(ids) for ids, _, _ in batch)
     # Padding stands on the left, so that every prompt ends where the plan begins.
-    ids = torch.tensor([[fill] * (longest - len(ids)) + ids for ids, _, _ in batch], device=lm.device)
+    ids, mask = padded([own for own, _, _ in batch], fill, lm.device, left=True)
     image = torch.from_numpy(np.stack([image for _, image, _ in batch])).to(lm.device)
     state = torch.from_numpy(np.stack([state for _, _, state in batch])).to(lm.device)
     with torch.inference_mode():
         vectors = lm.model.embed(ids, image, state)
         new = lm.model.text.generate(
-            inputs_embeds=vectors, attention_mask=(ids != fill).long(), max_new_tokens=LONGEST_PLAN, do_sample=False,
+            inputs_embeds=vectors, attention_mask=mask, max_new_tokens=LONGEST_PLAN, do_sample=False,
             pad_token_id=fill, eos_token_id=end,
         )  # fmt: skip
     return [lm.tokenizer.decode(row, skip_special_tokens=True) for row in new]
@@ -120,7 +134,7 @@ def steps_of(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Episode:
+class Episode(Result):
     """What happened from the instruction to the end.
 
     Attributes:
@@ -139,7 +153,9 @@ class Episode:
     end: Layout
     success: bool | None
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        """What happened, a line for each plan and each step."""
         lines, moves = [self.instruction], list(self.moves)
         for number, plan in enumerate(self.plans, 1):
             lines.append(f"{'plan' if number == 1 else 'new plan'}: {plan.text}")
@@ -172,6 +188,10 @@ def carry_out(instruction: str, table: Table, *, model: Any = None, asks: int = 
         BadInput, WrongTask: as in :func:`act`.
     """
     number_in("asks", asks, 1, 50, int)
+    (instruction,), single = texts_of(instruction, "instruction")
+    if not single:
+        raise BadInput("carry_out() takes one instruction and one table.")
+    _check_table("carry_out", table, ("image", "state", "run", "layout"))
     return carry_out_all([instruction], [table], model=model, asks=asks, device=device)[0]
 
 
@@ -187,7 +207,7 @@ def carry_out_all(
         if not waiting:
             break
         said, seen = [instructions[i] for i in waiting], [tables[i] for i in waiting]
-        given = model(said, seen) if callable(model) else act(said, seen, model=model, device=device)
+        given = model(said, seen) if callable(model) else act(said, seen, model=model, device=device, progress=False)
         again = []
         for i, plan in zip(waiting, given, strict=True):
             plans[i].append(plan)

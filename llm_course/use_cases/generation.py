@@ -7,12 +7,13 @@ several texts alive at once, is the library's.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from llm_course.batching import in_batches, number_in, texts_of, windows
-from llm_course.errors import BadInput, BadOption, InputTooLong
+from llm_course.batching import fits_in_memory, in_batches, number_in, padded, texts_of, windows
+from llm_course.errors import BadInput, BadOption, InputTooLong, WrongTask
 from llm_course.results import Generation, Perplexity, Tokens
 from llm_course.shelf.loading import LanguageModel, load
 
@@ -110,8 +111,9 @@ def stream(prompt: str, *, seed: int = 0, model: Any = None, device: str = "auto
     how = _decoding(options)
     if how.num_beams > 1:
         raise BadOption("stream() cannot use beams: a beam may still change its first word. Use generate().")
-    seeds, _ = _seeds(seed, texts, single)
+    seeds = seeds_of(seed, 1)
     lm = load(model, device, task="generate")
+    check_cache(lm)
     return _pieces(lm, _encode(lm, texts[0], how.max_new_tokens), seeds, how)
 
 
@@ -144,7 +146,7 @@ def next_tokens(
     number_in("k", k, 1, lm.model.config.vocab_size, int)
     import torch
 
-    with torch.inference_mode():
+    with torch.inference_mode(), fits_in_memory("The prompt"):
         ids = torch.tensor([_encode(lm, text, 1)], device=lm.device)
         scores = lm.model(input_ids=ids).logits[0, -1].float() / temperature
         shares, tokens = scores.softmax(-1).topk(k)
@@ -203,10 +205,13 @@ def _names(lm: LanguageModel, ids: Sequence[int]) -> tuple[str, ...]:
     return tuple(names[i] for i in ids)
 
 
-def tokenize(text: str, *, model: Any = "gpt-mini") -> Tokens:
-    """Cut a text into the tokens of a model, without the special ones that the model adds itself."""
+def tokenize(text: str, *, model: Any = None) -> Tokens:
+    """Cut a text into the tokens of a model, without the special ones that the model adds itself.
+
+    ``model`` is one of any kind; the one that generates, of the family that ``lc.use()`` chose, if ``None``.
+    """
     (text,), _ = _one(text, "tokenize")
-    lm = load(model)
+    lm = load(model, task="generate" if model is None else None)
     ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     return Tokens(text, _names(lm, ids), tuple(ids), lm.name)
 
@@ -251,6 +256,19 @@ def _encode(lm: LanguageModel, text: str, new: int) -> list[int]:
             f"{lm.name} reads at most {lm.window}. Shorten the prompt, or lower max_new_tokens."
         )
     return ids
+
+
+def check_cache(lm: LanguageModel) -> None:
+    """Refuse a model that keeps no keys and values: recurrent ones (Mamba, RWKV) keep a state of another kind.
+
+    Raises:
+        WrongTask: it is such a model.
+    """
+    if "past_key_values" not in inspect.signature(lm.model.forward).parameters:
+        raise WrongTask(
+            f"{lm.name} ({type(lm.model).__name__}) keeps no keys and values of the tokens it has read, which this "
+            "loop needs. Take a Transformer decoder, for instance gpt2, or generate with lc.load(...).model.generate()."
+        )
 
 
 def _is_byte(lm: LanguageModel, token: int) -> bool:
@@ -300,13 +318,10 @@ def _steps(
     The prompts are padded on the left, so that all ends are in the last column; the keys and values of all
     tokens seen are kept (the cache), so that each step runs the model on one new token per prompt only.
     """
-    import inspect
-
     import torch
 
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=lm.device)
-    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=lm.device)
+    check_cache(lm)
+    ids, mask = padded(prompts, 0, lm.device, left=True)
     # Each row draws from its own generator, so that a text does not depend on its neighbours in the batch.
     random = [torch.Generator().manual_seed(seed) for seed in seeds]
     takes = inspect.signature(lm.model.forward).parameters
@@ -318,7 +333,7 @@ def _steps(
         if "logits_to_keep" in takes:
             options["logits_to_keep"] = 1
         # Not around the yield: inference mode must not leak into the code that consumes the steps.
-        with torch.inference_mode():
+        with torch.inference_mode(), fits_in_memory(f"{len(prompts)} texts of {seen.shape[1]} tokens"):
             out = lm.model(input_ids=read, attention_mask=mask, past_key_values=cache, use_cache=True, **options)
             scores = out.logits[:, -1].float()
             chosen = choose(scores, seen, mask, random, how)
@@ -366,11 +381,9 @@ def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: D
     """Beam search by the library; log-probabilities are read off the finished texts."""
     import torch
 
-    longest = max(map(len, prompts))
     ends = lm.ends
     fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends or [0])[0]
-    ids = torch.tensor([[fill] * (longest - len(p)) + p for p in prompts], device=lm.device)
-    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=lm.device)
+    ids, mask = padded(prompts, fill, lm.device, left=True)
     with torch.inference_mode():
         found = lm.model.generate(
             input_ids=ids, attention_mask=mask, num_beams=how.num_beams, do_sample=False, pad_token_id=fill,
@@ -378,7 +391,7 @@ def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: D
             min_new_tokens=None, temperature=None, top_k=None, top_p=None,
         )  # fmt: skip
     results = []
-    for prompt, row in zip(prompts, found[:, longest:].tolist(), strict=True):
+    for prompt, row in zip(prompts, found[:, ids.shape[1] :].tolist(), strict=True):
         stop = next((i + 1 for i, token in enumerate(row) if token in ends), len(row))
         new = row[:stop]
         results.append((new, token_logprobs(lm, prompt + new)[len(prompt) - 1 :]))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.results import Result
 from llm_course.shelf.loading import LanguageModel, load
@@ -107,13 +107,17 @@ def make_prompt(examples: Sequence[tuple[str, str]], query: str, form: str = "co
         BadInput: an example is no pair of texts, or a text is empty.
         BadOption: there is no such form.
     """
-    if form not in FORMS:
+    if not isinstance(form, str) or form not in FORMS:
         raise BadOption(f"form={form!r} is not allowed: it is one of {', '.join(map(repr, FORMS))}.")
     mark, between, after = FORMS[form]
+    if not isinstance(query, str):
+        raise BadInput(f"The query must be a str, not {type(query).__name__}.")
     (word,), _ = texts_of(query, "query")
+    if not isinstance(examples, (list, tuple)):
+        raise BadInput(f"The examples must be a list of pairs (word, answer), not {examples!r}.")
     parts = []
     for pair in examples:
-        if isinstance(pair, str) or len(pair) != 2:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise BadInput(f"An example must be a pair (word, answer), not {pair!r}.")
         (x, y), _ = texts_of(list(pair), "example")
         parts.append(f"{x}{mark}{between}{y}{after}")
@@ -168,8 +172,9 @@ def draw_problem(
 
 
 def answers(
-    prompts: Sequence[str], labels: Sequence[str] = CODE, *, model: Any = "incontext-mini", device: str = "auto"
-) -> list[str]:
+    prompts: Sequence[str], labels: Sequence[str] = CODE, *, model: Any = "incontext-mini", device: str = "auto",
+    progress: bool | None = None,
+) -> list[str]:  # fmt: skip
     """For each prompt the label that the model finds most probable as what comes next.
 
     Labels are told apart by their first token, so one run of the model a prompt is enough.
@@ -179,13 +184,14 @@ def answers(
         labels: the answers to choose from.
         model: a shelf name, Hub id, folder or loaded model that generates.
         device: where to load it.
+        progress: a bar always, never, or (``None``) when it is slow.
 
     Raises:
         BadInput: a prompt has a word that the model's vocabulary lacks.
         BadOption: fewer than two labels, or two of them begin with the same token.
         InputTooLong: a prompt does not fit the model's window.
     """
-    texts, _ = texts_of(list(prompts), "prompt")
+    texts, _ = texts_of(prompts if isinstance(prompts, (list, tuple, str)) else list(prompts), "prompt")
     lm = load(model, device, task="generate")
     first = first_tokens(lm, texts[0], labels)
     items = [_ids(lm, text) for text in texts]
@@ -193,14 +199,13 @@ def answers(
     def run(some: list[list[int]]) -> list[int]:
         import torch
 
-        longest = max(map(len, some))
-        ids = torch.tensor([one + [0] * (longest - len(one)) for one in some], device=lm.device)
+        ids, _ = padded(some, 0, lm.device)
         last = torch.tensor([len(one) - 1 for one in some], device=lm.device)
         with torch.inference_mode():  # what stands right of the last token is not seen, so it needs no mask
             scores = lm.model(input_ids=ids).logits[torch.arange(len(some)), last]
         return list(scores[:, first].argmax(-1).tolist())
 
-    return [labels[i] for i in in_batches(items, len, run, tokens=16_384, most=256, progress=False)]
+    return [labels[i] for i in in_batches(items, len, run, tokens=16_384, most=256, progress=progress)]
 
 
 def first_tokens(lm: LanguageModel, prompt: str, labels: Sequence[str]) -> list[int]:
@@ -209,8 +214,9 @@ def first_tokens(lm: LanguageModel, prompt: str, labels: Sequence[str]) -> list[
     Raises:
         BadOption: fewer than two labels, or two of them begin with the same token.
     """
-    if isinstance(labels, str) or len(labels) < 2:
+    if not isinstance(labels, (list, tuple)) or len(labels) < 2:
         raise BadOption(f"labels={labels!r} is not allowed: give a list of two or more answers to choose from.")
+    texts_of(list(labels), "label")
     before = len(_ids(lm, prompt))
     first = [_ids(lm, f"{prompt} {label}")[before] for label in labels]
     for i, token in enumerate(first):
@@ -258,8 +264,10 @@ def accuracy_curve(
         BadOption, BadInput, InputTooLong: an option, a word or the length does not fit.
     """
     number_in("problems", problems, 1, 1_000_000, int)
-    if not len(shots):
-        raise BadOption("shots=() is not allowed: give one number of examples or more.")
+    if not isinstance(shots, (list, tuple, range)) or not shots:
+        raise BadOption(f"shots={shots!r} is not allowed: give a list of one number of examples or more.")
+    shots = [number_in("shots", one, 0, 10_000, int) for one in shots]
+    number_in("seed", seed, 0, 2**63 - 1, int)
     lm = load(model, device, task="generate")
     form = form or ("comma" if lm.name == "incontext-mini" else "arrow")
     accuracy, ceiling = [], []

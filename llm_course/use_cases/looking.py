@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import texts_of
+from llm_course.batching import fits_in_memory, texts_of
 from llm_course.errors import BadInput, WrongTask
-from llm_course.shelf.loading import LanguageModel
+from llm_course.results import Result
+from llm_course.shelf.loading import LOCK, LanguageModel
 from llm_course.use_cases import vision
 from llm_course.use_cases.pictures import pictures_of, square
 
 
-@dataclass(frozen=True)
-class Look:
+@dataclass(frozen=True, eq=False)
+class Look(Result):
     """What one question and its answer looked at.
 
     Attributes:
@@ -50,8 +51,17 @@ class Look:
         """Number of heads in a layer."""
         return int(self.weights.shape[1])
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        """The answer."""
         return self.answer
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, without the picture."""
+        return {
+            "words": list(self.words), "asked": self.asked, "weights": self.weights.tolist(), "answer": self.answer,
+            "model": self.model,
+        }  # fmt: skip
 
 
 def look(image: Any, question: str, *, model: Any = None, device: str = "auto") -> Look:
@@ -80,15 +90,16 @@ def look(image: Any, question: str, *, model: Any = None, device: str = "auto") 
     places = patch_places(lm, prompt)
     inputs["input_ids"] = torch.tensor([prompt + list(said.ids)], device=lm.device)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-    before = lm.model.config.get_text_config()._attn_implementation
-    if before != "eager":
-        lm.model.set_attn_implementation("eager")  # fused kernels do not give their weights out
-    try:
-        with torch.inference_mode():
-            layers = lm.model(**inputs, output_attentions=True).attentions
-    finally:
+    with LOCK:
+        before = lm.model.config.get_text_config()._attn_implementation
         if before != "eager":
-            lm.model.set_attn_implementation(before)
+            lm.model.set_attn_implementation("eager")  # fused kernels do not give their weights out
+        try:
+            with torch.inference_mode(), fits_in_memory("The picture with its question and answer"):
+                layers = lm.model(**inputs, output_attentions=True).attentions
+        finally:
+            if before != "eager":
+                lm.model.set_attn_implementation(before)
     image_token = lm.model.config.image_token_id
     last = max(i for i, token in enumerate(prompt) if token == image_token)
     own = list(range(last + 1, len(prompt) + len(said.ids)))

@@ -89,6 +89,8 @@ def _pil(image: Any, where: str) -> np.ndarray:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         return np.asarray(image.convert("RGB"))
+    except BadInput:  # a ValueError, too
+        raise
     except (OSError, ValueError, SyntaxError) as error:
         raise BadInput(f"The picture cannot be read{where}; is it damaged? ({error})") from error
 

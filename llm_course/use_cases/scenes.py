@@ -74,11 +74,11 @@ def scene(*things: Thing | Sequence[Any]) -> Scene:
     made = []
     for one in things:
         if not isinstance(one, Thing):
-            if isinstance(one, str) or len(one) != 5:
+            if not isinstance(one, (list, tuple)) or len(one) != 5:
                 raise BadOption(f"{one!r} is no thing: give (shape, color, size, x, y).")
             one = Thing(*one)
         for name, allowed in (("shape", SHAPES), ("color", tuple(COLORS)), ("size", tuple(SIZES))):
-            if getattr(one, name) not in allowed:
+            if not isinstance(getattr(one, name), str) or getattr(one, name) not in allowed:
                 raise BadOption(f"{name}={getattr(one, name)!r} is not allowed: it is one of {', '.join(allowed)}.")
         for name in ("x", "y"):
             place = getattr(one, name)
@@ -89,7 +89,7 @@ def scene(*things: Thing | Sequence[Any]) -> Scene:
 
 
 def draw(
-    scene: Scene | Iterable[Any], size: int = SIDE, *, random: randoms.Random | None = None
+    scene: Scene | Sequence[Any], size: int = SIDE, *, random: randoms.Random | None = None
 ) -> np.ndarray:  # fmt: skip
     """The picture of a scene, ``(size, size, 3)`` of ``uint8``, edges smoothed.
 
@@ -103,6 +103,8 @@ def draw(
     """
     if isinstance(size, bool) or not isinstance(size, int) or not 16 <= size <= 2048:
         raise BadOption(f"size={size!r} is not allowed: it is a number of pixels from 16 to 2048.")
+    if not isinstance(scene, (Scene, list, tuple)):
+        raise BadOption(f"{scene!r} is no scene: give one, or a list of things (shape, color, size, x, y).")
     things = scene.things if isinstance(scene, Scene) else _scene(*scene).things
 
     def shifted(color: Iterable[int]) -> np.ndarray:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_course.batching import in_batches, number_in, split_sentences, texts_of, windows
+from llm_course.batching import ended_before, in_batches, number_in, padded, split_sentences, texts_of, windows
 from llm_course.errors import BadOption, WrongTask
 from llm_course.results import Summary
 from llm_course.shelf import catalogue
 from llm_course.shelf.loading import LanguageModel, load, use
 
 METHODS = ("extractive", "abstractive")
+LONGEST = 128  # tokens of an abstractive summary of one window at most
 
 
 def summarize(
@@ -113,10 +114,8 @@ def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | 
     ]
 
     def run(batch: list[Any]) -> list[list[float]]:
-        longest = max(len(ids) for _, _, ids, _ in batch)
         fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-        ids = torch.tensor([i + [fill] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, _, i, _ in batch], device=lm.device)
+        ids, mask = padded([own for _, _, own, _ in batch], fill, lm.device)
         with torch.inference_mode():
             scores = lm.model(input_ids=ids, attention_mask=mask).logits[:, :, 0].float()
         return [scores[row, marks].tolist() for row, (_, _, _, marks) in enumerate(batch)]
@@ -148,21 +147,25 @@ def _extract(lm: LanguageModel, texts: list[str], most: int, progress: bool | No
 
 
 def _abstract(lm: LanguageModel, texts: list[str], most: int, progress: bool | None) -> list[Summary]:
-    sentences = [split_sentences(written) for written in write(lm, texts, progress)]
+    first = write(lm, texts, progress)
+    sentences, ended = [split_sentences(written) for written, _ in first], [whole for _, whole in first]
     # More sentences than asked for: the summary is summarized, never cut, unless that changes nothing.
     while many := [number for number, own in enumerate(sentences) if len(own) > most]:
-        for number, written in zip(many, write(lm, [" ".join(sentences[n]) for n in many], False), strict=True):
+        for number, (written, whole) in zip(
+            many, write(lm, [" ".join(sentences[n]) for n in many], False), strict=True
+        ):
             again = split_sentences(written)
             fewer = 0 < len(again) < len(sentences[number])
             sentences[number] = again if fewer else sentences[number][:most]
+            ended[number] = whole if fewer else True  # whole sentences at the start of what there was
     return [
-        Summary(" ".join(own), "abstractive", tuple(own), text, lm.name)
-        for text, own in zip(texts, sentences, strict=True)
+        Summary(" ".join(own), "abstractive", tuple(own), text, lm.name, ended=whole)
+        for text, own, whole in zip(texts, sentences, ended, strict=True)
     ]
 
 
-def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> list[str]:
-    """Write a summary of each text with an encoder-decoder; long texts part by part."""
+def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> list[tuple[str, bool]]:
+    """Write a summary of each text with an encoder-decoder, long texts part by part; and whether it ended each part."""
     import torch
 
     prefix = "summarize: " if lm.model.config.model_type in ("t5", "mt5") else ""
@@ -179,22 +182,26 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
     fill = next((i for i in (lm.tokenizer.pad_token_id, lm.tokenizer.eos_token_id) if i is not None), 0)
     large = lm.device.type == "cuda"
 
-    def run(batch: list[tuple[int, list[int]]]) -> list[str]:
-        longest = max(len(ids) for _, ids in batch)
-        ids = torch.tensor([i + [fill] * (longest - len(i)) for _, i in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for _, i in batch], device=lm.device)
+    limit = min(LONGEST, window - 1)
+
+    def run(batch: list[tuple[int, list[int]]]) -> list[tuple[str, bool]]:
+        ids, mask = padded([own for _, own in batch], fill, lm.device)
         with torch.inference_mode():
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,
-                max_new_tokens=min(128, window - 1), no_repeat_ngram_size=3, early_stopping=True, pad_token_id=fill,
+                max_new_tokens=limit, no_repeat_ngram_size=3, early_stopping=True, pad_token_id=fill,
             )  # fmt: skip
-        return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
+        end = lm.tokenizer.eos_token_id
+        return [
+            (lm.tokenizer.decode(row, skip_special_tokens=True).strip(), ended_before(row.tolist(), end, limit))
+            for row in out
+        ]
 
     found = in_batches(
         parts, lambda part: len(part[1]), run,
         tokens=32_768 if large else 2048, most=128 if large else 32, progress=progress, what="parts",
     )  # fmt: skip
-    joined: list[list[str]] = [[] for _ in texts]
+    joined: list[list[tuple[str, bool]]] = [[] for _ in texts]
     for (number, _), summary in zip(parts, found, strict=True):
         joined[number].append(summary)
-    return [" ".join(part for part in own if part) for own in joined]
+    return [(" ".join(part for part, _ in own if part), all(whole for _, whole in own)) for own in joined]

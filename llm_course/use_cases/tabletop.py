@@ -306,16 +306,17 @@ def checked(stacks: Sequence[Iterable[str]], held: str | None, trays: tuple[int,
     Raises:
         BadInput: a color is unknown or there twice, there are too many stacks, or a tray is too full.
     """
-    if isinstance(stacks, str) or any(isinstance(stack, str) for stack in stacks):
+    lists = (list, tuple)
+    if not isinstance(stacks, lists) or not all(isinstance(stack, lists) for stack in stacks):
         raise BadInput('A stack is a list of colors from the bottom up: Table([["blue", "red"], ["green"]]).')
     found = tuple(tuple(stack) for stack in stacks)
     if len(found) > PLACES:
         raise BadInput(f"There are {len(found)} stacks; the table has {PLACES} places.")
-    if len(trays) != 2 or any(load not in range(TRAY_ROOM + 1) for load in trays):
+    if not isinstance(trays, lists) or len(trays) != 2 or any(load not in range(TRAY_ROOM + 1) for load in trays):
         raise BadInput(f"trays={trays!r}: give two numbers from 0 to {TRAY_ROOM}, for the left and the right tray.")
     blocks = [*(color for stack in found for color in stack), *([] if held is None else [held])]
     for color in blocks:
-        if color not in COLORS:
+        if not isinstance(color, str) or color not in COLORS:
             raise BadInput(f"{color!r} is no color of this table. There are: {', '.join(COLORS)}.")
     if twice := {color for color in blocks if blocks.count(color) > 1}:
         raise BadInput(f"There is one block of each color; {', '.join(sorted(twice))} is there twice.")

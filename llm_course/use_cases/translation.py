@@ -7,13 +7,14 @@ the decoder write (beam search), decode, and put the lines together again.
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from llm_course.batching import in_batches, number_in, split_sentences, texts_of
+from llm_course.batching import ended_before, in_batches, number_in, padded, split_sentences, texts_of
 from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
 from llm_course.results import Translation
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.shelf.loading import LOCK, LanguageModel, load
 
 if TYPE_CHECKING:
     import torch
@@ -58,16 +59,20 @@ def translate(
     if model is None:
         _check_shelf(source, target)
     lm = load(model, device, task="translate")
-    prefix, options = _prefix(lm, source, target), _languages(lm, source, target)
     # text -> lines (and, between them, line breaks) -> sentences; all sentences of all texts go into the same batches
     lines = [re.split(r"(\r\n|\r|\n)", one) for one in texts]
     cut = [[split_sentences(line) for line in text_lines[::2]] for text_lines in lines]
-    flat = [prefix + sentence for text_lines in cut for line in text_lines for sentence in line]
-    done = iter(translate_sentences(lm, flat, num_beams, options, progress))
+    # A tokenizer of many languages is told the source: another thread must not tell it another one meanwhile.
+    with LOCK if hasattr(lm.tokenizer, "src_lang") else nullcontext():
+        prefix, options = _prefix(lm, source, target), _languages(lm, source, target)
+        flat = [prefix + sentence for text_lines in cut for line in text_lines for sentence in line]
+        done = iter(translate_sentences(lm, flat, num_beams, options, progress))
     results = []
     for one, text_lines, sentences in zip(texts, lines, cut, strict=True):
-        text_lines[::2] = [" ".join(next(done) for _ in line) for line in sentences]
-        results.append(Translation("".join(text_lines), source, target, one, lm.name))
+        own = [[next(done) for _ in line] for line in sentences]
+        text_lines[::2] = [" ".join(text for text, _ in line) for line in own]
+        ended = all(whole for line in own for _, whole in line)
+        results.append(Translation("".join(text_lines), source, target, one, lm.name, ended))
     return results[0] if single else results
 
 
@@ -83,8 +88,11 @@ def _check_shelf(source: str, target: str) -> None:
 
 def _prefix(lm: LanguageModel, source: str, target: str) -> str:
     """What has to stand before every sentence; checks the languages where the model names them."""
-    pair = lm.entry.languages if lm.entry else None
-    if pair and pair != (source, target):
+    named = (getattr(lm.tokenizer, "source_lang", None), getattr(lm.tokenizer, "target_lang", None))
+    pair = (lm.entry.languages if lm.entry else None) or named
+    # Marian's tokenizers may also name a group of languages ("ROMANCE", "mul"): who belongs to it is not known here.
+    known = [bool(re.fullmatch("[a-z]{2}", str(code))) for code in pair]
+    if any(sure and own != asked for sure, own, asked in zip(known, pair, (source, target), strict=True)):
         raise UnknownLanguage(f"{lm.name} translates {pair[0]} to {pair[1]}, not {source} to {target}.")
     if lm.model.config.model_type in ("t5", "mt5"):
         for code in (source, target):
@@ -135,8 +143,8 @@ class _EndAt:
 
 def translate_sentences(
     lm: LanguageModel, sentences: list[str], num_beams: int, options: dict[str, int], progress: bool | None
-) -> list[str]:
-    """Translate sentences that fit the window, in batches by length."""
+) -> list[tuple[str, bool]]:
+    """Translate sentences that fit the window, in batches by length; and whether the model ended each."""
     import torch
 
     encoded = []
@@ -152,10 +160,8 @@ def translate_sentences(
     # Without a padding token the end token fills up: it is masked in the source and dropped from the translation.
     fill = next((i for i in (lm.tokenizer.pad_token_id, end) if i is not None), 0)
 
-    def run(batch: list[list[int]]) -> list[str]:
-        longest = max(map(len, batch))
-        ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
+    def run(batch: list[list[int]]) -> list[tuple[str, bool]]:
+        ids, mask = padded(batch, fill, lm.device)
         # A translation is rarely twice as long as its source; the bound stops a model that repeats itself.
         room = [min(2 * len(ids) + 20, (lm.window or 4096) - 1) for ids in batch]
         with torch.inference_mode():
@@ -164,7 +170,10 @@ def translate_sentences(
                 max_length=None, early_stopping=num_beams > 1, pad_token_id=fill,
                 logits_processor=[] if end is None else [_EndAt(room, end)], **options,
             )  # fmt: skip
-        return [lm.tokenizer.decode(row, skip_special_tokens=True).strip() for row in out]
+        return [
+            (lm.tokenizer.decode(row, skip_special_tokens=True).strip(), ended_before(row.tolist(), end, limit))
+            for row, limit in zip(out, room, strict=True)
+        ]
 
     tokens = (48_000 if lm.device.type == "cuda" else 3000) // num_beams
     return in_batches(encoded, len, run, tokens=tokens, most=256, progress=progress, what="sentences")

@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import in_batches, number_in, texts_of
+from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput, InputTooLong, WrongTask
 from llm_course.results import Answer, Description
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.pictures import normalized, pictures_of, square
+from llm_course.use_cases.scene_questions import DESCRIBE
 from llm_course.use_cases.scenes import SIDE, png
 
-MINI_PROMPT, FULL_PROMPT = "describe the picture.", "Describe the picture in one sentence."
+MINI_PROMPT, FULL_PROMPT = DESCRIBE, "Describe the picture in one sentence."
 NEW_TOKENS = {"mini": 26, "full": 100}  # of an answer at most; a mini's window ends there
 SCENE_SIDE = 384  # pixels in which a scene is drawn for a full-size model
 
@@ -148,6 +149,12 @@ def seeing(model: Any, device: str, max_new_tokens: int | None) -> Seeing:
 def say(seeing: Seeing, pictures: Sequence[np.ndarray], questions: Sequence[str], progress: bool | None) -> list[Said]:
     """The model's words for each pair of picture and question, in batches of similar length."""
     items: list[tuple[np.ndarray, Any]]
+    mark = getattr(seeing.lm.processor, "image_token", None)
+    if mark and (bad := next((question for question in questions if mark in question), None)):
+        raise BadInput(
+            f"The question {bad[:40]!r} has {mark!r} in it, which stands for a picture: {seeing.lm.name} puts it there "
+            "itself. Leave it out."
+        )
     if seeing.mini:
         items = [(p, mini_ids(seeing.lm, q)) for p, q in zip(pictures, questions, strict=True)]
         for (_, ids), question in zip(items, questions, strict=True):
@@ -201,18 +208,12 @@ def image_tokens(lm: LanguageModel) -> int:
 
 def inputs_of(lm: LanguageModel, items: Sequence[tuple[np.ndarray, Any]]) -> dict[str, Any]:
     """What the model's ``forward`` takes, for pairs of a picture and a question (of a mini: its token ids)."""
-    import torch
-
     if lm.processor is None:
-        longest = max(len(ids) for _, ids in items)
-        fill = lm.tokenizer.pad_token_id
         side = lm.model.config.vision_config.image_size
+        ids, mask = padded([own for _, own in items], lm.tokenizer.pad_token_id, lm.device, left=True)
         return {
-            # Padded on the left, since the model goes on at the right.
-            "input_ids": torch.tensor([[fill] * (longest - len(ids)) + ids for _, ids in items], device=lm.device),
-            "attention_mask": torch.tensor(
-                [[0] * (longest - len(ids)) + [1] * len(ids) for _, ids in items], device=lm.device
-            ),
+            "input_ids": ids,
+            "attention_mask": mask,
             "pixel_values": normalized([square(picture, side) for picture, _ in items]).to(lm.device, lm.model.dtype),
         }
     from PIL import Image
@@ -256,10 +257,10 @@ def _run(seeing: Seeing, items: list[tuple[np.ndarray, Any]]) -> list[Said]:
         end = next((i + 1 for i, token in enumerate(row) if token in lm.ends), len(row))
         total = sum(own[i, token].item() for i, token in enumerate(row[:end]))
         best = own[0].exp().topk(min(5, own.shape[-1]))
-        first = {
-            lm.tokenizer.decode([token]).strip(): share
-            for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-        }
+        first: dict[str, float] = {}
+        for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            shown = lm.tokenizer.decode([token]).strip()  # " one" and "one" read the same: together they count
+            first[shown] = first.get(shown, 0.0) + share
         said.append(Said(in_words(lm, row[:end]), tuple(row[:end]), float(np.exp(total)), first))
     return said
 

@@ -9,7 +9,7 @@ import shutil
 import nbformat
 import numpy as np
 import pytest
-from assignment_cases import ALL, answers, of, seeds
+from assignment_cases import ALL, answers, of, seeds, solutions
 
 import assignments as tool
 from llm_course.errors import BadCourse
@@ -46,16 +46,10 @@ def _text(notebook):
     return "\n".join(cell.source for cell in notebook.cells)
 
 
-def _solutions(notebook):
-    """The lines between BEGIN and END SOLUTION."""
-    regions = re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", _text(notebook), re.DOTALL)
-    return [line.strip() for region in regions for line in region.splitlines() if line.strip()]
-
-
-def test_there_are_seven_and_each_has_four_to_six_tasks():
-    assert [one.name for one in ALL] == [
+def test_the_seven_are_there_and_each_has_four_to_six_tasks():
+    assert {one.name for one in ALL} >= {
         "1_tokens", "2_attention", "3_heads", "4_finetuning", "5_decoding", "6_evaluation", "7_capstone",
-    ]  # fmt: skip
+    }  # fmt: skip
     assert all(4 <= len(load_tasks(one.judging)) <= 6 for one in ALL)
 
 
@@ -88,6 +82,19 @@ def test_a_changed_notebook_is_noticed(copy):
     assert "python tools/assignments.py build 1_tokens" in tool.problems(copy)[0]
     tool.build(copy)
     assert tool.problems(copy) == []
+
+
+def test_an_assignment_is_added_in_a_course_of_ones_own(copy, capsys):
+    course = copy.source.parent.parent
+    for folder, ending in (("src", "md"), ("judging", "py")):
+        shutil.copy(course / folder / f"1_tokens.{ending}", course / folder / f"99_more.{ending}")
+    assert tool.main(["check", "--course", str(course)]) == 1
+    assert "99_more.ipynb is missing" in capsys.readouterr().err
+    assert tool.main(["build", "99", "--course", str(course)]) == 0
+    assert tool.main(["check", "--course", str(course)]) == 0
+    assert not (tool.COURSE / "source" / "99_more").exists()
+    with pytest.raises(SystemExit, match="is no course"):
+        tool.main(["check", "--course", str(course / "src")])
 
 
 def test_a_task_without_an_answer_cell_is_refused(copy):
@@ -187,10 +194,10 @@ def test_the_solutions_in_the_notebook_pass(one):
 def test_a_release_holds_no_solution_and_no_rubric(one):
     source, release = _read(one), _released(one)
     text = _text(release)
-    solutions = _solutions(source)
-    assert len(solutions) > 20
+    secret = solutions(source)
+    assert len(secret) > 20
     lines = {line.strip() for line in text.splitlines()}
-    kept = [line for line in solutions if len(line) > 12 and line in lines]
+    kept = [line for line in secret if len(line) > 12 and line in lines]
     assert kept == []
     for word in ("SOLUTION", "MARK SCHEME", "HIDDEN TESTS", "Rubric", "A good answer"):
         assert word not in text

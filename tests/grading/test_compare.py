@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,20 @@ def test_close(answer: Any, expected: Any, right: bool) -> None:
     assert close()(answer, expected) is right
 
 
+def test_texts_where_numbers_are_expected_take_no_room() -> None:
+    tracemalloc.start()
+    answer = ["a"] * 150 + ["x" * 1_000_000]
+    assert not close()(answer, [1, 2, 3]) and not close()(answer, 1.0) and not close()([answer, [1]], [[1], [1]])
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000  # numpy would make a table of 604 MB
+    tracemalloc.stop()
+
+
 def test_exact_text_and_order() -> None:
     assert exact()([0.5, "a"], [0.5, "a"]) and not exact()(0.5000001, 0.5)
     assert text()("  Bon  jour\n", "bon jour") and not text(case=True)("Bon", "bon")
     assert text()(["A", {"k": "b "}], ["a", {"k": "B"}]) and not text()("ab", "a b")
     assert any_order()([3, 1.0, 2], [1, 2, 3]) and not any_order()([1, 1, 2], [1, 2, 2])
+    assert text()("cafe\u0301", "caf\u00e9") and not text()("cafe", "caf\u00e9")
     assert any_order(text())(["B", "a"], ["A", "b"]) and not any_order()(3, [3])
 
 

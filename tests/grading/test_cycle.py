@@ -34,6 +34,7 @@ def test_release_and_grades(tiny: Any, sandboxed: str) -> None:
     tiny.submit("bob", RIGHT | {"double": "def double(values):\n    return [value * value for value in values]"})
     tiny.submit("cy")  # wrote nothing
     done = tiny.grade()
+    assert done.backup is not None and done.backup.stat().st_size > 0
     assert sorted(done.graded) == ["ann", "bob", "cy"] and done.failed == []
     assert tiny.marks("ann") == ALL
     assert tiny.marks("bob") == ALL | {"double-visible": 0.0, "double-hidden": 0.0}
@@ -44,7 +45,9 @@ def test_release_and_grades(tiny: Any, sandboxed: str) -> None:
         assert gradebook.find_submission("tiny", "ann").max_score == 9
     again = tiny.grade()
     assert again.graded == [] and sorted(again.skipped) == ["ann", "bob", "cy"]
-    assert again.backup is not None and again.backup.stat().st_size > 0
+    assert again.backup is None and list(done.backup.parent.iterdir()) == [
+        done.backup
+    ]  # nothing to do, nothing to keep
     autograded = json.loads((tiny.folder / "autograded" / "bob" / "tiny" / "tiny.ipynb").read_text())
     said = {c["metadata"].get("nbgrader", {}).get("grade_id"): c.get("outputs") for c in autograded["cells"]}
     assert "You squared the values." in said["double-visible"][0]["text"]

@@ -72,6 +72,11 @@ def test_changes_are_undone_and_noted(change: Any, note: str) -> None:
     assert len(found.notes) == bool(note) and note in "".join(found.notes)
 
 
+def test_notes_can_be_written_whatever_a_notebook_holds() -> None:
+    found = restored(lambda nb: nb["metadata"]["kernelspec"].update(language="\ud800"))
+    assert "another kernel (?)" in found.notes[0].encode().decode()
+
+
 def test_what_students_add_stays_where_it_is() -> None:
     def change(nb: dict[str, Any]) -> None:
         nb["cells"].insert(1, cell("helper = 1"))
@@ -107,6 +112,27 @@ def test_what_is_no_notebook_is_refused(data: Any) -> None:
         integrity.parse(data)
 
 
+def test_outputs_do_not_make_a_notebook_unreadable() -> None:
+    outputs = [{"text": "1," * 410_000, "data": {"application/json": {"a": float("nan"), "b": 10**400}}}]
+    notebook = {"cells": [{"cell_type": "code", "source": "x", "outputs": outputs}]}
+    assert integrity.parse(json.dumps(notebook).encode())["cells"][0]["source"] == "x"
+    with pytest.raises(integrity.Unreadable, match="too many values.* Clear the notebook's outputs"):
+        integrity.parse(b'{"cells": [' + b"[]," * 2_600_000 + b"[]]}")
+
+
+def test_what_is_attached_to_an_answer_is_named() -> None:
+    def change(nb: dict[str, Any]) -> None:
+        nb["cells"][3].update(
+            source="![d](attachment:d.png)", attachments={"d.png": {"image/png": "AA"}, "<b>\ud800": 3}
+        )
+        nb["cells"].append(cell("text", kind="markdown") | {"attachments": {"e.png": {}}})
+
+    found = restored(change)
+    assert sources(found)[3].startswith("![d](attachment:d.png)\n\n(Attached") and "d.png, ?b??" in sources(found)[3]
+    assert "Cell why" in found.notes[0] and "d.png" in found.notes[0] and len(found.notes) == 1
+    assert found.notebook["cells"][4].keys() == {"cell_type", "metadata", "source", "id"}
+
+
 def test_links_and_giants_are_not_read(tmp_path: Path) -> None:
     solution = tmp_path / "solution.ipynb"
     solution.write_text("{}")
@@ -114,7 +140,7 @@ def test_links_and_giants_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(integrity.Unreadable, match="No folder"):
         integrity.read(folder, "x")
     folder.mkdir()
-    with pytest.raises(integrity.Unreadable, match="No notebook"):
+    with pytest.raises(integrity.Unreadable, match="No file"):
         integrity.read(folder, "x")
     os.symlink(solution, folder / "x.ipynb")
     with pytest.raises(integrity.Unreadable, match="not a link"):
@@ -124,6 +150,10 @@ def test_links_and_giants_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(integrity.Unreadable, match="not a file"):
         integrity.read(folder, "x")
     os.unlink(folder / "x.ipynb")
+    (folder / "x.ipynb").mkdir()
+    with pytest.raises(integrity.Unreadable, match="not a file"):
+        integrity.read(folder, "x")
+    (folder / "x.ipynb").rmdir()
     with open(folder / "x.ipynb", "wb") as file:
         file.truncate(50_000_000)
     with pytest.raises(integrity.Unreadable, match="50 MB"):

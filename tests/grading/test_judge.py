@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pwd
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llm_course.errors import NoSandbox
+from llm_course.grading import judge as judge_module
 from llm_course.grading.judge import Judged, judge, prepare
 from llm_course.grading.sandbox import Limits
 from llm_course.grading.tasks import Task
@@ -172,6 +175,9 @@ def double(x):
     "garbage": FIND + "def double(x):\n    send('x' * 100)\n    return 2 * x",
     "deep garbage": FIND + "def double(x):\n    send('[' * 100_000)\n    return 2 * x",
     "forged id": FIND + "def double(x):\n    send(json.dumps({'id': '0' * 32, 'value': 4}))\n    return 2 * x",
+    "an id that is half a letter": FIND
+    + 'def double(x):\n    send(\'{"id": "\\\\ud800", "value": 4}\')\n    return 2 * x',
+    "an id that is no text": FIND + 'def double(x):\n    send(\'{"id": [1], "value": 4}\')\n    return 2 * x',
     "endless output": FIND + "def double(x):\n    while True: send('y' * 60_000)",
     "forged verdict": FIND
     + "def double(x):\n    send(json.dumps({'id': request()['id'], 'right': True}))\n    return 0",
@@ -194,6 +200,65 @@ def test_hostile_code_gets_nothing_and_harms_only_its_task(run: Any, code: str) 
 def test_a_patched_encoder_lies_about_its_own_values_only(run: Any) -> None:
     code = "import sys\nsys.modules['llm_course.grading.plain'].encode = lambda value: {'points': 9}\n" + DOUBLE
     assert points(run(code, NEGATE)) == {"double": 0, "negate": 0}
+
+
+def test_hidden_inputs_of_one_task_are_not_told_by_the_next(run: Any) -> None:
+    code = """
+seen = []
+def double(x):
+    seen.append(x)
+    print("seen", seen)
+    return 2 * x
+def negate(x):
+    print("seen", seen)
+    raise ValueError(str(seen))
+"""
+    judged = run(code)
+    assert points(judged) == {"double": 3, "negate": 0}
+    said = {part.cell: part.said for part in judged.parts}
+    assert "ValueError: [2, 3]" in said["negate-visible"] and said["negate-hidden"] == ""
+    assert "seen" not in judged.runs[0].printed
+
+
+def test_when_a_hidden_call_ended_is_not_told_by_the_next_sandbox(run: Any) -> None:
+    code = """
+import os, time
+begun = time.time()
+print(begun)
+def double(x):
+    if x > 999:
+        time.sleep(max(0, begun + 6 - time.time()))
+        os._exit(0)
+    return 2 * x
+"""
+    before = time.time()
+    judged = run(code, NEGATE)
+    assert points(judged) == {"double": 1, "negate": 4} and judged.sandboxes == 2
+    assert float(judged.runs[0].printed) - before < judged.seconds - 5  # it is the first sandbox's word
+
+
+def test_a_sandbox_that_fails_to_start_is_tried_once_more(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hello, calls = judge_module._Session.hello, []
+
+    def failing(session: Any) -> None:
+        calls.append(1)
+        if len(calls) in fails:
+            raise NoSandbox("no more processes")
+        hello(session)
+
+    monkeypatch.setattr(judge_module._Session, "hello", failing)
+    fails = {1}
+    assert points(run(DOUBLE + NEGATE)) == {"double": 3, "negate": 4} and len(calls) == 2
+    fails = {3, 4}
+    with pytest.raises(NoSandbox):
+        run(DOUBLE + NEGATE)
+
+
+def test_code_that_is_ended_too_often_is_told_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge_module, "RESTARTS", 1)
+    judged = run("import os\nos._exit(0)", "import os\nos._exit(0)", DOUBLE + NEGATE)
+    assert points(judged) == {"double": 0, "negate": 0}
+    assert judged.parts[0].said == "not run: the code was ended too often (its process ended)"
 
 
 def test_an_answer_given_twice_costs_the_next_part(run: Any) -> None:

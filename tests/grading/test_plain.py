@@ -52,6 +52,28 @@ def test_tensors_become_arrays() -> None:
     assert plain.loads(plain.dumps(torch.ones(2, dtype=torch.bfloat16))).dtype == np.float32
 
 
+def test_other_sequences_become_lists() -> None:
+    values = (np.array([["a", "b"]]), range(3), {"a": 1}.keys(), {"a": (1,)}.values(), {"a": 1}.items(), np.str_("a"))
+    given = [plain.loads(plain.dumps(value)) for value in values]
+    assert given == [[["a", "b"]], [0, 1, 2], ["a"], [(1,)], [("a", 1)], "a"]
+
+
+def test_what_to_do_with_a_longdouble_is_said() -> None:
+    with pytest.raises(NotPlain, match=r"Convert it first: float\(...\)"):
+        plain.encode([np.longdouble(1)])
+
+
+def test_files_may_hold_odd_numbers_and_many_values() -> None:
+    text = '{"a": [NaN, Infinity, -Infinity, ' + "1" * 5000 + ", 1e999, 1]}"
+    assert plain.parse(text, lenient=True) == {"a": [None, None, None, None, math.inf, 1]}
+    with pytest.raises(NotPlain, match="A message holds NaN"):
+        plain.parse("[NaN]")
+    crowded = "[" + "0," * plain.PARTS + "0]"
+    with pytest.raises(NotPlain, match="The file holds too many values"):
+        plain.parse(crowded, what="The file")
+    assert len(plain.parse(crowded, parts=10**6)) == plain.PARTS + 1
+
+
 def test_subclasses_arrive_as_what_they_extend() -> None:
     class Sly(int):
         def __eq__(self, other: object) -> bool:
@@ -73,8 +95,8 @@ def nested(levels: int) -> list[Any]:
     "value",
     [
         object(), {1, 2}, b"x", 1j, {1: 2}, [object()], nested(100), 10**400, "\ud800", np.array(["a"], dtype=object),
-        np.array(["a"]), np.zeros(2, dtype="complex64"), np.zeros(plain.LIMIT + 1, dtype="int8"), print,
-        "x" * plain.LIMIT,
+        np.zeros(2, dtype="complex64"), np.zeros(plain.LIMIT + 1, dtype="int8"), print,
+        "x" * plain.LIMIT, np.longdouble(1), np.zeros(2, "longdouble"), range(10**9),
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip

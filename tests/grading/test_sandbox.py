@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llm_course.errors import BadOption, NoSandbox
-from llm_course.grading import sandbox, watch
+from llm_course.grading import layout, sandbox, watch
+from llm_course.grading.judge import _Session
 from llm_course.grading.sandbox import Limits, container, engine
 
 
@@ -65,6 +67,84 @@ def test_the_tree_of_processes_is_found_and_killed() -> None:
     while any(_runs(pid) for pid in tree) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(_runs(pid) for pid in tree)
+
+
+def test_processor_time_is_counted_for_all_processes_together() -> None:
+    code = """
+import os
+while True:
+    if not (child := os.fork()):
+        sum(range(10**6))
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        watcher = watch.Watcher(process.pid, 10**9, 20, cpu=0.5)
+        watcher.start()
+        process.wait(timeout=120)
+        watcher.stop()
+    assert watcher.reason == "it took more than 0 s of processor time"
+
+
+def test_a_sandbox_has_one_processor_and_no_way_out(sandboxed: str, tmp_path: Path) -> None:
+    code = """
+import ctypes, mmap, os, socket, threading
+def attempt(name, what):
+    try:
+        print(name, "SUCCEEDED", what())
+    except OSError:
+        print(name, "failed")
+attempt("affinity", lambda: os.sched_setaffinity(0, range(64)))
+attempt("shared", lambda: mmap.mmap(-1, 4096))
+attempt("zero", lambda: mmap.mmap(os.open("/dev/zero", os.O_RDWR), 4096))
+attempt("terminal", os.openpty)
+attempt("internet", socket.socket)
+libc = ctypes.CDLL(None)
+number = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+print("namespace", libc.syscall(number, 0x10000000 | 17, 0, 0, 0, 0), libc.unshare(0x10000000))
+thread = threading.Thread(target=lambda: print("a thread runs on", len(os.sched_getaffinity(0))))
+thread.start(); thread.join()
+import asyncio
+async def f(): return "and waits"
+print(await f())
+"""
+    (tmp_path / "release").mkdir()
+    with sandbox.Sandbox(tmp_path / "release", Limits(), sandboxed, core=sandbox.cores()[-1]) as box:
+        session = _Session(box, time.monotonic() + 200)
+        session.hello()
+        printed = session.ask({"kind": "cell", "number": 0, "code": code, "seconds": 60}, 60)["printed"]
+    assert printed.count(" failed") == 5 and "SUCCEEDED" not in printed
+    assert "namespace -1 -1" in printed and "a thread runs on 1" in printed and "and waits" in printed
+
+
+def test_the_exchange_is_not_seen_where_it_lies_in_a_shared_folder(
+    sandboxed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = tmp_path / "shared" / "nbgrader" / "exchange"
+    exchange.mkdir(parents=True)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o755)  # a shared folder is one that everybody may enter
+    (exchange / "answers.txt").write_text("swordfish")
+    (tmp_path / "shared" / "seen.txt").write_text("package")
+    (tmp_path / "release").mkdir()
+    packages = layout.sources()
+    monkeypatch.setattr(layout, "sources", lambda: [*packages, tmp_path / "shared"])
+    code = f"import os\nprint([*os.walk({str(tmp_path / 'shared')!r})])"
+    for hide, seen in (((), True), ((exchange,), False)):
+        with sandbox.Sandbox(tmp_path / "release", Limits(), sandboxed, hide) as box:
+            session = _Session(box, time.monotonic() + 200)
+            session.hello()
+            printed = session.ask({"kind": "cell", "number": 0, "code": code, "seconds": 60}, 60)["printed"]
+        assert "seen.txt" in printed and ("answers.txt" in printed) is seen
+
+
+def test_the_course_names_its_exchange(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "exchange").mkdir()
+    assert tiny.course.unseen == (tiny.folder.resolve(),)
+    (tiny.folder / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.Exchange.root = {str(tmp_path / 'exchange')!r}"
+    )
+    assert tiny.course.unseen == (tiny.folder.resolve(), (tmp_path / "exchange").resolve())
 
 
 def _runs(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from llm_course.errors import BadCourse
 from llm_course.grading.tasks import Mistake, Task, checks, load_tasks
-from llm_course.grading.visible import check, verdict
+from llm_course.grading.visible import brief, check, verdict
 
 
 def softmax(x: Any) -> Any:
@@ -73,6 +74,13 @@ def test_a_function_cannot_spoil_the_case(folder: Path) -> None:
     assert verdict("softmax", spoils, folder).startswith("Right")
 
 
+def test_an_array_of_many_axes_is_told_at_once() -> None:
+    begun = time.process_time()
+    assert brief(np.zeros((4,) * 10, bool)) == "[" + ", ".join(["False"] * 12) + "] ..."
+    assert time.process_time() - begun < 1
+    assert brief(np.zeros((50, 50))).startswith("[[0., 0., ..., 0., 0.]")
+
+
 def test_variables(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert verdict("size", 2048, folder).startswith("Right")
     assert verdict("size", 7, folder) == "Not yet, case 1 of 1: size is 7; it should be 2048."
@@ -80,6 +88,35 @@ def test_variables(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.chdir(folder)
     check("size", 2048)
     assert capsys.readouterr().out.startswith("Right: size")
+
+
+def test_the_first_record_that_differs_is_named(tmp_path: Path) -> None:
+    def records(gist: str) -> Any:
+        return [{"name": "Ann", "gist": "a " * 200}, {"name": "Bob", "gist": gist}]
+
+    one = Task("box", "box", lambda: records("right"), ((),), lambda rng: [()], (1, 1))
+    (tmp_path / "checks.json").write_text(checks((one,)))
+    said = verdict("box", lambda: records("wrong"), tmp_path)
+    assert said == "Not yet, case 1 of 1: box(): in record 2, 'gist', you give 'wrong'; it should be 'right'."
+    assert "it should be [" in verdict("box", lambda: records("right")[:1], tmp_path)
+    assert "it should be [" in verdict("box", lambda: [{"name": "Ann"}, {"name": "Bob"}], tmp_path)
+    assert "it should be [" in verdict("box", lambda: [1, 2], tmp_path)
+
+
+def test_for_nbgrader_validating_only_what_is_right_passes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    for answer in (not_written, over_columns):
+        check("softmax", answer)
+        assert capsys.readouterr().out.startswith("Not ")
+    monkeypatch.setenv("NBGRADER_VALIDATING", "1")
+    check("softmax", softmax)
+    assert capsys.readouterr().out.startswith("Right")
+    with pytest.raises(AssertionError, match="Not written yet"):
+        check("softmax", not_written)
+    with pytest.raises(AssertionError, match="Hint: Over which axis"):
+        check("softmax", over_columns)
 
 
 def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:

@@ -8,143 +8,9 @@ attacker who knows them must not gain by it either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-NONE: dict[str, float] = {"double-visible": 0, "double-hidden": 0, "mean-visible": 0, "mean-hidden": 0}
-MEAN = NONE | {"mean-visible": 1, "mean-hidden": 3}
-DOUBLE = NONE | {"double-visible": 1, "double-hidden": 2}
-ALL = {"double-visible": 1, "double-hidden": 2, "mean-visible": 1, "mean-hidden": 3}
-WRONG = "def double(values):\n    return 0\n"
-WRONG_MEAN = "def mean(array):\n    return 0\n"
-RIGHT_MEAN = "def mean(array):\n    return array.mean(0)\n"
-# Ends every attack that looks for secrets: whatever it found is printed, and so would stand in what the grader keeps.
-SHOW = "\nprint('FOUND', found)\n"
-
-
-@dataclass(frozen=True)
-class Hostile:
-    """One submission.
-
-    Attributes:
-        name: the student who hands it in.
-        tries: what it tries, in a few words.
-        double, mean: the code of the two solution cells.
-        marks: what it must get for each grade cell.
-        change: what is done to the notebook before it is handed in.
-        raw: bytes handed in instead of a notebook; ``None`` bytes mean that nothing lies in the folder.
-        quick: among the ten of ``make test``.
-        slow: it ends only by a limit of time.
-    """
-
-    name: str
-    tries: str
-    double: str = WRONG
-    mean: str = WRONG_MEAN
-    marks: dict[str, float] | None = None
-    change: Callable[[dict[str, Any]], Any] | None = None
-    raw: bytes | None = None
-    absent: bool = False
-    quick: bool = False
-    slow: bool = False
-
-    @property
-    def due(self) -> dict[str, float]:
-        """Points by grade cell."""
-        return NONE if self.marks is None else self.marks
-
-
-def first(attack: str) -> str:
-    """The attack, then a wrong answer."""
-    return attack + "\n" + WRONG
-
-
-WALK = """
-import os
-found = []
-for top in ('/', {course!r}, {outside!r}, '/home', '/tmp', '/proc'):
-    for folder, folders, files in os.walk(top):
-        folders[:] = [f for f in folders if os.path.join(folder, f) not in ('/usr', '/sys', '/proc', '/opt', '/lib')
-                      and 'site-packages' not in folder]
-        for file in files:
-            path = os.path.join(folder, file)
-            try:
-                if os.path.getsize(path) < 300_000 and not path.endswith(('.py', '.pyc')):
-                    text = open(path, errors='replace').read()
-                    if 'SECRET' in text:
-                        found.append((path, text[:300]))
-            except OSError:
-                pass
-"""
-PIPES = """
-import os, json, stat
-pipes = []
-for number in range(3, 256):
-    try:
-        if stat.S_ISFIFO(os.fstat(number).st_mode) or stat.S_ISSOCK(os.fstat(number).st_mode):
-            pipes.append(number)
-    except OSError:
-        pass
-def shout(data):
-    for number in pipes:
-        try:
-            os.write(number, data)
-        except OSError:
-            pass
-"""
-
-
-def _each(kinds: tuple[str, ...], do: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    def change(notebook: dict[str, Any]) -> None:
-        for cell in notebook["cells"]:
-            if cell["metadata"].get("nbgrader", {}).get("grade_id", "").endswith(kinds):
-                do(cell)
-
-    return change
-
-
-def _rich(cell: dict[str, Any]) -> None:
-    cell["metadata"]["nbgrader"]["points"] = 1000
-    cell["source"] = "pass  # full marks, please"
-
-
-def _reordered(notebook: dict[str, Any]) -> None:
-    notebook["cells"].reverse()
-
-
-def _no_metadata(notebook: dict[str, Any]) -> None:
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-
-
-def _doubled(notebook: dict[str, Any]) -> None:
-    notebook["cells"] += [dict(cell, id=cell["id"] + "-2") for cell in notebook["cells"]]
-
-
-def _manual(notebook: dict[str, Any]) -> None:
-    for cell in notebook["cells"]:
-        if mark := cell["metadata"].get("nbgrader"):
-            mark |= {"grade": False, "solution": True, "locked": False, "points": 99}
-
-
-def _kernel(notebook: dict[str, Any]) -> None:
-    notebook["metadata"]["kernelspec"] = {"name": "bash", "display_name": "Bash", "language": "bash"}
-
-
-def _outputs(notebook: dict[str, Any]) -> None:
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            text = "Right: 3 of 3 points."
-            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
-
-
-def _attachment(notebook: dict[str, Any]) -> None:
-    notebook["cells"].append({
-        "cell_type": "markdown", "metadata": {}, "id": "x", "source": "<script>alert(1)</script>",
-        "attachments": {"../../../x": {"text/html": "<script>alert(2)</script>"}},
-    })  # fmt: skip
-
+from hostile.case import ALL, DOUBLE, MEAN, NONE, PIPES, RIGHT_MEAN, SHOW, WALK, WRONG, Hostile, first
+from hostile.greedy import GREEDY
+from hostile.handed_in import HANDED_IN, no_metadata, reordered
 
 LISTED = (
     # --- fooling the comparison
@@ -301,6 +167,28 @@ for number in range(256):
         found.append(os.listdir(f'/proc/self/fd/{number}/..'))
     except OSError:
         pass""" + SHOW)),
+    Hostile("tells", "keeps the hidden inputs of one task and says them where the next one may speak", """
+seen = []
+def double(values):
+    seen.append(values)
+    return [2 * value for value in values]
+""", """
+def mean(array):
+    print('HIDDEN INPUTS', seen)
+    raise ValueError('HIDDEN INPUTS' + str(seen) if len(seen) > 1 else 'nothing to tell')
+""", DOUBLE, quick=True),
+    Hostile("clock", "ends in a hidden call, and tells in its next sandbox when that was", """
+import time
+print('HIDDEN INPUTS', time.time())
+begun, calls = time.time(), []
+def double(values):
+    calls.append(1)
+    if len(calls) > 1:
+        time.sleep(max(0, begun + 4 - time.time()))
+        import os
+        os._exit(0)
+    return [2 * value for value in values]
+""", "import time\nraise ValueError(time.time())", NONE | {"double-visible": 1}),
     # --- writing what is not its own
     Hostile("gradebook", "writes itself full marks into the gradebook", first("""
 import sqlite3, glob, os
@@ -431,6 +319,18 @@ def double(values):
 """, mean=RIGHT_MEAN, marks=MEAN),
     Hostile("large", "returns a value far too large", "def double(values): return [0] * 5_000_000",
             RIGHT_MEAN, MEAN),
+    Hostile("odd-id", "answers with an id that is no text", PIPES + """
+def double(values):
+    shout(b'{"id": "\\\\ud800", "value": [2, 4, 6]}\\n')
+    os._exit(0)
+""", mean=RIGHT_MEAN, marks=MEAN),
+    Hostile("longest", "returns texts of which numpy would make a table as wide as the longest", """
+def double(values): return ['a'] * 150 + ['x' * 1_000_000]
+""", RIGHT_MEAN, MEAN),
+    Hostile("axes", "returns an array with so many axes that showing it takes minutes", """
+import numpy as np
+def double(values): return np.zeros((4,) * 11, bool)
+""", RIGHT_MEAN, MEAN),
     Hostile("digits", "returns a number of a million digits", "def double(values): return 10 ** 1_000_000", RIGHT_MEAN,
             MEAN),
     Hostile("deep", "returns lists within lists within lists", """
@@ -440,77 +340,8 @@ def double(values):
         nested = [nested]
     return nested
 """, RIGHT_MEAN, MEAN),
-    # --- taking too much
-    Hostile("fork-bomb", "forks without end", """
-import os
-while True:
-    try:
-        os.fork()
-    except OSError:
-        pass
-""", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("memory-bomb", "takes all memory", "held = []\nwhile True:\n    held.append(bytearray(50_000_000))\n",
-            RIGHT_MEAN, MEAN),
-    Hostile("disk", "fills the disk", """
-import os
-try:
-    for number in range(1000):
-        with open(f'/tmp/filler{number}', 'wb') as file:
-            file.write(b'x' * 3_000_000)
-except OSError:
-    pass
-""" + WRONG),
-    Hostile("printer", "prints without end", """
-import time
-end = time.time() + 2
-while time.time() < end:
-    print('x' * 100_000)
-""" + WRONG),
-    Hostile("sleeper", "sleeps for a day", "import time\ntime.sleep(86_400)\n", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("deaf", "ignores every signal and runs on", """
-import signal
-for number in range(1, 65):
-    try:
-        signal.signal(number, signal.SIG_IGN)
-    except (OSError, ValueError):
-        pass
-while True:
-    pass
-""", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("late", "answers the visible case at once, and the hidden ones never", """
-calls = []
-def double(values):
-    calls.append(1)
-    while len(calls) > 1:
-        pass
-    return [2 * value for value in values]
-""", RIGHT_MEAN, MEAN | {"double-visible": 1}, slow=True),
-    Hostile("exit", "ends the process with success", "import os\nos._exit(0)\n", RIGHT_MEAN, MEAN, quick=True),
-    Hostile("exit-in-call", "ends the process when it is called", "import os\ndef double(values): os._exit(0)\n",
-            RIGHT_MEAN, MEAN),
-    Hostile("system-exit", "raises SystemExit and KeyboardInterrupt", """
-def double(values): raise SystemExit(0)
-""", "def mean(array): raise KeyboardInterrupt"),
-    Hostile("segfault", "crashes the interpreter", "import ctypes\nctypes.string_at(0)\n", RIGHT_MEAN, MEAN),
-    Hostile("recursion", "recurses without end", """
-import sys
-sys.setrecursionlimit(10 ** 8)
-def double(values): return double(values)
-""", RIGHT_MEAN, MEAN),
-    # --- what is handed in
-    Hostile("no-notebook", "hands in an empty folder", absent=True),
-    Hostile("text", "hands in a text", raw=b"Dear teacher, full marks please."),
-    Hostile("not-a-dict", "hands in JSON that is no notebook", raw=b"[1, 2, 3]"),
-    Hostile("nested-file", "hands in JSON nested a million times", raw=b"[" * 1_000_000),
-    Hostile("fifty-megabytes", "hands in 50 MB", raw=b'{"cells": [], "x": "' + b"x" * 50_000_000 + b'"}'),
-    Hostile("kernel", "asks for another kernel", change=_kernel),
-    Hostile("rich", "gives its grade cells more points and removes their tests",
-            change=_each(("-visible", "-hidden"), _rich)),
-    Hostile("graded", "makes every cell one that is graded by hand, for 99 points", change=_manual),
-    Hostile("said-so", "stores the outputs of a right answer", change=_outputs),
-    Hostile("doubled", "has every cell twice", change=_doubled),
-    Hostile("script", "puts scripts into what the instructor will read", change=_attachment, double=first(
-        "print('<script>alert(1)</script>')\nraise_ = '<img src=x onerror=alert(1)>'")),
+    *GREEDY,
+    *HANDED_IN,
     # --- answers that know the visible cases only
     Hostile("hard-coded", "knows the answers to the visible cases only", """
 def double(values): return {(1, 2, 3): [2, 4, 6]}.get(tuple(values), 0)
@@ -545,7 +376,7 @@ def double(values):
     return [2 * v for v in values]
 """, "def mean(array):\n    return array.mean(axis=0).tolist()", ALL),
     Hostile("reordered", "cells in another order: they are put back",
-            "def double(values):\n    return [2 * v for v in values]", RIGHT_MEAN, ALL, _reordered),
+            "def double(values):\n    return [2 * v for v in values]", RIGHT_MEAN, ALL, reordered),
     Hostile("stripped", "the metadata removed by another editor: they are put back by their ids",
-            "def double(values):\n    return [2 * v for v in values]", RIGHT_MEAN, ALL, _no_metadata),
+            "def double(values):\n    return [2 * v for v in values]", RIGHT_MEAN, ALL, no_metadata),
 )  # fmt: skip

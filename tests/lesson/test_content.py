@@ -14,12 +14,28 @@ from llm_course.errors import BadOption, DataMissing
 from llm_course.lesson import content
 
 QUIZ = json.loads((content.DATA / "quiz_00.json").read_text(encoding="utf-8"))
+OPTIONS = QUIZ["questions"][0]["options"]
+RIGHT = [option["right"] for option in OPTIONS].index(True)
+WRONG = (RIGHT + 1) % len(OPTIONS)
 PUZZLE = json.loads((content.DATA / "parsons_00.json").read_text(encoding="utf-8"))
 
 
 def test_every_file_in_the_package_keeps_the_rules() -> None:
     assert content.lessons(), "no content at all would pass silently"
     assert content.all_problems() == []
+
+
+def test_the_place_of_an_option_gives_nothing_away() -> None:
+    """Who always takes the same letter is right no more often than by chance, in every quiz and in all together."""
+    quizzes = [content.load("quiz", n) for n in content.lessons() if (content.DATA / f"quiz_{n}.json").is_file()]
+    places = [
+        [[option["right"] for option in question["options"]].index(True) for question in one["questions"]]
+        for one in quizzes
+    ]
+    for one, right in zip(quizzes, places, strict=True):
+        assert max(map(right.count, right)) <= 2, one["lesson"]
+    together = sum(places, [])
+    assert max(map(together.count, together)) <= len(together) / 3
 
 
 def _drop(key: str) -> Callable[[Any], None]:
@@ -31,7 +47,8 @@ def _question(**new: Any) -> Callable[[Any], None]:
 
 
 def _option(**new: Any) -> Callable[[Any], None]:
-    return lambda data: data["questions"][0]["options"][0].update(new)
+    """A change of a wrong option of the first question."""
+    return lambda data: data["questions"][0]["options"][WRONG].update(new)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +63,9 @@ def _option(**new: Any) -> Callable[[Any], None]:
         (_question(**{"from": "01"}), "neither this lesson nor an earlier one"),
         (_question(options=[]), "0 options"),
         (_option(right=True), "2 right options"),
-        (_option(right="yes"), "'right' in option 1 of question 1 is not a bool"),
-        (_option(why=""), "'why' in option 1 of question 1 is blank"),
-        (_option(text=QUIZ["questions"][0]["options"][1]["text"]), "same option twice"),
+        (_option(right="yes"), f"'right' in option {WRONG + 1} of question 1 is not a bool"),
+        (_option(why=""), f"'why' in option {WRONG + 1} of question 1 is blank"),
+        (_option(text=OPTIONS[RIGHT]["text"]), "same option twice"),
         (lambda d: d.update(lesson="7"), "not two digits"),
     ],
 )

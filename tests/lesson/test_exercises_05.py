@@ -19,6 +19,7 @@ def solved(name: str) -> Any:
 
 def test_right_answers_pass() -> None:
     assert "waits for the model" in str(lesson_05.check_as_text(solved("as_text")))
+    assert "only opened" in str(lesson_05.check_as_chatml(solved("as_chatml")))
     assert "mean 1.0" in str(lesson_05.check_answer_loss(solved("answer_loss")))
 
 
@@ -59,6 +60,30 @@ RIGHT = lesson_05.TEXT
 def test_text_mistakes(answer: Any, diagnosis: str) -> None:
     with pytest.raises(Wrong, match=diagnosis):
         lesson_05.check_as_text(answer)
+
+
+CHATML = lesson_05.CHATML
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda m: RIGHT, "gpt-mini-chat's template"),
+        (lambda m: CHATML.removesuffix("<|im_start|>assistant\n"), "its turn: open it"),
+        (lambda m: CHATML.strip(), "last line break"),
+        (lambda m: CHATML + "<|im_end|>\n", "last turn is closed"),
+        (lambda m: CHATML.replace("user", "User").replace("system", "System"), "capitalized"),
+        (lambda m: CHATML.replace("please.<|im_end|>", "please."), "not closed"),
+        (lambda m: CHATML.replace("<|im_end|>\n", "<|im_end|>"), "run into each other"),
+        (lambda m: CHATML.replace("user\n", "user: "), "no colon"),
+        (lambda m: CHATML, "shorter one does not"),
+        (lambda m: list(m), "a str is expected"),
+        (lambda m: CHATML.replace("latte", "tea"), "expected '<.im_start"),
+    ],
+)
+def test_chatml_mistakes(answer: Any, diagnosis: str) -> None:
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_05.check_as_chatml(answer)
 
 
 @pytest.mark.parametrize(
@@ -116,5 +141,5 @@ def test_the_table_shows_every_cell_and_escapes(
     read = page(shown)
     for text in ("0.77", "0.91", "bits <b>", "GPT-2: 35.1", "table 3", "not measured", "2026-11-26"):
         assert text in read.text, text
-    assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="cannot"') == 2
+    assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="not measured"') == 2
     assert "3 minis, 2 abilities" in notebook.last["text/plain"]

@@ -30,6 +30,18 @@ def f_measure(precision, recall):
     return 2 * precision * recall / (precision + recall)
 
 
+def best(choose, one=None):
+    one = one or rouge(f_measure)
+    return lambda references, summary, n: choose([one(ref, summary, n) for ref in references])
+
+
+def mixed(references, summary, n):
+    """The best recall and the best precision, each of its own reference."""
+    recall = max(rouge(lambda p, r: r)(ref, summary, n) for ref in references)
+    precision = max(rouge(lambda p, r: p)(ref, summary, n) for ref in references)
+    return f_measure(precision, recall) if recall else 0.0
+
+
 def new(text, summary):
     known, said = ngrams(text, 1), ngrams(summary, 1)
     return sum(count for word, count in said.items() if word not in known), said.total(), known
@@ -67,7 +79,7 @@ def test_right_answers_pass():
     from llm_course.lesson.exercises import find
 
     space = {"ngrams": ngrams}
-    for name in ("rouge_n", "new_words"):
+    for name in ("rouge_n", "rouge_best", "new_words"):
         exec(find(name).solution, space)
         assert find(name).check(space[name])
     assert lesson_09.check_rouge_n(lambda *a: round(rouge(f_measure)(*a), 2)), "rounded to two places is right, too"
@@ -94,6 +106,29 @@ def test_right_answers_pass():
 def test_rouge_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
         lesson_09.check_rouge_n(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (best(lambda found: found[0]), "first reference alone"),
+        (best(min), "the worst one"),
+        (best(lambda found: found[-1]), "other order"),
+        (best(lambda found: sum(found) / len(found)), "mean over the references"),
+        (lambda refs, summary, n: rouge(f_measure)(" ".join(refs), summary, n), "joined"),
+        (best(max, rouge(lambda p, r: r)), "best recall"),
+        (best(max, rouge(lambda p, r: p)), "best precision"),
+        (best(max, rouge(lambda p, r: p * r / (p + r))), "begins with 2"),
+        (best(max, rouge(f_measure, order=1)), "pass n on"),
+        (mixed, "different references"),
+        (lambda refs, summary, n: best(max)(refs, summary, n) or 1.0, "must be 0.0"),
+        (lambda refs, summary, n: 0.5, "14/15"),
+        (lambda refs, summary, n: None, "Not written yet"),
+    ],
+)
+def test_best_reference_mistakes(answer, diagnosis):
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_09.check_rouge_best(answer)
 
 
 @pytest.mark.parametrize(

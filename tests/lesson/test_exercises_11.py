@@ -17,6 +17,7 @@ def solved(name):
 
 def test_right_answers_pass():
     assert "2,500 hours" in lesson_11.check_gpu_hours(solved("gpu_hours"))
+    assert "20 days" in lesson_11.check_training_days(solved("training_days"))
     assert "16%" in lesson_11.check_loss_after(solved("loss_after"))
 
 
@@ -37,6 +38,27 @@ def test_right_answers_pass():
 def test_gpu_hours_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
         lesson_11.check_gpu_hours(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda n, d, m, p, s: 6 * n * d / (m * p * s), "seconds"),
+        (lambda n, d, m, p, s: 6 * n * d / (m * p * s) / 3600, "hours"),
+        (lambda n, d, m, p, s: n * d / (m * p * s) / 86_400, "6 is missing"),
+        (lambda n, d, m, p, s: 2 * n * d / (m * p * s) / 86_400, "forward pass alone"),
+        (lambda n, d, m, p, s: 6 * n * d / (m * p) / 86_400, "took the peak"),
+        (lambda n, d, m, p, s: 6 * n * d / (m * p / s) / 86_400, "faster than their peak"),
+        (lambda n, d, m, p, s: 6 * n * d / (p * s) / 86_400, "days of one machine"),
+        (lambda n, d, m, p, s: 6 * n * d * m / (p * s) / 86_400, "done sooner"),
+        (lambda n, d, m, p, s: 6 * n * d / (m * p * 0.4) / 86_400, "fixed number"),
+        (lambda n, d, m, p, s: 7.0, "expected 20 days"),
+        (lambda n, d, m, p, s: "many", "one number"),
+    ],
+)
+def test_training_days_mistakes(answer, diagnosis):
+    with pytest.raises(Wrong, match=diagnosis):
+        lesson_11.check_training_days(answer)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def solved(name):
 
 def test_right_answers_pass():
     assert "power times time" in lesson_12.check_training_kwh(solved("training_kwh"))
-    assert "62 tokens" in lesson_12.check_seconds_per_token(solved("seconds_per_token"))
+    assert "0.7 seconds" in lesson_12.check_token_wh(solved("token_wh"))
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,17 @@ def test_energy_mistakes(answer, diagnosis):
 @pytest.mark.parametrize(
     ("answer", "diagnosis"),
     [
-        (lambda n, b, w: w / (n * b), "tokens per second"),
-        (lambda n, b, w: n / w, "bytes of each parameter are missing"),
-        (lambda n, b, w: n / b / w, "multiply"),
-        (lambda n, b, w: 1, "expected 0.016"),
+        (lambda n, b, w, p: p * n * b / w, "in joules"),
+        (lambda n, b, w, p: p * n * b / w / 3.6e6, "kilowatt-hours"),
+        (lambda n, b, w, p: p * n * b / w * 3600, "more than a joule"),
+        (lambda n, b, w, p: p * n / w / 3600, "bytes of each parameter are missing"),
+        (lambda n, b, w, p: p * n / b / w / 3600, "divided by the bytes"),
+        (lambda n, b, w, p: n * b / w, "time in seconds"),
+        (lambda n, b, w, p: n * b / w / 3600, "power is missing"),
+        (lambda n, b, w, p: p / (n * b / w) / 3600, "divided the power"),
+        (lambda n, b, w, p: 1, "expected 0.002"),
     ],
 )
-def test_time_mistakes(answer, diagnosis):
+def test_token_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_12.check_seconds_per_token(answer)
+        lesson_12.check_token_wh(answer)

@@ -15,6 +15,10 @@ from llm_course.errors import BadOption, DataMissing
 from llm_course.lesson import content, output, predicting, puzzles, quizzes, record
 
 QUESTIONS = json.loads((content.DATA / "quiz_00.json").read_text(encoding="utf-8"))["questions"]
+# Where the right option of each question stands, and one place where it does not.
+RIGHT_AT = [[option["right"] for option in question["options"]].index(True) for question in QUESTIONS]
+WRONG_AT = [(place + 1) % len(question["options"]) for place, question in zip(RIGHT_AT, QUESTIONS, strict=True)]
+FIRST, SECOND = quizzes.LETTERS[RIGHT_AT[0]], quizzes.LETTERS[WRONG_AT[1]]  # answers: one right, one wrong
 PUZZLE = json.loads((content.DATA / "parsons_00.json").read_text(encoding="utf-8"))
 NASTY = "<script>alert(1)</script> & \"'<b>"
 
@@ -43,7 +47,7 @@ def test_prediction_is_recorded_and_revealed(notebook: Any, press: Any, capsys: 
     state = press(notebook.widget(), question=0, choice=1)
     assert "two" in state["feedback"][0] and state["problem"] == ""
     lesson.reveal("key", "one")
-    assert capsys.readouterr().out == "You predicted two. It is one.\n"
+    assert capsys.readouterr().out == "You predicted two. The answer: one.\n"
     assert record.read()["predictions"] == {"key": {"choice": "two", "answer": "one"}}
     lesson.predict("key", "Which?", ["one", "two"])
     assert notebook.widget().state["chosen"] == [1], "the widget comes back with what was recorded"
@@ -53,7 +57,7 @@ def test_reveal_without_prediction_says_so(capsys: Any) -> None:
     lesson.reveal("other", 3)
     lesson.reveal("sentence", "It ends by itself.")
     assert capsys.readouterr().out == (
-        "No prediction recorded. It is 3.\nNo prediction recorded. It is It ends by itself.\n"
+        "No prediction recorded. The answer: 3.\nNo prediction recorded. The answer: It ends by itself.\n"
     )
 
 
@@ -123,10 +127,10 @@ def test_the_browser_is_not_told_the_answers_before(notebook: Any) -> None:
 
 
 def test_quiz_without_buttons(capsys: Any) -> None:
-    lesson.quiz("00", answers=["b", "A", ""])
+    lesson.quiz("00", answers=[FIRST, SECOND.upper(), ""])
     first, second = capsys.readouterr().out.splitlines()
-    assert first == f"1. Right. {QUESTIONS[0]['options'][1]['why']}"
-    assert second == f"2. Not right. {QUESTIONS[1]['options'][0]['why']}"
+    assert first == f"1. Right. {QUESTIONS[0]['options'][RIGHT_AT[0]]['why']}"
+    assert second == f"2. Not right. {QUESTIONS[1]['options'][WRONG_AT[1]]['why']}"
     assert record.read()["quiz"]["00"] == {
         "00-network": {"right": True, "tries": 1}, "00-predict": {"right": False, "tries": 1},
     }  # fmt: skip
@@ -282,7 +286,7 @@ def test_bars_count_what_was_right(page: Any) -> None:
         return found.done, found.total
 
     assert own() == (0, total)
-    lesson.quiz("00", answers=["b", "a", ""])
+    lesson.quiz("00", answers=[FIRST, SECOND, ""])
     lesson.parsons("00", answer="\n".join(PUZZLE["lines"]))
     lesson.predict("key", "Which?", ["one", "two"], choice="one")
     assert own() == (2, total)
@@ -330,4 +334,4 @@ def test_inline_escapes_and_sets_code() -> None:
 def test_prediction_keys_may_be_anything(capsys: Any) -> None:
     predicting.predict("a/b <c>", "Which?", ["1", "2"], choice="2")
     predicting.reveal("a/b <c>", 2)
-    assert "You predicted 2. It is 2." in capsys.readouterr().out
+    assert "You predicted 2. The answer: 2." in capsys.readouterr().out

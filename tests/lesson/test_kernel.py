@@ -56,7 +56,7 @@ def test_two_runs_show_the_same(tmp_path: Path) -> None:
         (output,) = outputs[number]
         assert set(output.data) == {WIDGET_VIEW, "text/html", "text/plain"}, CELLS[number]
         assert "\n" not in output.data["text/plain"] and "0x" not in output.data["text/plain"]
-    assert outputs[1][0].text == "No prediction recorded. It is yes.\n"
+    assert outputs[1][0].text == "No prediction recorded. The answer: yes.\n"
     assert [sorted(output.data) for output in outputs[6]] == [["image/png", "text/plain"], ["text/html", "text/plain"]]
     assert all(output.output_type != "error" for cell in first.cells for output in cell.outputs)
     html, _ = nbconvert.HTMLExporter().from_notebook_node(first)

@@ -52,7 +52,7 @@ def test_set_up_installs_pinned_and_only_once(checkout: Path) -> None:
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
     log = (checkout / "log").read_text(encoding="utf-8")
     assert "-m venv --clear .venv" in log
-    assert "-c constraints.txt -e .[lab,dev,train,grade]" in log
+    assert "-c constraints.txt -e .[lab,dev,train,grade,site]" in log
     start = time.perf_counter()
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
     assert time.perf_counter() - start < 2
@@ -82,6 +82,44 @@ def test_without_a_new_enough_python_make_says_so(checkout: Path) -> None:
     done = make("setup", "PYTHON=", cwd=checkout)
     assert done.returncode != 0
     assert "No Python 3.11 or later found" in done.stdout
+
+
+@pytest.fixture
+def ready(checkout: Path) -> Path:
+    """The same, set up, with an ``llm-course`` that records how it is called."""
+    assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
+    script(checkout / ".venv/bin/llm-course", f'#!/bin/sh\necho "llm-course $@" >> {checkout}/log\n')
+    (checkout / "log").write_text("", encoding="utf-8")
+    return checkout
+
+
+def test_bench_runs_what_needs_nothing_and_with_data_the_rest(ready: Path) -> None:
+    first = "".join(f"benchmarks/{name}.py\n" for name in ("attention_viewers", "startup", "use_cases"))
+    more = "".join(f"benchmarks/{name}.py --data corpora\n" for name in ("few_labels", "scaling"))
+    assert make("bench", cwd=ready).returncode == 0
+    assert (ready / "log").read_text(encoding="utf-8") == first
+    assert make("bench", "DATA=corpora", cwd=ready).returncode == 0
+    assert (ready / "log").read_text(encoding="utf-8") == first + first + more
+
+
+def test_every_benchmark_has_a_command() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    runs = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "\ndef main" in path.read_text("utf-8")}
+    assert [name for name in sorted(runs) if name not in text] == []
+
+
+def test_train_installs_when_told_and_grade_wants_a_course(ready: Path) -> None:
+    assert make("train", "MODEL=gpt-mini", "DATA=corpora", cwd=ready).returncode == 0
+    assert make("train", "MODEL=gpt-mini", "DATA=corpora", "INSTALL=1", cwd=ready).returncode == 0
+    assert make("grade", "NAME=1_tokens", "COURSE=mine", cwd=ready).returncode == 0
+    assert (ready / "log").read_text(encoding="utf-8").splitlines() == [
+        "llm-course train gpt-mini --data corpora",
+        "llm-course train gpt-mini --data corpora --install",
+        "llm-course grade 1_tokens --course mine",
+    ]
+    for wrong in (["train"], ["grade", "NAME=1_tokens"], ["grade", "COURSE=mine"]):
+        done = make(*wrong, cwd=ready)
+        assert done.returncode != 0 and "say w" in done.stderr
 
 
 def test_make_alone_lists_every_command() -> None:
@@ -116,6 +154,7 @@ def test_ci_and_the_workflow_run_the_same_commands() -> None:
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert "\nmake browser\n" in ci and ci.endswith("\nLLM_COURSE_REQUIRE_BROWSER=1 make test\n")
     assert "install -y -q --no-install-recommends bubblewrap" in ci and "LLM_COURSE_REQUIRE_SANDBOX=1" in ci
+    assert ci.count("apt-get update") == ci.count("apt-get install") == 2
     assert os.access(ROOT / ".ci/run", os.X_OK)
     subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
     jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import tomllib
 from importlib.metadata import version
@@ -65,6 +66,27 @@ def test_every_range_contains_its_pin() -> None:
         assert len(requirement.specifier) > 0, f"{requirement} has no range"
 
 
+# What is imported under another name than it is installed under, or comes with a package that is built on it.
+DISTRIBUTIONS = {"pil": "pillow", "sklearn": "scikit-learn", "ipython": "ipykernel", "traitlets": "ipywidgets"}
+
+
+def test_whatever_the_package_imports_is_declared() -> None:
+    declared = {canonicalize_name(requirement.name) for requirement in freeze.direct_requirements()}
+    imported: dict[str, Path] = {}
+    for path in (ROOT / "llm_course").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found: list[str] = []
+            if isinstance(node, ast.Import):
+                found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found = [node.module or ""]
+            imported |= {name.partition(".")[0]: path for name in found}
+    others = set(imported) - set(sys.stdlib_module_names) - {"llm_course"}
+    names_of = {canonicalize_name(name): imported[name] for name in others}
+    missing = {name: str(path) for name, path in names_of.items() if DISTRIBUTIONS.get(name, name) not in declared}
+    assert missing == {}
+
+
 def test_a_package_in_several_extras_has_one_range() -> None:
     ranges: dict[str, set[SpecifierSet]] = {}
     for requirement in freeze.direct_requirements():
@@ -126,3 +148,5 @@ def test_the_version_is_one() -> None:
     assert citation["version"] == llm_course.__version__ == version("llm-course")
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## {llm_course.__version__}" in changes
+    unreleased = f"## {llm_course.__version__} (unreleased)" in changes
+    assert ("date-released" in citation) is not unreleased

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_course.errors import UnknownModel
+from llm_course.errors import BadOption, UnknownModel
 from llm_course.shelf import catalogue
 from llm_course.shelf.architectures import AUTO_CLASSES, class_named
 from llm_course.shelf.loading import load
@@ -53,6 +53,9 @@ def test_the_table_shows_every_model_in_text_and_html() -> None:
     html = shelf._repr_html_()
     assert html.count("<tr>") == len(shelf) + 1 and 'scope="col"' in html
     assert {entry.family for entry in catalogue.models("full")} == {"full"}
+    for wrong in ("tiny", "", 3, []):
+        with pytest.raises(BadOption, match="'mini' .* 'full'"):
+            catalogue.models(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -78,5 +81,5 @@ def test_the_files_of_a_mini_have_their_checksums(entry: catalogue.Entry) -> Non
         pytest.skip(f"the weights of {entry.name} are not in this copy of the package")
     assert entry.folder
     listed = json.loads((catalogue.WEIGHTS / "checksums.json").read_text(encoding="utf-8"))[entry.name]
-    assert {"model.safetensors", "config.json", "tokenizer.json"} <= set(listed)
+    assert {"model.safetensors", "config.json", "tokenizer.json", "card.json"} <= set(listed)
     assert {name: checksum(entry.folder / name) for name in listed} == listed

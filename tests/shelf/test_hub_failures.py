@@ -337,6 +337,20 @@ def test_cache_that_cannot_be_written(hub: Hub, tmp_path: Path) -> None:
         get()
 
 
+def test_whole_model_in_a_cache_that_may_only_be_read(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in model_files():  # another program brought it: there are no notes of ours
+        huggingface_hub.hf_hub_download(NAME, name)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(hub_cache, "_write", refuse)
+    said: list[str] = []
+    folder = get(said)
+    assert {path.name for path in folder.iterdir()} == set(model_files()) and said == []
+
+
 def test_notes_that_are_damaged_cost_a_question_only(hub: Hub) -> None:
     revision = commit(hub)
     folder = get(revision=revision)

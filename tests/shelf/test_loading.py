@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import tiny_models
 from llm_course import device
 from llm_course.errors import (
     BadOption,
+    LLMCourseError,
     NoDevice,
+    NoMemory,
     UnknownModel,
     WeightsDamaged,
     WeightsMissing,
@@ -24,7 +27,7 @@ from llm_course.errors import (
 )
 from llm_course.shelf import catalogue, loading
 from llm_course.shelf.loading import load
-from llm_course.shelf.stored import checksum
+from llm_course.shelf.stored import seal
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +49,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "weights" / "tiny-mini"
     shutil.copytree(tiny_models.folder("gpt2"), folder)
     (folder / "card.json").write_text('{"parameters": 40448}', encoding="utf-8")
-    sums = {"tiny-mini": {file.name: checksum(file) for file in folder.iterdir()}}
-    (folder.parent / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
+    seal(folder)
     monkeypatch.setattr(catalogue, "WEIGHTS", folder.parent)
     entry = replace(catalogue._ENTRIES[0], name="tiny-mini")
     monkeypatch.setattr(catalogue, "_ENTRIES", (entry, *catalogue._ENTRIES))
@@ -65,7 +67,7 @@ def test_a_mini_loads_in_float32_with_its_card(shelf: Path) -> None:
     assert lm.parameters == 40448 == lm.card["parameters"] and not any(p.requires_grad for p in lm.model.parameters())
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "card.json"])
 def test_a_flipped_bit_is_found_and_the_file_is_named(shelf: Path, file: str) -> None:
     content = bytearray((shelf / file).read_bytes())
     content[len(content) // 2] ^= 1
@@ -75,10 +77,33 @@ def test_a_flipped_bit_is_found_and_the_file_is_named(shelf: Path, file: str) ->
     assert "git restore" in str(caught.value)
 
 
-def test_a_missing_file_of_a_mini_is_named(shelf: Path) -> None:
-    (shelf / "tokenizer.json").unlink()
-    with pytest.raises(WeightsMissing, match=str(shelf / "tokenizer.json")):
+@pytest.mark.parametrize("file", ["tokenizer.json", "card.json"])
+def test_a_missing_file_of_a_mini_is_named(shelf: Path, file: str) -> None:
+    (shelf / file).unlink()
+    catalogue.catalogue.cache_clear()
+    with pytest.raises(WeightsMissing, match=str(shelf / file)):
         load("tiny-mini")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"parameters": 1, "window": 5}'])
+def test_a_card_that_was_changed_is_found_and_the_shelf_still_shows(shelf: Path, content: str) -> None:
+    (shelf / "card.json").write_text(content, encoding="utf-8")
+    catalogue.catalogue.cache_clear()
+    assert "tiny-mini" in repr(catalogue.models())
+    with pytest.raises(WeightsDamaged, match=str(shelf / "card.json")):
+        load("tiny-mini")
+    seal(shelf)
+    if "window" in content:
+        assert load("tiny-mini").window == 5
+    else:
+        with pytest.raises(WeightsDamaged, match=str(shelf / "card.json")):
+            load("tiny-mini")
+
+
+def test_a_folder_says_in_its_card_what_no_config_can(copy: Path) -> None:
+    (copy / "card.json").write_text('{"window": 40, "starts_with_bos": true}', encoding="utf-8")
+    lm = load(copy)
+    assert lm.window == 40 and lm.start == [lm.tokenizer.bos_token_id]
 
 
 @pytest.mark.parametrize(("content", "error"), [(None, WeightsMissing), ("{", WeightsDamaged), ("{}", WeightsDamaged)])
@@ -87,6 +112,10 @@ def test_a_mini_without_its_checksums_is_not_trusted(shelf: Path, content: str |
     path.unlink() if content is None else path.write_text(content, encoding="utf-8")
     with pytest.raises(error, match="checksums"):
         load("tiny-mini")
+
+
+def test_any_body_that_reads_text_embeds(shelf: Path) -> None:
+    assert load("tiny-mini", task="embed") is load("tiny-mini", task="generate")
 
 
 def test_a_mini_does_only_its_tasks(shelf: Path) -> None:
@@ -103,6 +132,48 @@ def test_the_same_model_is_loaded_once(copy: Path) -> None:
     first = load(copy, task="generate")
     assert load(str(copy), task="generate") is first and load(first, task="generate") is first
     assert first.model.dtype is torch.float32 and first.entry is None and first.card == {}
+
+
+def test_threads_get_the_same_model_and_the_library_its_messages_back(copy: Path) -> None:
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    folders = [copy, tiny_models.folder("bert"), tiny_models.folder("t5")] * 4
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(load, folders))
+    assert len({id(lm) for lm in found}) == 3
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (level, bars)
+
+
+def test_tasks_of_the_same_class_share_a_model(copy: Path) -> None:
+    assert load(copy, task="generate") is load(copy, task="chat") is not load(copy, task="embed")
+
+
+def test_a_loaded_model_stays_on_its_device(copy: Path) -> None:
+    lm = load(copy, device="cpu")
+    assert load(lm, device="cpu") is load(lm) is lm
+    with pytest.raises(BadOption, match="loaded on meta"):
+        load(replace(lm, device=torch.device("meta")), device="cpu")
+
+
+@pytest.mark.parametrize("place", ["from_pretrained", "to"])
+def test_a_model_that_does_not_fit_the_memory_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("transformers.GPT2LMHeadModel." + place, full)
+    with pytest.raises(NoMemory, match="device='cpu'"):
+        load(copy, task="generate")
+
+
+def test_a_tokenizer_that_needs_another_package_names_it(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def needs(*_: object, **__: object) -> None:
+        raise ImportError("`tiktoken` is required")
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", needs)
+    with pytest.raises(LLMCourseError, match="not installed here: `tiktoken`") as caught:
+        load(copy, task="generate")
+    assert not isinstance(caught.value, WeightsDamaged)
 
 
 def test_a_folder_saved_again_is_another_model(copy: Path) -> None:
@@ -344,6 +415,7 @@ def test_a_model_goes_to_the_gpu() -> None:
     [
         ("gpt2", 128),
         ("roberta", 64),
+        ("mpnet", 64),
         ("bert", 64),
         ("distilbert", 64),
         ("modernbert", 64),

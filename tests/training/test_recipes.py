@@ -131,6 +131,16 @@ def test_what_is_stored_is_what_was_trained(shelf):
                 assert name in LOW_RANK and torch.allclose(stored[key], tensor.float(), atol=2e-3), (name, key)
 
 
+def test_a_run_answers_as_the_shelf_does(shelf):
+    """The folder "final" of a run knows what the recipe says of its model: a start token, a smaller window."""
+    import llm_course as lc
+
+    _, runs = shelf
+    for name in ("incontext-mini", "bert-mini-sentiment", "gpt-mini"):
+        stored, run = lc.load(name), lc.load(runs / name / "final")
+        assert (run.start, run.window) == (stored.start, stored.window), name
+
+
 def test_what_a_fine_tuned_mini_left_alone_is_stored_once(shelf):
     from safetensors.torch import load_file
 
@@ -214,12 +224,25 @@ def test_bert_scores_only_the_gaps(shelf, corpora, number, length):
         ids = (task.short if number == 0 else task.long)[number]
         ids[:, 0] = tokenizer.cls_token_id
         seen, chosen = bert_mini.mask(ids, tokenizer, np.random.default_rng([bert_mini.PLAN.seed + 1, number]))
-        guide = bert_mini.guide(number, torch.device("cpu"))
+        guide = bert_mini.guide(number / 1000, length, torch.device("cpu"))
         logits = model(input_ids=torch.from_numpy(seen), attention_mask=guide).logits
     assert ids.shape[1] == length and (guide is None) == (number > 0)
     assert logits.shape == (*ids.shape, len(tokenizer)), "no layer is left changed"
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), torch.from_numpy(ids), reduction="none")
     assert loss == pytest.approx(losses[torch.from_numpy(chosen)].mean().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("steps", [10, 1000])
+def test_bert_gets_to_its_long_pieces_in_a_short_training(shelf, corpora, steps):
+    from transformers import PreTrainedTokenizerFast
+
+    from llm_course.training.recipes import bert_mini
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(shelf[0] / "bert-mini")
+    task, model = bert_mini.Task(corpora, tokenizer), bert_mini.make_model(tokenizer).eval()
+    task.steps = steps
+    with torch.inference_mode():
+        assert all(task.loss(model, number).isfinite() for number in (0, int(0.15 * steps), steps - 1))
 
 
 def test_sentences_are_hidden_in_part_and_keep_their_frame(shelf, corpora):

@@ -38,7 +38,7 @@ def shelf(data, tmp_path_factory):
     """A shelf of its own with gpt-mini and the two minis tuned from it, after a few steps each."""
     patch = pytest.MonkeyPatch()
     weights, runs = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("runs")
-    for module in (catalogue, recipes, gpt_mini_instruct):
+    for module in (catalogue, recipes):
         patch.setattr(module, "WEIGHTS", weights)
     patch.setattr(gpt_mini, "BATCH", 2)
     patch.setattr(gpt_mini_chat, "COPIES", 1)

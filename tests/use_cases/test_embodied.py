@@ -95,12 +95,19 @@ def test_bad_input_is_told(tiny: LanguageModel) -> None:
         ("put the rad block on blue", "Did you mean 'red'"),
         ("put <image> on blue", "does not know the word '<'"),
         ("put red on blue " * 5, "reads up to 16"),
+        ("!!!", "has no word"), (" . ", "has no word"),
         ("", "empty"), ("  ", "blank"), (3, "must be a str"), ([], "empty"),
     ]:  # fmt: skip
         with pytest.raises(BadInput, match=says):
             lc.act(wish, table(), model=tiny)
     with pytest.raises(BadInput, match="needs a table"):
         lc.act(WISH, "table", model=tiny)
+    for wrong in (None, "table", 5, [table()]):
+        with pytest.raises(BadInput, match=r"carry_out\(\) needs a table"):
+            lc.carry_out(WISH, wrong, model=tiny)  # type: ignore[arg-type]
+    for wish in ("", None, [WISH]):
+        with pytest.raises(BadInput):
+            lc.carry_out(wish, table(), model=tiny)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="2 instructions and 1 tables"):
         lc.act([WISH] * 2, [table()], model=tiny)
     with pytest.raises(WrongTask, match="does not do 'act'"):
@@ -110,6 +117,12 @@ def test_bad_input_is_told(tiny: LanguageModel) -> None:
     with pytest.raises(BadOption, match="asks=0"):
         lc.carry_out(WISH, table(), model=tiny, asks=0)
     assert does("PalmEMini", tiny.model.config, "act") and not does("PalmEMini", tiny.model.config, "chat")
+
+
+def test_an_episode_is_plain_data_and_shows_in_a_notebook(tiny: LanguageModel) -> None:
+    episode = lc.carry_out(WISH, table(), model=tiny, asks=1)
+    assert json.loads(json.dumps(episode.to_dict()))["instruction"] == WISH
+    assert WISH in episode._repr_html_() and str(episode).splitlines()[0] == WISH
 
 
 def test_steps_of_a_text() -> None:

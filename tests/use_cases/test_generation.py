@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import llm_course as lc
 import tiny_models
-from llm_course.errors import BadInput, BadOption, InputTooLong
+from llm_course.errors import BadInput, BadOption, InputTooLong, NoMemory, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
+from llm_course.use_cases import generation
 from llm_course.use_cases.generation import Decoding, choose, token_logprobs
 
 families = pytest.mark.parametrize("name", tiny_models.GENERATION)
@@ -310,3 +311,36 @@ def test_a_gpu_says_what_the_cpu_says(name: str) -> None:
         assert [r.tokens for r in one] == [r.tokens for r in two]
     pieces = lc.stream("The cat", seed=1, model=there, max_new_tokens=9)
     assert "".join(pieces) == lc.generate("The cat", seed=1, model=here, max_new_tokens=9).text
+
+
+def test_tokens_are_those_of_the_family_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(generation, "load", lambda model, task: (asked.append((model, task)), tiny)[1])
+    tiny = model("gpt2")
+    lc.tokenize("The cat"), lc.tokenize("The cat", model="bert")
+    assert asked == [(None, "generate"), ("bert", None)]
+
+
+def test_a_recurrent_model_is_refused() -> None:
+    lm = model("mamba")
+    assert lc.next_tokens("The cat", model=lm), "one pass needs no cache"
+    for call in (lc.generate, lc.stream):
+        with pytest.raises(WrongTask, match="MambaForCausalLM.*Transformer"):
+            call("The cat", model=lm)
+
+
+@pytest.mark.parametrize("seed", [[1, 2], [], None, -1, "1", 1.5])
+def test_a_stream_takes_one_seed(seed: object) -> None:
+    with pytest.raises(BadOption, match="seed="):
+        lc.stream("The cat", seed=seed, model=model("gpt2"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("call", [lc.next_tokens, lambda *a, **o: list(lc.stream(*a, **o))])
+def test_a_full_memory_says_so_outside_of_batches_too(call: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    lm = model("gpt2")
+    monkeypatch.setattr(lm.model.transformer, "forward", lambda *a, **o: full())
+    with pytest.raises(NoMemory, match="device='cpu'"):
+        call("The cat", model=lm)  # type: ignore[operator]

@@ -150,3 +150,23 @@ def test_labels_that_begin_alike_words_unknown_and_too_many_examples(oracle, gpt
         answers(["unicorn bap, cat"], model=oracle)
     with pytest.raises(InputTooLong, match="fewer examples"):
         answers([make_prompt(PAIRS * 50, "cat")], model=oracle)
+
+
+def test_what_is_no_prompt_no_label_and_no_number_is_told(oracle):
+    for examples, query in (([1], "cat"), (5, "cat"), ([("a",)], "cat"), ([(1, 2)], "cat"), ([], ["cat"]), ([], None)):
+        with pytest.raises(BadInput):
+            make_prompt(examples, query)
+    with pytest.raises(BadOption, match="form="):
+        make_prompt([], "cat", ["comma"])
+    for labels in (["", "bap"], ["bap", 3]):
+        with pytest.raises(BadInput, match="label"):
+            answers(["cat"], labels, model=oracle)
+    for labels in ("bap", 5, None, ["bap"]):
+        with pytest.raises(BadOption, match="labels="):
+            answers(["cat"], labels, model=oracle)
+    for shots in ([-1], 4, (), ["1"], None, [1.5]):
+        with pytest.raises(BadOption, match="shots="):
+            accuracy_curve(shots, model=oracle)
+    for seed in (-1, "1", None):
+        with pytest.raises(BadOption, match="seed="):
+            accuracy_curve([1], model=oracle, seed=seed)

@@ -66,11 +66,17 @@ def test_later_things_are_in_front_and_edges_cut() -> None:
     "bad",
     [("ring", "red", "big", 0.5, 0.5), ("star", "purple", "big", 0.5, 0.5), ("star", "red", "huge", 0.5, 0.5),
      ("star", "red", "big", 1.5, 0.5), ("star", "red", "big", 0.5, "left"), ("star", "red"), "star", (),
-     ("star", "red", "big", float("nan"), 0.5)],
+     ("star", "red", "big", float("nan"), 0.5), 5, None, {}, ("star", ["red"], "big", 0.5, 0.5)],
 )  # fmt: skip
 def test_what_cannot_be_drawn_is_named(bad: object) -> None:
     with pytest.raises(BadOption):
         scene(bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [5, None, "star", [5]])
+def test_what_is_no_scene_is_not_drawn(bad: object) -> None:
+    with pytest.raises(BadOption):
+        draw(bad)  # type: ignore[arg-type]
 
 
 def test_a_picture_has_a_size() -> None:

@@ -100,7 +100,8 @@ def test_one_text_equals_the_library(name: str) -> None:
         max_new_tokens=min(128, (lm.window or 512) - 1), pad_token_id=lm.model.config.pad_token_id,
     )  # fmt: skip
     assert ids["input_ids"].shape[1] <= (lm.window or 512)
-    assert write(lm, [SHORT]) == [lm.tokenizer.decode(out[0], skip_special_tokens=True).strip()]
+    ended = out.shape[1] - 1 < min(128, (lm.window or 512) - 1)
+    assert write(lm, [SHORT]) == [(lm.tokenizer.decode(out[0], skip_special_tokens=True).strip(), ended)]
 
 
 @abstractive
@@ -140,6 +141,19 @@ def test_every_token_of_a_long_text_is_read(name: str) -> None:
     assert len(whole) - 1 in covered and sum(map(len, inside)) >= len(whole)
 
 
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_a_summary_that_was_broken_off_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llm_course.use_cases import summarization
+
+    lm = model(name)
+    monkeypatch.setattr(summarization, "LONGEST", 2)
+    (short,) = write(lm, [SHORT])
+    assert not short[1]
+    found = lc.summarize(SHORT, 9, model=lm)
+    assert not found.ended and not found.to_dict()["ended"]
+    assert "broken off" in repr(found) and "broken off" in found._repr_html_()
+
+
 @pytest.mark.parametrize("most", [1, 2, 9])
 def test_an_abstractive_summary_has_no_more_sentences_than_asked_for(
     most: int, monkeypatch: pytest.MonkeyPatch
@@ -148,15 +162,16 @@ def test_an_abstractive_summary_has_no_more_sentences_than_asked_for(
 
     asked: list[str] = []
 
-    def parrot(lm: object, texts: list[str], progress: object = None) -> list[str]:
+    def parrot(lm: object, texts: list[str], progress: object = None) -> list[tuple[str, bool]]:
         """A summarizer that drops the last sentence, and gives up at three."""
         asked.extend(texts)
         cut = [split_sentences(text) for text in texts]
-        return [" ".join(own[: max(3, len(own) - 1)]) for own in cut]
+        return [(" ".join(own[: max(3, len(own) - 1)]), len(own) < 3) for own in cut]
 
     monkeypatch.setattr(summarization, "write", parrot)
     one, two = lc.summarize([ARTICLE, SENTENCES[0]], most, model=model("bart"))
     assert list(one.sentences) == SENTENCES[: min(7, most)] and list(two.sentences) == SENTENCES[:1]
+    assert two.ended and one.ended == (most < 3), "broken off, unless only whole sentences of it were kept"
     assert one.text == " ".join(one.sentences) and asked[:2] == [ARTICLE, SENTENCES[0]]
 
 

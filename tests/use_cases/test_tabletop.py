@@ -96,6 +96,8 @@ def test_what_is_no_table() -> None:
         lambda: Table([["white"]]), lambda: Table([["red"], ["red"]]), lambda: Table([["red"]], held="red"),
         lambda: Table([[]] * 7), lambda: Table(["red"]), lambda: Table("red"), lambda: Table([], trays=(3, 0)),
         lambda: Table([], trays=(0, 0, 0)), lambda: Table([], held="gray"), lambda: Table([]).run(3),
+        lambda: Table(5), lambda: Table([["red"]], trays=None), lambda: Table([[["red"]]]), lambda: Table([None]),  # type: ignore
+        lambda: Table([], held=["red"]), lambda: Table([], trays=("a", [])),  # type: ignore
     ):  # fmt: skip
         with pytest.raises(BadInput):
             wrong()

@@ -86,7 +86,8 @@ def test_each_translation_ends_at_its_own_bound_in_a_batch_of_others() -> None:
     generate, out = lm.model.generate, []
     lm.model.generate = lambda **inputs: out.append(generate(**inputs)) or out[-1]
     try:
-        lc.translate(texts, num_beams=2, model=lm)
+        for found in lc.translate(texts, num_beams=2, model=lm):
+            assert not found.ended and "broken off" in repr(found) and "broken off" in found._repr_html_()
     finally:
         del lm.model.generate
         lm.model.final_logits_bias[0, lm.tokenizer.eos_token_id] = 1
@@ -126,9 +127,21 @@ def test_languages_that_nobody_knows_are_named() -> None:
         lc.translate("The cat sat.", "en", "de")
     with pytest.raises(UnknownLanguage, match="en to fr"):
         lc.translate("The cat sat.", "fr", "en")
+    spm = model("marian-spm")  # its tokenizer says en and fr
+    for pair in (("zz", "yy"), ("fr", "en"), ("en", "de")):
+        with pytest.raises(UnknownLanguage, match="en to fr"):
+            lc.translate("The cat sat.", *pair, model=spm)
     for wrong in (None, 3, ["fr"], b"fr"):
         with pytest.raises(BadOption, match="code such as 'en'"):
             lc.translate("The cat sat.", "en", wrong)  # type: ignore[arg-type]
+
+
+def test_a_group_of_languages_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = model("marian-spm")
+    monkeypatch.setattr(lm.tokenizer, "target_lang", "ROMANCE")
+    assert lc.translate("The cat sat.", "en", "es", model=lm).target == "es"
+    with pytest.raises(UnknownLanguage, match="en to ROMANCE"):
+        lc.translate("The cat sat.", "de", "es", model=lm)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 65, 1.5, "4", None, True])

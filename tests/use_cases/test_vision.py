@@ -150,6 +150,8 @@ def test_damaged_and_odd_files(mini: LanguageModel, tmp_path: Path) -> None:
             lc.describe(tmp_path / name, model=mini)
     with pytest.raises(BadInput, match="There is no file"):
         lc.describe(tmp_path, model=mini)
+    with pytest.raises(BadInput, match="^A picture of fractions"):  # and not that it is damaged
+        lc.describe(Image.fromarray(np.linspace(-1, 1, 100, dtype=np.float32).reshape(10, 10)), model=mini)
     for mode in ("L", "1", "P", "CMYK", "I;16", "LA", "RGBA", "F"):
         made = Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10))
         made = (
@@ -169,6 +171,8 @@ def test_a_full_size_family_answers_and_a_batch_is_its_parts(name: str) -> None:
         assert found.text == alone.text and found.probability == pytest.approx(alone.probability, rel=1e-2)
     assert len({lc.ask(s, questions[0], model=lm, max_new_tokens=6).probability for s in SCENES}) == 3
     assert lc.describe(SCENES[1], model=lm, max_new_tokens=4).model
+    with pytest.raises(BadInput, match="stands for a picture"):
+        lc.ask(SCENES[:2], ["What is it?", f"What is on {lm.processor.image_token}?"], model=lm)
     with pytest.raises(InputTooLong, match="512 tokens"):
         lc.ask(SCENES[0], "the cat sat on the mat " * 200, model=lm)
 
@@ -222,3 +226,10 @@ def test_the_map_on_a_picture_says_in_words_what_it_shows(mini: LanguageModel) -
         picture_map("text")
     with pytest.raises(BadInput, match="one picture and one question"):
         lc.look(SCENES, QUESTIONS[0], model=mini)
+
+
+def test_a_look_is_plain_data_and_can_be_compared(mini: LanguageModel) -> None:
+    first, second = (lc.look(SCENES[0], QUESTIONS[0], model=mini) for _ in range(2))
+    assert first == first and first != second, "compared as objects: arrays have no single answer"
+    assert json.loads(json.dumps(first.to_dict()))["answer"] == first.answer == str(first)
+    assert "Look(" in first._repr_html_()

@@ -119,7 +119,7 @@ def _axis(numbers: Table) -> None:
     solution="""def attention_weights(Q, K):
     d = Q.shape[-1]
     scores = Q @ K.T                             # every query with every key
-    scores = scores / np.sqrt(d)                 # as if d were 1
+    scores = scores / np.sqrt(d)                 # so that their spread does not grow with d
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)""",
 )

@@ -1,7 +1,7 @@
-"""Exercises of lesson 05: a conversation as one text, and the loss of what the assistant says.
+"""Exercises of lesson 05: a conversation as one text, by two templates, and the loss of what the assistant says.
 
-Knows nothing about notebooks or models. The first check calls the reader's function on conversations whose text is
-known; the second on a handful of losses whose mean can be computed by hand. Each names the mistake that a wrong
+Knows nothing about notebooks or models. The first two checks call the reader's function on conversations whose text
+is known; the third on a handful of losses whose mean can be computed by hand. Each names the mistake that a wrong
 answer points to.
 """
 
@@ -19,6 +19,10 @@ MESSAGES = [
     {"role": "user", "content": "Yes."},
 ]
 TEXT = f"System: Be brief.\nUser: A latte, please.\nAssistant: One latte. Right?{END}\nUser: Yes.\nAssistant:"
+CHATML = (
+    "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nA latte, please.<|im_end|>\n"
+    "<|im_start|>assistant\nOne latte. Right?<|im_end|>\n<|im_start|>user\nYes.<|im_end|>\n<|im_start|>assistant\n"
+)
 # Six tokens: who says each, and the loss of each in nats. No mean of any other part is 1.0.
 SPEAKERS = ["system", "user", "user", "assistant", "assistant", "assistant"]
 LOSSES = [7.0, 5.0, 6.0, 0.5, 2.0, 0.5]
@@ -67,6 +71,46 @@ def check_as_text(answer: Any) -> str | None:
             "the first conversation comes out right, a shorter one does not. Did you write its content into the code?"
         )
     return "every turn on its line, the assistant's with an end, and the last line waits for the model."
+
+
+@exercise(
+    "as_chatml",
+    hint="Go through the messages as in as_text. Each turn is '<|im_start|>', the role, '\\n', the content, "
+    "'<|im_end|>' and '\\n'. After the loop one more turn begins, and nothing ends it.",
+    solution="""def as_chatml(messages):
+    text = ""
+    for message in messages:
+        text += "<|im_start|>" + message["role"] + "\\n" + message["content"] + "<|im_end|>\\n"
+    return text + "<|im_start|>assistant\\n\"""",
+)
+def check_as_chatml(answer: Any) -> str | None:
+    """``answer(messages)``: the text that the ChatML template makes of them, up to the assistant's turn."""
+    found = answer([dict(message) for message in MESSAGES])
+    if not isinstance(found, str):
+        raise Wrong(f"your function gives back {type(found).__name__}, where a str is expected.")
+    if found == TEXT:
+        raise Wrong("this is gpt-mini-chat's template. A model that was tuned with ChatML has never met it.")
+    if found == CHATML.removesuffix("<|im_start|>assistant\n"):
+        raise Wrong("the text ends after the user's turn. Nothing tells the model that it is its turn: open it.")
+    if found == CHATML.rstrip("\n"):
+        raise Wrong("the last line break is missing. The reply begins on the line after the word assistant.")
+    if found in (CHATML + "<|im_end|>", CHATML + "<|im_end|>\n"):
+        raise Wrong("the last turn is closed. It has not been said yet: only open it.")
+    if found != CHATML and found.lower() == CHATML.lower():
+        raise Wrong("the speakers are capitalized. ChatML takes the role as it is: system, user, assistant.")
+    if found.count("<|im_end|>") < CHATML.count("<|im_end|>"):
+        raise Wrong("some turns are not closed. In ChatML every turn ends with <|im_end|>, whoever has spoken.")
+    if found == CHATML.replace("<|im_end|>\n", "<|im_end|>"):
+        raise Wrong("the turns run into each other. A line break stands after each <|im_end|>.")
+    if any(f"<|im_start|>{one['role']}\n" not in found for one in MESSAGES):
+        raise Wrong("between the role and the content stands a line break, and nothing else: no colon, no blank.")
+    if found != CHATML:
+        raise Wrong(f"expected {CHATML!r}, got {found!r}.")
+    if answer([{"role": "user", "content": "Hi."}]) != "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n":
+        raise Wrong(
+            "the first conversation comes out right, a shorter one does not. Did you write its content into the code?"
+        )
+    return "every turn is opened and closed, and the last one is only opened."
 
 
 @exercise(

@@ -1,4 +1,4 @@
-"""Exercises of lesson 09, summarization: ROUGE for any n, and the share of words that are not in the text.
+"""Exercises of lesson 09, summarization: ROUGE for any n, the best of several references, words not in the text.
 
 Knows nothing about models or notebooks: the texts are toys whose answers can be counted on paper.
 """
@@ -83,6 +83,57 @@ def check_rouge_n(answer: Callable[..., Any]) -> str | None:
     if nothing != 0:
         raise Wrong(f"Texts without a common word must score 0.0, and yours gives {nothing:.2f}.")
     return "10/13 and 6/11, as on paper, and a word that is repeated is not paid twice."
+
+
+SECOND = "Today the cat lay on the mat again"  # shares all 7 words of the summary, 7 of its own 8
+
+
+@exercise(
+    "rouge_best",
+    hint="Go through the references. For each one take the F-measure, as in `rouge_n`: recall from `ref.total()`, "
+    "precision from `got.total()`, and 0.0 if nothing is shared. Keep all of them in a list, and return its maximum.",
+    solution="""\
+def rouge_best(references, summary, n):
+    got, found = ngrams(summary, n), []
+    for reference in references:
+        ref = ngrams(reference, n)
+        shared = (ref & got).total()
+        recall, precision = shared / ref.total(), shared / got.total()
+        found.append(2 * precision * recall / (precision + recall) if shared else 0.0)
+    return max(found)
+""",
+)
+def check_rouge_best(answer: Callable[..., Any]) -> str | None:
+    """``rouge_best(references, summary, n)`` must be the best F-measure that any single reference gives."""
+    found = _number(answer, [REFERENCE, SECOND], SUMMARY, 1)
+    named = [
+        (10 / 13, "That is the first reference alone, or the worst one. Go through all, and take the maximum."),
+        ((10 / 13 + 14 / 15) / 2, "That is the mean over the references. The best one counts: take the maximum."),
+        (2 / 3, "You joined the references into one text. Compare the summary with each by itself."),
+        (7 / 8, "That is the best recall. The F-measure also needs the precision."),
+        (1.0, "That is the best precision. The F-measure also needs the recall."),
+        (7 / 15, "Half of what it should be: the formula begins with 2 *."),
+    ]
+    for value, diagnosis in named:
+        if abs(found - value) < 1e-3:
+            raise Wrong(diagnosis)
+    if not _is(found, 14 / 15):
+        raise Wrong(f"With two references and n = 1 it gives {found:.2f}; on paper it is 14/15, or 0.93.")
+    if not _is(_number(answer, [SECOND, REFERENCE], SUMMARY, 1), 14 / 15):
+        raise Wrong("With the references in the other order the answer changes. Take the maximum, not the last one.")
+    two = _number(answer, [REFERENCE, SECOND], SUMMARY, 2)
+    if _is(two, 14 / 15):
+        raise Wrong("With n = 2 it gives the same as with n = 1. Do you pass n on to ngrams?")
+    if not _is(two, 10 / 13):
+        raise Wrong(f"Right for n = 1, but for n = 2 it gives {two:.2f} and not 10/13, or 0.77.")
+    short = _number(answer, ["The cat", REFERENCE], SUMMARY, 1)
+    if _is(short, 5 / 6):
+        raise Wrong("You took the best recall and the best precision from different references. Join them first.")
+    if not _is(short, 10 / 13):
+        raise Wrong(f"With 'The cat' as one of two references it gives {short:.2f}, and not 0.77.")
+    if _number(answer, ["A dog ran", "Rain fell"], "The cat sat", 1) != 0:
+        raise Wrong("Where no reference has a common word with the summary, the answer must be 0.0.")
+    return "each reference by itself, and the best one counts: 14/15, as on paper."
 
 
 TEXT = "The dog barks at the dog next door. A man sleeps."

@@ -92,7 +92,7 @@ def check_beam_step(answer: Callable[..., Any]) -> str | None:
     if len(pairs) > 2:
         raise Wrong(f"With k = 2 the result has {len(pairs)} beams. Keep only the first k after sorting.")
     if len(pairs) < 2:
-        raise Wrong(f"With k = 2 the result has {len(pairs)} beam. Did you keep one where k were asked for?")
+        raise Wrong(f"With k = 2 the result has {len(pairs)} beam. Did you keep one where k beams were asked for?")
     shares = dict(pairs)
     sums = {("Le", "chat"): 1.0, ("La", "voiture"): 1.3, ("Le", "chien"): 0.9}
     if any(_close(shares.get(words), total) for words, total in sums.items()):

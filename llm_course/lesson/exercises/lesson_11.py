@@ -1,4 +1,4 @@
-"""Exercises of lesson 11: what training costs in machine time, and what more parameters buy under a power law.
+"""Exercises of lesson 11: what training costs in hours and days, and what more parameters buy under a power law.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is known, and
 names the mistake that a wrong answer points to.
@@ -13,6 +13,8 @@ from llm_course.lesson.exercises import Wrong, exercise
 
 # Operations, operations a second at the peak, share of the peak that is reached.
 BILL = (7.2e20, 2e14, 0.4)
+# Parameters, tokens, machines, operations a second of each at its peak, share of the peak: 20 days.
+CLUSTER = (1.536e9, 1.2e11, 8, 2e14, 0.4)
 
 
 def _number(result: Any) -> float:
@@ -58,6 +60,38 @@ def check_gpu_hours(answer: Any) -> str | None:
     if not _near(_number(answer(operations, peak, 1.0)), hours * share):
         raise Wrong("with another share of the peak the answer is wrong: use the argument share, not a fixed number.")
     return f"{hours:,.0f} hours on one machine; on 100 machines a day and a bit."
+
+
+@exercise(
+    "training_days",
+    hint="Operations: 6 * parameters * tokens. In a second the machines together do machines * peak * share of them. "
+    "Divide, and you have seconds; a day has 86,400.",
+    solution="""def training_days(parameters, tokens, machines, peak, share):
+    seconds = 6 * parameters * tokens / (machines * peak * share)
+    return seconds / 86_400""",
+)
+def check_training_days(answer: Any) -> str | None:
+    """``answer(parameters, tokens, machines, peak, share)``: days of a training run on many machines."""
+    days = 20.0
+    machines, share = CLUSTER[2], CLUSTER[4]
+    found = _number(answer(*CLUSTER))
+    for wrong, why in (
+        (days * 86_400, "these are seconds. A day has 86,400 of them: divide."),
+        (days * 24, "these are hours. A day has 24 of them."),
+        (days / 6, "each parameter and token takes 6 operations. The 6 is missing."),
+        (days / 3, "that is the forward pass alone, 2 operations. The backward pass takes 4 more."),
+        (days * share, "you took the peak for what is reached. A machine does peak * share operations a second."),
+        (days * share**2, "you divided the peak by the share, so your machines are faster than their peak. Multiply."),
+        (days * machines, "these are the days of one machine. They work at the same time: divide by their number."),
+        (days * machines**2, "you multiplied by the machines. More of them are done sooner: divide."),
+    ):
+        if _near(found, wrong):
+            raise Wrong(why)
+    if not _near(found, days):
+        raise Wrong(f"for {CLUSTER} expected {days:g} days, got {found:g}.")
+    if not _near(_number(answer(*CLUSTER[:4], 0.2)), 2 * days):
+        raise Wrong("with half the share it must take twice as long: use the argument share, not a fixed number.")
+    return "20 days on 8 machines. On one it would be 160, and the bill is the same."
 
 
 @exercise(

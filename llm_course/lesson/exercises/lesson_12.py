@@ -1,4 +1,4 @@
-"""Exercises of lesson 12: the cost of training, and the time that a token takes.
+"""Exercises of lesson 12: the energy of training, and that of one token. Energy is power times time.
 
 Knows nothing about models. Each check calls the reader's function on figures whose answer is known, and names the
 mistake that a wrong answer points to.
@@ -49,22 +49,29 @@ def check_training_kwh(answer: Any) -> str | None:
 
 
 @exercise(
-    "seconds_per_token",
-    hint="For each token every parameter is fetched once. Bytes to move: parameters times bytes per parameter. Divide "
-    "by the bandwidth, which is in bytes per second.",
-    solution="""def seconds_per_token(parameters, bytes_each, bandwidth):
-    return parameters * bytes_each / bandwidth""",
+    "token_wh",
+    hint="For each token every parameter is fetched once. Bytes to move: parameters times bytes per parameter. Over "
+    "the bandwidth, in bytes per second, that is the time. Watts times seconds is joules; a watt-hour is 3,600.",
+    solution="""def token_wh(parameters, bytes_each, bandwidth, watts):
+    seconds = parameters * bytes_each / bandwidth
+    return watts * seconds / 3600""",
 )
-def check_seconds_per_token(answer: Any) -> str | None:
-    """``answer(parameters, bytes_each, bandwidth)``: bytes over bytes per second."""
-    given = (8e9, 2.0, 1e12)
-    found, right = _number(answer(*given)), 0.016
+def check_token_wh(answer: Any) -> str | None:
+    """``answer(parameters, bytes_each, bandwidth, watts)``: power times (bytes over bytes per second), in hours."""
+    given = (9e9, 2.0, 1e12, 400.0)
+    found, right = _number(answer(*given)), 0.002
     if math.isclose(found, right, rel_tol=1e-6):
-        return "16 ms for 8 billion parameters in 16 bits at a terabyte a second: at most 62 tokens a second."
-    if math.isclose(found, 1 / right, rel_tol=1e-6):
-        raise Wrong("that is tokens per second. Seconds per token is its inverse.")
-    if math.isclose(found, 8e9 / 1e12, rel_tol=1e-6):
-        raise Wrong("the bytes of each parameter are missing: in 16 bits a parameter takes 2.")
-    if math.isclose(found, right / 4, rel_tol=1e-6):
-        raise Wrong("you divided by the bytes of each parameter. More bytes take longer: multiply.")
-    raise Wrong(f"for {given} expected {right} s, got {found:.4g}.")
+        return "18 ms at 400 watts for 9 billion parameters in 16 bits: a lamp of 10 watts burns 0.7 seconds on it."
+    for wrong, why in (
+        (right * 3600, "that is in joules (watts times seconds). A watt-hour is 3,600 of them: divide."),
+        (right / 1000, "that is in kilowatt-hours. Watt-hours are asked for."),
+        (right * 3600**2, "you multiplied by 3,600. A watt-hour is more than a joule: divide."),
+        (right / 2, "the bytes of each parameter are missing: in 16 bits a parameter takes 2."),
+        (right / 4, "you divided by the bytes of each parameter. More bytes take longer: multiply."),
+        (0.018, "that is the time in seconds. Multiply by the power, and change the unit."),
+        (right / 400, "the power is missing: you have the time in hours. Multiply by the watts."),
+        (400 / 0.018 / 3600, "you divided the power by the time. Energy is power times time."),
+    ):
+        if math.isclose(found, wrong, rel_tol=1e-6):
+            raise Wrong(why)
+    raise Wrong(f"for {given} expected {right} Wh, got {found:.4g}.")

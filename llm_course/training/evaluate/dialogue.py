@@ -45,14 +45,18 @@ SCRIPTED, SEED, NEW = 60, 1, 60
 CARRIED = 0.80
 HOW = (
     "Test dialogues of Taskmaster-4 (coffee) whose orders can be read, with the order in words where the assistant "
-    "confirms it. Perplexity per token of what the assistant says, all turns before given. Carried: a greedy reply "
-    "to an order names all items asked for so far and no other. Steered: the share of replies that do what the "
-    "system message says, beside the share with no system message; names of persons and shops are new."
+    "confirms it. Perplexity per token of what the assistant says, all turns before given, of each dialogue as much "
+    "as the window holds. Carried: a greedy reply to an order names all items asked for so far and no other. Steered: "
+    "the share of replies that do what the system message says, beside the share with no system message; names of "
+    "persons and shops are new."
 )
 
 
 def perplexity(lm: LanguageModel, conversations: Sequence[Messages]) -> float:
-    """Perplexity per token of what the assistant says, in gpt-mini's chat template."""
+    """Perplexity per token of what the assistant says, in gpt-mini's chat template.
+
+    Of a conversation longer than the model's window only the beginning counts.
+    """
     import torch
 
     window = lm.window or 1024

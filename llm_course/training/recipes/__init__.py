@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.errors import BadOption, DataMissing
-from llm_course.shelf.catalogue import WEIGHTS
-from llm_course.shelf.stored import checksum
+from llm_course.shelf.catalogue import WEIGHTS, catalogue
+from llm_course.shelf.stored import seal
 from llm_course.training.corpora import CORPORA
 
 NAMES = (
@@ -35,6 +35,11 @@ def recipe(name: str) -> Any:
     if name not in NAMES + COMPARISONS:
         raise BadOption(f"There is no recipe for {name!r}. There are: {', '.join(NAMES)}.")
     return import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def card_of(own: Any) -> dict[str, Any]:
+    """What a recipe's module says about its model that no config of the library can hold."""
+    return dict(getattr(own, "CARD", {}))
 
 
 def where_to_get(names: list[str]) -> str:
@@ -61,6 +66,7 @@ def train(
     Returns:
         The record of the run, also written to ``run.json``.
     """
+    from accelerate import PartialState
     from transformers import PreTrainedTokenizerFast
 
     from llm_course.training.loop import fit
@@ -76,21 +82,27 @@ def train(
             raise DataMissing(f"{data / CORPORA[corpus].file} is missing. It is public:\n{where_to_get([corpus])}")
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "tokenizer.json").is_file():
-        own.make_tokenizer(data).save_pretrained(folder)
+    state = PartialState()  # of several processes, the first one writes
+    with state.main_process_first():
+        if not (folder / "tokenizer.json").is_file():
+            own.make_tokenizer(data).save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = own.make_model(tokenizer)
     task = own.Task(data, tokenizer)
     plan = own.PLAN if steps is None else replace(own.PLAN, steps=steps)
-    if hasattr(task, "steps"):  # a task that changes on the way
-        task.steps = plan.steps
+    if hasattr(task, "steps"):  # a task that changes on the way: it counts batches, one a step for each process
+        task.steps = plan.steps * state.num_processes
     record = fit(model, task.loss, plan, folder, watch=getattr(task, "watch", None))
     record |= {"corpora": list(own.CORPORA), "date": time.strftime("%Y-%m-%d")}
+    if not state.is_main_process:
+        return record
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     if hasattr(own, "finish"):  # a model that was trained by low-rank differences gets them written into its weights
         model = own.finish(model)
     model.save_pretrained(folder / "final")
     tokenizer.save_pretrained(folder / "final")
+    # Loading this folder needs to know what no config says: a start token before every text, a smaller window.
+    (folder / "final" / "card.json").write_text(json.dumps({"name": name, **card_of(own)}) + "\n", encoding="utf-8")
     if install and name in COMPARISONS:
         own.install(model, tokenizer, record, data)
     elif install:
@@ -102,6 +114,8 @@ def put_on_shelf(name: str, model: Any, tokenizer: Any, record: dict[str, Any]) 
     """Write a trained model into the package: float16 safetensors, tokenizer, record of the run, checksums."""
     import torch
 
+    from llm_course.shelf.loading import forget
+
     folder = WEIGHTS / name
     folder.mkdir(parents=True, exist_ok=True)
     model = model.to("cpu", torch.float16).eval()
@@ -112,12 +126,15 @@ def put_on_shelf(name: str, model: Any, tokenizer: Any, record: dict[str, Any]) 
     card |= {"name": name, "parameters": sum(p.numel() for p in model.parameters())}
     if record:
         card["training"] = record
-    card |= getattr(recipe(name), "CARD", {})
+    card |= card_of(recipe(name))
     if "base" in card:
         base = WEIGHTS / card["base"] / "model.safetensors"
         card["shared"] = share(folder / "model.safetensors", base, card.get("rank"), card.get("table_rank"))
     card_file.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    seal(name)
+    seal(folder)
+    # What this process has read of the shelf is of the time before.
+    catalogue.cache_clear()
+    forget()
     return folder
 
 
@@ -145,16 +162,3 @@ def share(own: Path, base: Path, rank: int | None = None, table_rank: int | None
             kept |= {name + UP: up.to(matrix.dtype), name + DOWN: down.to(matrix.dtype)}
     save_file(kept, own, metadata={"format": "pt"})
     return sorted(same)
-
-
-def seal(name: str) -> None:
-    """Store the SHA-256 of every file of a mini that loading depends on."""
-    path = WEIGHTS / "checksums.json"
-    listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    needed = {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-              "chat_template.jinja"}  # fmt: skip
-    files = sorted(f for f in (WEIGHTS / name).iterdir() if f.name in needed)
-    listed[name] = {file.name: checksum(file) for file in files}
-    for file in files:
-        file.chmod(0o644)
-    path.write_text(json.dumps(dict(sorted(listed.items())), indent=1) + "\n", encoding="utf-8")

@@ -38,11 +38,11 @@ TALK = ("topical-chat", "persona-chat")
 VOCABULARY, LENGTH, BATCH, MASKED = 8000, 40, 100, 0.15
 LONG_LENGTH, LONG_FROM = 128, 0.85
 PLAN = Plan(steps=5000, lr=1.5e-3, muon=3e-3, warmup=150, weight_decay=0.05)
-# In the first GUIDED steps each head is drawn to a place beside the token (offsets below; None: everywhere),
-# ever more weakly. In three tries without it, with other settings and stopped between step 500 and 850, the loss
-# stood at 5.8, near that of guessing frequent words; with it, at 5.5 after 250. A likely reason: a gap says
+# In the first steps, a share GUIDED of all, each head is drawn to a place beside the token (offsets below; None:
+# everywhere), ever more weakly. In three tries without it, with other settings and stopped between step 500 and 850,
+# the loss stood at 5.8, near that of guessing frequent words; with it, at 5.5 after 250. A likely reason: a gap says
 # nothing of itself, and where to look has to be found before there is anything to gain from it.
-GUIDED, SLOPE, OFFSETS = 1000, 2.0, (-1, 1, -2, None)
+GUIDED, SLOPE, OFFSETS = 0.2, 2.0, (-1, 1, -2, None)
 
 
 def texts(data: Path, name: str, split: str = "train") -> Iterator[str]:
@@ -110,7 +110,8 @@ class Task:
         device = next(model.parameters()).device
         places = torch.from_numpy(chosen).to(device)
         with only_at(model, places):
-            logits = model(input_ids=torch.from_numpy(seen).to(device), attention_mask=guide(number, device)).logits
+            guided = guide(number / (GUIDED * self.steps), ids.shape[1], device)
+            logits = model(input_ids=torch.from_numpy(seen).to(device), attention_mask=guided).logits
         return torch.nn.functional.cross_entropy(logits.float(), torch.from_numpy(ids).to(device)[places])
 
 
@@ -118,7 +119,7 @@ class Task:
 def only_at(model: torch.nn.Module, places: torch.Tensor) -> Iterator[None]:
     """Let the vocabulary's scores be computed at some places only: six in seven of them have no gap.
 
-    Inside, ``logits`` are ``(places, vocabulary)``. It works on the layer, since several processes wrap the model.
+    Inside, ``logits`` are ``(places, vocabulary)``.
     """
     head = next(m for m in model.modules() if isinstance(m, BertOnlyMLMHead))
     handle = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][places],))
@@ -128,12 +129,15 @@ def only_at(model: torch.nn.Module, places: torch.Tensor) -> Iterator[None]:
         handle.remove()
 
 
-def guide(number: int, device: torch.device) -> torch.Tensor | None:
-    """What is added to the attention scores, ``(1, heads, LENGTH, LENGTH)``; ``None`` after the guided part."""
-    slope = SLOPE * (1 - number / GUIDED)
+def guide(done: float, length: int, device: torch.device) -> torch.Tensor | None:
+    """What is added to the attention scores, ``(1, heads, length, length)``; ``None`` when the guided part is done.
+
+    ``done`` is the share of the guided part that is over.
+    """
+    slope = SLOPE * (1 - done)
     if slope <= 0:
         return None
-    places = torch.arange(LENGTH, device=device)
+    places = torch.arange(length, device=device)
     distance = places[None, :] - places[:, None]
     biases = [torch.zeros_like(distance) if o is None else -(distance - o).abs() for o in OFFSETS]
     return slope * torch.stack(biases)[None].float()

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
-from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.shelf.stored import folder_of
 from llm_course.training.baselines.bag_of_words import BagOfWords, valences
 from llm_course.training.batches import LengthBatches, pad
 from llm_course.training.corpora import rows
@@ -45,14 +45,14 @@ CARD = {"base": BASE, "rank": 96, "table_rank": 16, "window": LONGEST}
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
     """bert-mini's."""
-    return PreTrainedTokenizerFast.from_pretrained(WEIGHTS / BASE)
+    return PreTrainedTokenizerFast.from_pretrained(folder_of(BASE))
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForSequenceClassification:
     """bert-mini with a new, random layer on top."""
     torch.manual_seed(PLAN.seed)
     return BertForSequenceClassification.from_pretrained(
-        WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=3, classifier_dropout=0.1,
+        folder_of(BASE), dtype=torch.float32, attn_implementation="eager", num_labels=3, classifier_dropout=0.1,
         hidden_dropout_prob=0.1, id2label=dict(enumerate(LABELS)), label2id={n: i for i, n in enumerate(LABELS)},
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from transformers import BertForTokenClassification, PreTrainedTokenizerFast
 
 from llm_course.batching import split_sentences
-from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.shelf.stored import folder_of
 from llm_course.training import lora
 from llm_course.training.batches import LengthBatches, pad
 from llm_course.training.corpora import rows
@@ -33,14 +33,14 @@ CARD = {"base": BASE, "rank": RANK}
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
     """bert-mini's."""
-    return PreTrainedTokenizerFast.from_pretrained(WEIGHTS / BASE)
+    return PreTrainedTokenizerFast.from_pretrained(folder_of(BASE))
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForTokenClassification:
     """Two layers of bert-mini, tuned by low-rank differences, with a new, random score on top."""
     torch.manual_seed(PLAN.seed)
     model = BertForTokenClassification.from_pretrained(
-        WEIGHTS / BASE, dtype=torch.float32, attn_implementation="eager", num_labels=1, num_hidden_layers=2,
+        folder_of(BASE), dtype=torch.float32, attn_implementation="eager", num_labels=1, num_hidden_layers=2,
         hidden_dropout_prob=0.1, classifier_dropout=0.1,
     )  # fmt: skip
     lora.attach(model, TARGETS, RANK)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from llm_course.shelf.catalogue import WEIGHTS
+from llm_course.shelf.stored import folder_of
 from llm_course.training import lora
 from llm_course.training.batches import LengthBatches
 from llm_course.training.conversations import TEMPLATE, answer_loss, encode_all, pack
@@ -48,7 +48,7 @@ CARD = {"base": BASE, "rank": RANK, "starts_with_bos": True}
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
     """gpt-mini's, with the chat template."""
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(WEIGHTS / BASE)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder_of(BASE))
     tokenizer.chat_template = TEMPLATE
     return tokenizer
 
@@ -57,7 +57,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast, dropout: float = 0.0) -> GPT2
     """gpt-mini with low-rank differences that are zero at first."""
     torch.manual_seed(PLAN.seed)
     model = GPT2LMHeadModel.from_pretrained(
-        WEIGHTS / BASE, dtype=torch.float32, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=0.0
+        folder_of(BASE), dtype=torch.float32, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=0.0
     )
     lora.attach(model, TARGETS, RANK)
     return model
@@ -128,7 +128,7 @@ def told(data: Path) -> list[tuple[str, str]]:
 
 
 class Task:
-    """All pairs in an order that the seed decides, the loss of any batch, and exact match on rows held back."""
+    """All pairs in an order that the seed decides, and the loss of any batch of them."""
 
     def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast) -> None:
         random = np.random.default_rng(PLAN.seed)

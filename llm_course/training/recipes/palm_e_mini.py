@@ -204,7 +204,6 @@ class Task:
 
     def loss(self, model: Any, number: int) -> torch.Tensor:
         """Cross-entropy of the plans' tokens, in nats, and the auxiliary losses."""
-        model = getattr(model, "module", model)
         device = next(model.parameters()).device
         random = np.random.default_rng([PLAN.seed, 1, number])
         own = self.batch(self.batches[number].tolist(), random)

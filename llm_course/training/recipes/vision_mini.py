@@ -147,7 +147,7 @@ class Task:
         """How badly the projected patches name what they show: the mean cross-entropy over the four groups."""
         wanted = torch.from_numpy(np.stack([shown(scene) for scene in scenes])).to(features.device)
         patches = features.reshape(len(scenes), IMAGE_TOKENS, -1)[:, 1:].float()
-        table = getattr(model, "module", model).lm_head.weight
+        table = model.lm_head.weight
         losses = [
             torch.nn.functional.cross_entropy((patches @ table[group].T.float()).flatten(0, 1), wanted[:, i].flatten())
             for i, group in enumerate(self.groups)
