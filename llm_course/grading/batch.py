@@ -17,10 +17,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from llm_course import __version__
 from llm_course.errors import BadCourse, BadOption, NoSandbox
 from llm_course.grading import integrity, marks, sandbox
 from llm_course.grading.course import Course, Journal
@@ -151,7 +151,7 @@ class _Work:
         self.hide = self.course.unseen
         # All that a verdict depends on beside the submission: a change of any of it judges anew.
         parts = [data, self.course.judging(self.name).read_bytes()]
-        parts.append(str((FORMAT, __version__, self.batch["seed"])).encode())
+        parts.append(str((FORMAT, version("llm-course"), self.batch["seed"])).encode())
         for file in sorted(path for path in self.desk.rglob("*") if path.is_file()):
             parts += [str(file.relative_to(self.desk)).encode("utf-8", "surrogateescape"), file.read_bytes()]
         each = [hashlib.sha256(part).digest() for part in parts]
