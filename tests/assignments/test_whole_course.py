@@ -99,7 +99,8 @@ def test_worked_solutions_in_the_sandbox_and_what_feedback_tells(one, course, sa
     solved = journal.last("judged", student="solved")
     assert [part for part in solved["parts"] if not part["right"]] == []
     assert solved["seconds"] < SECONDS
-    assert solved["peak"] < BYTES  # 0 where all was done before the first look at its memory
+    assert solved["peak"] < BYTES
+    assert solved["peak"] or one.name == "1_tokens"  # which may be done before the first look at its memory
     for student in ("blank", "zero"):
         parts = journal.last("judged", student=student)["parts"]
         assert sum(part["points"] for part in parts) == 0, student
