@@ -15,6 +15,7 @@ from llm_course.shelf.loading import load
 from llm_course.training.baselines.translation_memory import TranslationMemory
 from llm_course.training.corpora import rows
 from llm_course.training.evaluate.record import Table, first, goal, stamp
+from llm_course.training.recipes.marian_mini import phrase_book
 from llm_course.use_cases.translation import translate
 
 CORPUS, MEMORY = "tatoeba-en-fr", "translation memory"
@@ -50,7 +51,8 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "marian-
     english = list(first(references, limit))
     french = [references[one] for one in english]
     train = [(row["en"], row["fr"]) for row in rows(data, CORPUS)]
-    known = {en for en, _ in train}
+    # the phrase book, too; how a sentence ends makes it no other one
+    known = {en.strip(" .!?") for en, _ in [*train, *phrase_book(Path(data))]}
     train = list(first(train, limit and 20 * limit))
     memory = TranslationMemory([en for en, _ in train], [fr for _, fr in train])
     found = {
@@ -67,7 +69,8 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "marian-
         "systems": systems,
         "by_length": {name: by_length(english, written, french) for name, written in found.items()},
         "everyday": [
-            {"en": one.original, "fr": one.text, "in_training_text": one.original in known} for one in everyday
+            {"en": one.original, "fr": one.text, "in_training_text": one.original.strip(" .!?") in known}
+            for one in everyday
         ],
         "goals": [goal("BLEU", BLEU_WANTED, own["bleu"]), goal("chrF", CHRF_WANTED, own["chrf"])],
         **stamp(lm.name, lm.device.type),
