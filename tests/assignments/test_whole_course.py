@@ -15,7 +15,7 @@ import pytest
 from assignment_cases import ALL, of, solutions
 
 import assignments as tool
-from llm_course.errors import NoSandbox
+from grading.conftest import sandboxed as sandboxed
 from llm_course.grading.tasks import load_tasks
 
 SECONDS = 300  # an instructor's wait for one student, on two cores
@@ -34,18 +34,6 @@ def course(tmp_path):
         shutil.copytree(tool.COURSE / name, folder / name)
     shutil.copy(tool.COURSE / "nbgrader_config.py", folder)
     return Course(folder)
-
-
-@pytest.fixture
-def sandboxed():
-    from llm_course.grading.sandbox import engine
-
-    try:
-        return engine()
-    except NoSandbox as error:
-        if os.environ.get("LLM_COURSE_REQUIRE_SANDBOX") == "1":
-            pytest.fail(f"LLM_COURSE_REQUIRE_SANDBOX=1, and there is no sandbox: {error}")
-        pytest.skip(f"needs bubblewrap: {error}")
 
 
 def _name(cell):
@@ -75,7 +63,7 @@ def _read(path):
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
-def test_worked_solutions_in_the_sandbox_and_what_feedback_tells(one, course, sandboxed):
+def test_worked_solutions_in_the_sandbox_and_what_feedback_tells(one, course, sandboxed):  # noqa: F811
     from llm_course.grading import feedback
     from llm_course.grading.assign import assign
     from llm_course.grading.batch import grade
