@@ -85,7 +85,7 @@ function fromBase64(text) {
   return bytes;
 }
 
-async function through(bytes, stream) { return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer()); }
+async function through(bytes, stream) { return new Uint8Array(await new Response(new Response(bytes).body.pipeThrough(stream)).arrayBuffer()); }
 const inflate = (bytes) => through(bytes, new DecompressionStream("deflate"));
 
 /** Bytes as a block of a page has them. */
@@ -222,15 +222,15 @@ class Problem extends Error {}
 
 /** Heads of a saved page: one is unpacked when it is asked for. */
 class PageSource {
-  constructor(root) { Object.assign(this, { root, layers: new Map() }); }
+  constructor(root) { this.root = root; }
 
   find(name) { return this.root.querySelector(`script[data-block="${name}"]`); }
 
   /** A block of the page; it may still be on its way, and is complete when something follows it. */
-  async block(name, unpack = inflate) {
+  async block(name, read = (text) => inflate(fromBase64(text))) {
     for (;;) {
       const el = this.find(name);
-      if (el && (el.nextElementSibling || document.readyState !== "loading")) return unpack(fromBase64(el.textContent.trim()));
+      if (el && (el.nextElementSibling || document.readyState !== "loading")) return read(el.textContent.trim());
       if (document.readyState !== "loading") return null;
       await new Promise((done) => setTimeout(done, 30));
     }
@@ -256,24 +256,13 @@ class PageSource {
     return found && new Matrix(data.rows.length, data.columns.length, found);
   }
 
+  /** A layer's block has its heads one after the other; "~" stands before those that share the keys of the head before. */
   async head(data, layer, head) {
-    const name = `${data.id}.layer.${layer}`;
-    if (!this.layers.has(name)) {
-      if (this.layers.size > 2) this.layers.delete(this.layers.keys().next().value);
-      this.layers.set(name, this.block(name, (bytes) => bytes));
-    }
-    const bytes = await this.layers.get(name);
-    if (!bytes) return null;
-    const sizes = new DataView(bytes.buffer, bytes.byteOffset);
-    const decode = async (part, keys) => decodeHead(await inflate(part), data.rows.length, data.columns.length, keys);
-    for (let i = 0, at = 0, before = null; at < bytes.length; i++) {
-      const size = sizes.getUint32(at, true), shared = size >= 2 ** 31, length = size % 2 ** 31;
-      const part = bytes.subarray(at + 4, at + 4 + length);
-      if (i === head) return decode(part, shared ? await decode(before, null) : null);
-      if (!shared) before = part; // the heads after it may share its keys
-      at += 4 + length;
-    }
-    return null;
+    const all = await this.block(`${data.id}.layer.${layer}`, (text) => text.split(" ")), text = all?.[head];
+    if (!text) return null;
+    const decode = async (part, keys) => decodeHead(await inflate(fromBase64(part.replace("~", ""))), data.rows.length, data.columns.length, keys);
+    const own = all.findLastIndex((one, i) => i <= head && one[0] !== "~");
+    return decode(text, own < head ? await decode(all[own], null) : null);
   }
 
   async mean(data, set, progress) {
@@ -1553,7 +1542,9 @@ function startPage(root) {
   const spec = complete(JSON.parse(root.querySelector("script[data-block=spec]").textContent));
   let view = spec.view ?? {};
   try { view = { ...view, ...JSON.parse(decodeURIComponent(location.hash.slice(1)) || "{}") }; } catch { /* an address that was not ours */ }
-  const remember = (now, changed) => { if (changed) try { history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(now))}`); } catch { /* inside a notebook's output there is no address */ } };
+  let timer = null;
+  const keep = (now) => { try { history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(now))}`); } catch { /* inside a notebook's output there is no address */ } };
+  const remember = (now, changed) => { if (!changed) return; clearTimeout(timer); timer = setTimeout(keep, 150, now); };
   const el = root.querySelector("[data-explorer]");
   el.lcx = new Explorer(el, { spec, source: new PageSource(root), view, remember, rerun: null }, new AbortController().signal);
   // The page is nothing but the explorer: keys work before anything in it has the focus.

@@ -83,7 +83,8 @@ def pieces(
         yield _block(f"kept {name}", payload.compress(data))
     for part in (part for side in parts for part in side if kept is None):
         for layer in range(part.attention.layers):
-            yield _block(f"{part.name}.layer.{layer}", payload.encode_layer(part.attention, layer))
+            heads = payload.encode_layer(part.attention, layer)
+            yield _block(f"{part.name}.layer.{layer}", " ".join("~" * shared + _text(data) for shared, data in heads))
         if part.seen.rollout is not None:
             yield _block(f"{part.name}.rollout", payload.compress(payload.encode_weights(part.seen.rollout)))
     yield "</body></html>\n"
@@ -148,6 +149,10 @@ def _bytes_of(attention: Attention) -> int:
     return attention.layers * attention.heads * each
 
 
-def _block(name: str, data: bytes) -> str:
-    text = base64.b64encode(data).decode("ascii")
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _block(name: str, data: bytes | str) -> str:
+    text = data if isinstance(data, str) else _text(data)
     return f'<script type="application/octet-stream" data-block="{escape(name)}">{text}</script>\n'

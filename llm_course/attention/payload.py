@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -219,13 +219,11 @@ def _pool(weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 # ---- one head -----------------------------------------------------------------------------------------------------
 
 
-def encode_layer(attention: Attention, layer: int) -> bytes:
+def encode_layer(attention: Attention, layer: int) -> Iterator[tuple[bool, bytes]]:
     """All heads of a layer, each compressed by itself, so that the browser unpacks the one that is asked for.
 
-    Before each stands its length (uint32); the highest bit says that its keys are those of the head before, as with
-    grouped queries, which carry their keys once.
+    With each, whether its keys are those of the head before: with grouped queries they are carried once.
     """
-    parts: list[bytes] = []
     before, key_bits = None, 0
     for head in range(attention.heads):
         here = attention.key(layer, head) if attention.recorded else None
@@ -234,9 +232,7 @@ def encode_layer(attention: Attention, layer: int) -> bytes:
         shared = bool(data[3] & SAME_KEYS)
         if not shared:
             before, key_bits = here, data[1]
-        packed = compress(data, numbers=attention.recorded)
-        parts += [struct.pack("<I", len(packed) | shared << 31), packed]
-    return b"".join(parts)
+        yield shared, compress(data, numbers=attention.recorded)
 
 
 def encode_mean(attention: Attention, heads: Iterable[tuple[int, int]]) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_the_view_is_kept_in_the_address(shown: ExplorerPage, pair: tuple[MadeUp
     shown.open(pair[1], tab="map", layer=2, head=3, row=4)
     shown.press("1", "2")
     shown.page.get_by_label("Layer", exact=True).select_option("1")
-    shown.ready()
+    shown.until(lambda: '"layer":1' in unquote(shown.page.evaluate("() => location.hash")))
     shown.page.reload()
     shown.ready()
     view = shown.view
