@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 RESULTS = Path(__file__).parent / "results"
 LAYERS, HEADS = 12, 12
-LIMIT = 240  # seconds for one viewer to build its page, and again to draw it
+LIMIT = 120  # seconds for one viewer to build its page, and again to draw it
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"

@@ -12,6 +12,8 @@ and their points, come from assignments/judging/NAME.py. Knows nothing about gra
     locked:ID              a cell that students may read and run, and that the judge restores
     written:ID, points:N   an answer in words, graded by hand; the rubric stands in its solution region
 
+All other text becomes locked, too: what the students read is what the course wrote.
+
 In the text `{{points TASK}}`, `{{written ID}}` and `{{total}}` become numbers.
 """
 
@@ -90,6 +92,8 @@ def make(text: str, tasks: tuple[Task, ...]) -> NotebookNode:
             _mark(cell, name, solution=True, grade=True, points=written[name])
         elif name := tags.get("locked"):
             _mark(cell, name, locked=True)
+        elif cell.cell_type == "markdown":  # what a student reads is restored, too
+            _mark(cell, f"text-{len(cells)}", locked=True)
     if answered != list(by_name):
         raise BadCourse(f"The source answers {', '.join(answered)}; the judging file has {', '.join(by_name)}.")
     if not written or not all(written.values()):

@@ -72,7 +72,7 @@ class NGram:
             raise BadOption(f"The token {token!r} is not in the vocabulary of {len(self.vocabulary)} tokens.")
         context = self._seen(context)
         followers = self.counts.get(context)
-        if not followers:  # nothing was learnt at all
+        if not followers:  # nothing was learned at all
             return 1 / len(self.vocabulary)
         shorter = self.probability(token, context[1:]) if context else 1 / len(self.vocabulary)
         kinds = len(followers)

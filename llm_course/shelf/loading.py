@@ -101,7 +101,7 @@ class LanguageModel:
 
         Where positions have no limit (T5, BLOOM), what it read in training.
         """
-        if "window" in self.card:  # a mini that has learnt fewer positions than its table holds
+        if "window" in self.card:  # a mini that has learned fewer positions than its table holds
             return int(self.card["window"])
         config = self.model.config
         if config.model_type in TRAINED_ON:

@@ -1,4 +1,4 @@
-"""Model cards: what a mini is, what it learnt from, how it was measured, and what it cannot do.
+"""Model cards: what a mini is, what it learned from, how it was measured, and what it cannot do.
 
 Knows nothing about training or measuring: it puts together the record of the run, the corpora with their
 licences, the architecture as the config file has it, and the measured figures. One card is two files beside
@@ -88,21 +88,21 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "Heads 0 to 2 of each layer look beside a token because early training drew them there: they are no discovery.",
     ),
     "bert-mini-sentiment": (
-        "It learnt single English sentences; a long text is read in windows whose probabilities are averaged.",
+        "It learned single English sentences; a long text is read in windows whose probabilities are averaged.",
         "Sarcasm, quotations and mixed feelings may mislead it.",
         "Its corpora were rated by different people under different rules, and 'neutral' is the least certain class.",
         "It must not be used to decide about people.",
     ),
     "bert-mini-summary": (
         "It only picks sentences: it cannot shorten or join them, and a picked 'she' may have lost its name.",
-        "It learnt from abstracts, contracts and stories in English; on other texts its choice may be poor.",
+        "It learned from abstracts, contracts and stories in English; on other texts its choice may be poor.",
     ),
     "bart-mini": (
         "It may write what the text does not say: check every name and number.",
         "It is far too small to be trusted with a real text; the course keeps it to show how such models work.",
     ),
     "marian-mini": (
-        "It learnt short everyday sentences; long, technical or literary ones often come out wrong.",
+        "It learned short everyday sentences; long, technical or literary ones often come out wrong.",
         "It translates each sentence by itself: 'it', 'they' and 'you' get a gender or politeness by chance.",
         "Names and rare words are spelled out of pieces and may be changed.",
         "Some set phrases, such as 'Hello, how are you?', it learned by heart, from a phrase book written for it.",
@@ -132,17 +132,17 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "It knows one table of five blocks, some fifty words and eight kinds of wishes; it refuses other words.",
         "Where the block already lies higher up in the other one's stack, it often wrongly says 'already done'.",
         "It writes the likeliest plan even where its senses do not fit together; the simulator tells, not the model.",
-        "It has learnt no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
+        "It has learned no world knowledge: PaLM-E's language and vision models had read and seen the web before.",
     ),
     "bloom-mini": (
         "It has read short sentences and picture books: it writes words and phrases of each language, not much sense.",
         "Of Portuguese, Afrikaans and Swahili it has read little, and of all other languages nothing.",
-        "It learnt on pieces of 128 tokens; longer texts it bears, but it uses little of what lies farther back.",
+        "It learned on pieces of 128 tokens; longer texts it bears, but it uses little of what lies farther back.",
     ),
     "incontext-mini": (
         "It knows 60 words, 16 code words and the comma; it has no language.",
         "It reads at most 73 tokens: 23 examples and a question.",
-        "It learns one kind of task from its prompt. What GPT-3 learnt from prompts is far wider.",
+        "It learns one kind of task from its prompt. What GPT-3 learned from prompts is far wider.",
     ),
 }
 
@@ -175,7 +175,7 @@ def card_of(name: str, measured: dict[str, Any] | None = None, run: Path | None 
     shape = architecture(config, entry.architecture)
     shape["window"] = (
         card.get("window") or shape["window"]
-    )  # what it has learnt to read, if its table is larger or it has none
+    )  # what it has learned to read, if its table is larger or it has none
     card |= {
         "kind": entry.kind,
         "tasks": list(entry.tasks),
@@ -261,7 +261,7 @@ def page(card: dict[str, Any]) -> str:
         "## What it cannot do\n\n" + "\n".join(f"- {line}" for line in card["limits"]),
         "## Architecture\n\n" + _architecture(card),
         "## Training\n\n" + _training(card),
-        "## Text it learnt from\n\n" + _corpora(card),
+        "## Text it learned from\n\n" + _corpora(card),
     ]
     if "measured" in card:
         parts.append("## Measured\n\n" + _measured(card))

@@ -25,7 +25,7 @@ TEMPLATE = (
 )
 Conversation = Sequence[dict[str, str]]
 Example = tuple[list[int], list[bool]]
-IGNORED = -100  # the label of a token that is not learnt, as the loss of PyTorch names it
+IGNORED = -100  # the label of a token that is not learned, as the loss of PyTorch names it
 
 
 def encode(messages: Conversation, tokenizer: Any) -> Example:
@@ -78,7 +78,7 @@ def pack(examples: Sequence[Example], fill: int) -> tuple[np.ndarray, np.ndarray
 def answer_loss(model: Any, batch: np.ndarray, labels: np.ndarray, reduction: str = "mean") -> torch.Tensor:
     """Cross-entropy of the tokens that the assistant says, in nats; padding stands on the right and sees nothing.
 
-    Only the places that are learnt go through the output layer, which is the largest matrix of a small model.
+    Only the places that are learned go through the output layer, which is the largest matrix of a small model.
     """
     device = next(model.parameters()).device
     ids, wanted = torch.from_numpy(batch).to(device), torch.from_numpy(labels).to(device)[:, 1:]

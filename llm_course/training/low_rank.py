@@ -1,4 +1,4 @@
-"""Two thin factors in place of a matrix: how what a fine-tuned mini has learnt is stored in little room.
+"""Two thin factors in place of a matrix: how what a fine-tuned mini has learned is stored in little room.
 
 Knows nothing about models. Fine-tuning changes weights along few directions (Aghajanyan and others 2021, arXiv
 2012.13255; Hu and others 2021, arXiv 2106.09685), so the difference to the base survives being cut to a low rank.

@@ -41,7 +41,7 @@ def fill_mask(text: Any, top: int = 5, *, model: Any = None, device: str = "auto
     number_in("top", top, 1, 1000, int)
     lm = load(model, device, task="fill_mask")
     if lm.tokenizer.mask_token_id is None:
-        raise WrongTask(f"{lm.name} has no mask token, so it has not learnt to fill gaps. Take bert-mini or bert.")
+        raise WrongTask(f"{lm.name} has no mask token, so it has not learned to fill gaps. Take bert-mini or bert.")
     own = lm.tokenizer.mask_token
     readable = [one if own == MASK else one.replace(MASK, own) for one in texts]
     items: list[tuple[int, list[int], list[int]]] = []  # number of the text, ids of one window, places of its gaps

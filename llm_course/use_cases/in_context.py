@@ -101,7 +101,7 @@ def make_prompt(examples: Sequence[tuple[str, str]], query: str, form: str = "co
     Args:
         examples: pairs (word, answer); none is a question without examples.
         query: the word asked for.
-        form: ``"comma"``, which incontext-mini has learnt, or ``"arrow"``: ``word -> answer`` on a line of its own.
+        form: ``"comma"``, which incontext-mini has learned, or ``"arrow"``: ``word -> answer`` on a line of its own.
 
     Raises:
         BadInput: an example is no pair of texts, or a text is empty.

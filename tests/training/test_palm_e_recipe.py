@@ -64,7 +64,7 @@ def test_wishes_in_one_row_do_not_see_each_other(task: Any, tiny: Any) -> None:
                 place += len(row)
 
 
-def test_only_plans_are_learnt(task: Any) -> None:
+def test_only_plans_are_learned(task: Any) -> None:
     batch = task.batch([0], np.random.default_rng(0))
     told = [task.tokenizer.decode([i]) for i in batch["labels"][0].tolist() if i != -100]
     plans = [row[begins:] for row, begins in task.rows[0]]

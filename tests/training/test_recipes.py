@@ -170,7 +170,7 @@ def test_a_comparison_leaves_figures_and_no_weights(shelf, corpora):
     assert not (weights / "bloom-mini-learned").exists()
     kept = json.loads((weights / "bloom-mini" / "learned_positions.json").read_text())
     assert kept["training"]["steps"] == 2 and kept["parameters"] > 4e5
-    # Nothing is learnt yet, so every place is about as hard as guessing among the tokens.
+    # Nothing is learned yet, so every place is about as hard as guessing among the tokens.
     assert len(kept["loss"]) == 8 and all(4 < value < 9 for value in kept["loss"])
 
 

@@ -99,7 +99,7 @@ def test_encoded_is_what_the_template_says(shelf):
     assert ids[: len(tokenizer(prompt)["input_ids"])] == tokenizer(prompt)["input_ids"]
 
 
-def test_only_answers_are_learnt_and_padding_changes_nothing(shelf):
+def test_only_answers_are_learned_and_padding_changes_nothing(shelf):
     lm = loading.load("gpt-mini-chat", device="cpu")
     one, other = encode(TALK, lm.tokenizer), encode(TALK[1:3], lm.tokenizer)
     batch, labels = pack([one, other], fill=0)

@@ -1,7 +1,7 @@
 """Translation without a model: the translation of the most similar sentence of the training text.
 
 Knows nothing about corpora or the minis. A translation memory shows how far remembering alone goes: a model
-that does no better has learnt sentences, not translation.
+that does no better has learned sentences, not translation.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from llm_course.training.evaluate.record import first, stamp
 
 RECORD = Path(__file__).parents[2] / "lesson" / "data" / "abilities.json"
 STORIES, PER_TASK, DIALOGUES, GAPS, PICTURES = 60, 12, 40, 200, 200
-WINDOW = 14  # words of context on each side of a gap: bert-mini learnt on pieces of 40 tokens
+WINDOW = 14  # words of context on each side of a gap: bert-mini learned on pieces of 40 tokens
 Texts = Sequence[str]
 
 # Published figures of full-size models on tests of their own: other tests than ours, so they set the scale, no more.

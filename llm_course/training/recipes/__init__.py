@@ -141,7 +141,7 @@ def put_on_shelf(name: str, model: Any, tokenizer: Any, record: dict[str, Any]) 
 def share(own: Path, base: Path, rank: int | None = None, table_rank: int | None = None) -> list[str]:
     """Take out of a weights file what is bit for bit in its base's; return the names of those tensors.
 
-    With a ``rank``, what a matrix has learnt over the base's is stored as two factors of that rank, where they are
+    With a ``rank``, what a matrix has learned over the base's is stored as two factors of that rank, where they are
     smaller than the matrix; ``table_rank`` is that of embedding tables, if it is another.
     """
     from safetensors.torch import load_file, save_file

@@ -2,7 +2,7 @@
 
 BART's architecture (Lewis and others 2020) with the gap-sentence task of PEGASUS (Zhang and others 2020,
 arXiv 1912.08777): the sentence of a passage that shares most words with the rest is cut out, and the model
-has to write it. Real summaries are mixed in from the start, since it has no time to forget what it learnt.
+has to write it. Real summaries are mixed in from the start, since it has no time to forget what it learned.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ PLAN = Plan(steps=2200, lr=4e-4, muon=1.5e-3, warmup=200, weight_decay=0.05)
 # Everyday sentences: how many of each class, how much one counts, and how sure the word list has to be of a feeling.
 WEAK_ROWS, WEAK_WEIGHT, SURE = {"negative": 8000, "neutral": 14000, "positive": 8000}, 0.5, 0.35
 NEGATION = re.compile(r"\b(?:not|no|never|nothing|nobody|cannot|hardly)\b|n't\b", re.I)
-# It has learnt positions up to LONGEST only: longer texts are read in windows of that size.
+# It has learned positions up to LONGEST only: longer texts are read in windows of that size.
 # Rank of the stored differences: of the hidden matrices, and of the table of word embeddings.
 CARD = {"base": BASE, "rank": 96, "table_rank": 16, "window": LONGEST}
 

@@ -46,7 +46,7 @@ def texts(data: Path, name: str, split: str = "train") -> Iterator[str]:
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
-    """A byte-level BPE of 4,096 pieces, learnt on stories; books would fill it with old words."""
+    """A byte-level BPE of 4,096 pieces, learned on stories; books would fill it with old words."""
     stories = (text for name in ("tinystories", "fables", "storybooks") for text in texts(data, name))
     backend = byte_level_bpe(stories, VOCABULARY, [END])
     return PreTrainedTokenizerFast(

@@ -2,7 +2,7 @@
 
 A vision transformer, a state encoder and a decoder-only language model learn together (Driess and others 2023, arXiv
 2303.03378, who start from models trained before). The simulator draws the tables, the oracle writes the plans; only
-the tokens of the plans are learnt. Half of the tables are met in the middle of a plan, as when a step has failed.
+the tokens of the plans are learned. Half of the tables are met in the middle of a plan, as when a step has failed.
 
 Two things make it fast. Four instructions share one picture in a row: each sees the picture and itself, not the
 others, so that the picture is read once. And two auxiliary losses teach the eye early: what a patch shows must read

@@ -1,0 +1,122 @@
+"""Fine-tuning by LoRA beside fine-tuning every parameter: gpt-mini-instruct and gpt-mini-chat, the same batches.
+
+Both start from gpt-mini and see the same batches for the same number of steps. LoRA trains what the recipes train, at
+the recipes' learning rate; full fine-tuning gets the better of two rates, chosen on the very figure that is reported,
+so that the comparison leans towards it. The models are measured as their model cards are.
+
+    python benchmarks/lora_or_full.py --data DIR                # about 25 minutes on two cores
+    python benchmarks/lora_or_full.py --data DIR --steps 100    # fewer steps; keeps no result
+
+It prints a Markdown table and writes benchmarks/results/lora_or_full.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from transformers import GPT2LMHeadModel
+
+from llm_course.shelf.loading import LanguageModel, load
+from llm_course.shelf.stored import folder_of
+from llm_course.training.evaluate import dialogue, instructions
+from llm_course.training.loop import fit
+from llm_course.training.recipes import gpt_mini_chat, gpt_mini_instruct
+
+RESULT = Path(__file__).parent / "results" / "lora_or_full.json"
+STEPS, RATES, ROWS = 400, (3e-4, 1e-3), 40  # ROWS: test rows of each of the 22 tasks
+
+
+def exact_match(lm: LanguageModel, data: Path) -> dict[str, float]:
+    """The mean share of right answers over the tasks of instruction-induction."""
+    return {"exact match": round(instructions.mean(instructions.exact_match(lm, instructions.test_rows(data, ROWS))), 4)}
+
+
+def order_taking(lm: LanguageModel, data: Path) -> dict[str, float]:
+    """The share of order turns done right, and perplexity, on the test dialogues."""
+    found = gpt_mini_chat.dialogues(data, "test")
+    words = [gpt_mini_chat.spoken(one, gpt_mini_chat.plain) for one in found]
+    return {
+        "orders carried": dialogue.carried(lm, dialogue.order_turns(found))["right"],
+        "perplexity": round(dialogue.perplexity(lm, words), 3),
+    }
+
+
+CASES: tuple[tuple[str, ModuleType, Callable[[LanguageModel, Path], dict[str, float]], str], ...] = (
+    ("gpt-mini-instruct", gpt_mini_instruct, exact_match, "exact match"),
+    ("gpt-mini-chat", gpt_mini_chat, order_taking, "orders carried"),
+)
+
+
+def tuned(name: str, recipe: ModuleType, data: Path, steps: int, rate: float | None, folder: Path) -> LanguageModel:
+    """gpt-mini after ``steps`` of a recipe: by its LoRA, or every parameter at a learning rate."""
+    tokenizer = recipe.make_tokenizer(data)
+    model = recipe.make_model(tokenizer)  # also seeds the dropout
+    if rate is not None:
+        held = model.config
+        model = GPT2LMHeadModel.from_pretrained(
+            folder_of(recipe.CARD["base"]), dtype=torch.float32, resid_pdrop=held.resid_pdrop,
+            embd_pdrop=held.embd_pdrop, attn_pdrop=held.attn_pdrop,
+        )  # fmt: skip
+    numbers = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    plan = replace(recipe.PLAN, steps=steps, lr=rate or recipe.PLAN.lr)
+    record = fit(model, recipe.Task(data, tokenizer).loss, plan)
+    if rate is None:
+        model = recipe.finish(model)
+    model.to("cpu").save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    card = {"name": name, **{key: value for key, value in recipe.CARD.items() if key == "starts_with_bos"}}
+    card |= {"trained": numbers, "rate": plan.lr, "loss": round(record["loss"], 4), "seconds": record["seconds"]}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return load(str(folder), task="chat")
+
+
+def compared(data: Path, steps: int) -> list[dict[str, Any]]:
+    """One record for each model and way of tuning it."""
+    found: list[dict[str, Any]] = []
+    for name, recipe, figures, chosen_by in CASES:
+        tries: list[dict[str, Any]] = []  # LoRA, then full at each rate
+        for rate in (None, *RATES):
+            with tempfile.TemporaryDirectory() as folder:
+                lm = tuned(name, recipe, data, steps, rate, Path(folder))
+                kept = {key: lm.card[key] for key in ("trained", "rate", "loss", "seconds")}
+                tries.append({"model": name, "way": "full" if rate else "LoRA", **kept, **figures(lm, data)})
+            print(json.dumps(tries[-1]), flush=True)
+        found += [tries[0], max(tries[1:], key=lambda one: one[chosen_by])]
+    return found
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """The records as Markdown."""
+    columns = ("model", "way", "trained", "rate", "loss", "exact match", "orders carried", "perplexity", "seconds")
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(str(one.get(key, "")) for key in columns) + " |" for one in found]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the corpora")
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps of every run")
+    options = parser.parse_args()
+    found = compared(options.data, options.steps)
+    print(table(found))
+    if options.steps == STEPS:
+        about = {
+            "date": time.strftime("%Y-%m-%d"), "steps": STEPS, "rates_of_full": RATES, "rows_of_a_task": ROWS,
+            "machine": f"{torch.get_num_threads()} threads, {platform.machine()}", "torch": torch.__version__,
+        }  # fmt: skip
+        RESULT.write_text(json.dumps({"about": about, "rows": found}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
