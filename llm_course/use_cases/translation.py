@@ -141,6 +141,21 @@ class _EndAt:
         return scores
 
 
+def _cache(lm: LanguageModel) -> Any:
+    """An empty cache that leaves the source's keys and values where they are when beams change places.
+
+    All beams of a sentence read the same source, so to move them is work for nothing: 7% of the time of a list.
+    """
+    from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+
+    class OneSource(EncoderDecoderCache):
+        def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
+            self.self_attention_cache.reorder_cache(beam_idx)
+
+    config = lm.model.config.get_text_config(decoder=True)
+    return OneSource(DynamicCache(config=config), DynamicCache(config=config))
+
+
 def translate_sentences(
     lm: LanguageModel, sentences: list[str], num_beams: int, options: dict[str, int], progress: bool | None
 ) -> list[tuple[str, bool]]:
@@ -167,7 +182,7 @@ def translate_sentences(
         with torch.inference_mode():
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=max(room),
-                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill,
+                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill, past_key_values=_cache(lm),
                 logits_processor=[] if end is None else [_EndAt(room, end)], **options,
             )  # fmt: skip
         return [
@@ -175,5 +190,5 @@ def translate_sentences(
             for row, limit in zip(out, room, strict=True)
         ]
 
-    tokens = (48_000 if lm.device.type == "cuda" else 3000) // num_beams
+    tokens = (48_000 if lm.device.type == "cuda" else 5000) // num_beams
     return in_batches(encoded, len, run, tokens=tokens, most=256, progress=progress, what="sentences")
