@@ -58,7 +58,7 @@ lint: $(READY) ## the rules for lessons, and sources against notebooks
 bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, for lessons 04 and 11
 	@set -e; for script in attention_viewers startup use_cases; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py; done
-	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling; do \
+	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling lora_or_full; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py --data "$(DATA)"; done
 
 train: $(READY) ## train a mini again: make train MODEL=gpt-mini DATA=folder; INSTALL=1 puts it into the package

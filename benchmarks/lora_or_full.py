@@ -7,7 +7,7 @@ so that the comparison leans towards it. The models are measured as their model 
     python benchmarks/lora_or_full.py --data DIR                # about 25 minutes on two cores
     python benchmarks/lora_or_full.py --data DIR --steps 100    # fewer steps; keeps no result
 
-It prints a Markdown table and writes benchmarks/results/lora_or_full.json.
+It prints a Markdown table and writes what lesson 04 reads.
 """
 
 from __future__ import annotations
@@ -26,25 +26,30 @@ from typing import Any
 import torch
 from transformers import GPT2LMHeadModel
 
+import llm_course
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.shelf.stored import folder_of
+from llm_course.training.coffee import plain, spoken
 from llm_course.training.evaluate import dialogue, instructions
 from llm_course.training.loop import fit
 from llm_course.training.recipes import gpt_mini_chat, gpt_mini_instruct
 
-RESULT = Path(__file__).parent / "results" / "lora_or_full.json"
+# Lesson 04 reads it, so it lies inside the package.
+RESULT = Path(llm_course.__file__).parent / "lesson" / "data" / "lora_or_full.json"
 STEPS, RATES, ROWS = 400, (3e-4, 1e-3), 40  # ROWS: test rows of each of the 22 tasks
 
 
 def exact_match(lm: LanguageModel, data: Path) -> dict[str, float]:
     """The mean share of right answers over the tasks of instruction-induction."""
-    return {"exact match": round(instructions.mean(instructions.exact_match(lm, instructions.test_rows(data, ROWS))), 4)}
+    return {
+        "exact match": round(instructions.mean(instructions.exact_match(lm, instructions.test_rows(data, ROWS))), 4)
+    }
 
 
 def order_taking(lm: LanguageModel, data: Path) -> dict[str, float]:
     """The share of order turns done right, and perplexity, on the test dialogues."""
     found = gpt_mini_chat.dialogues(data, "test")
-    words = [gpt_mini_chat.spoken(one, gpt_mini_chat.plain) for one in found]
+    words = [spoken(one, plain) for one in found]
     return {
         "orders carried": dialogue.carried(lm, dialogue.order_turns(found))["right"],
         "perplexity": round(dialogue.perplexity(lm, words), 3),
@@ -108,14 +113,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the corpora")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of every run")
     options = parser.parse_args()
+    began = time.monotonic()
     found = compared(options.data, options.steps)
     print(table(found))
     if options.steps == STEPS:
-        about = {
-            "date": time.strftime("%Y-%m-%d"), "steps": STEPS, "rates_of_full": RATES, "rows_of_a_task": ROWS,
+        result = {
+            "how": " ".join((__doc__ or "").split("\n\n")[1].split()), "steps": STEPS, "rows_of_a_task": ROWS,
+            "results": found, "date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - began),
             "machine": f"{torch.get_num_threads()} threads, {platform.machine()}", "torch": torch.__version__,
+            "command": "python benchmarks/lora_or_full.py --data DIR",
         }  # fmt: skip
-        RESULT.write_text(json.dumps({"about": about, "rows": found}, indent=1) + "\n", encoding="utf-8")
+        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -133,3 +133,17 @@ def test_no_test_row_is_asked_in_training(data):
     test = {row["input"] for row in rows(data, "instruction-induction", "test") if row["task"] == "sum"}
     turned = {" ".join(reversed(text.split())) for text in test}
     assert len(asked) > 200 and test and not asked & (test | turned)
+
+
+def test_lora_is_compared_with_full_fine_tuning_on_the_same_batches(shelf, data, monkeypatch, capsys):
+    sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+    import lora_or_full
+
+    monkeypatch.setattr(lora_or_full, "ROWS", 1)
+    found = lora_or_full.compared(data, 2)
+    assert [(one["model"], one["way"]) for one in found] == [(n, w) for n in NAMES[1:] for w in ("LoRA", "full")]
+    for lora, full in (found[:2], found[2:]):
+        assert lora["trained"] < 0.3 * full["trained"]
+        assert lora["rate"] > full["rate"] in lora_or_full.RATES
+    assert all(0 <= one["exact match"] <= 1 for one in found[:2]) and all(one["perplexity"] > 1 for one in found[2:])
+    assert len(lora_or_full.table(found).splitlines()) == 6
