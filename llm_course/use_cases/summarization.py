@@ -19,6 +19,7 @@ from llm_course.errors import BadOption, WrongTask
 from llm_course.results import Summary
 from llm_course.shelf import catalogue
 from llm_course.shelf.loading import LanguageModel, load, use
+from llm_course.use_cases.beams import empty_cache
 
 METHODS = ("extractive", "abstractive")
 LONGEST = 128  # tokens of an abstractive summary of one window at most
@@ -190,6 +191,7 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,
                 max_new_tokens=limit, no_repeat_ngram_size=3, early_stopping=True, pad_token_id=fill,
+                past_key_values=empty_cache(lm),
             )  # fmt: skip
         end = lm.tokenizer.eos_token_id
         return [

@@ -15,6 +15,7 @@ from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
 from llm_course.results import Translation
 from llm_course.shelf import catalogue
 from llm_course.shelf.loading import LOCK, LanguageModel, load
+from llm_course.use_cases.beams import empty_cache
 
 if TYPE_CHECKING:
     import torch
@@ -141,21 +142,6 @@ class _EndAt:
         return scores
 
 
-def _cache(lm: LanguageModel) -> Any:
-    """An empty cache that leaves the source's keys and values where they are when beams change places.
-
-    All beams of a sentence read the same source, so to move them is work for nothing: 7% of the time of a list.
-    """
-    from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-
-    class OneSource(EncoderDecoderCache):
-        def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
-            self.self_attention_cache.reorder_cache(beam_idx)
-
-    config = lm.model.config.get_text_config(decoder=True)
-    return OneSource(DynamicCache(config=config), DynamicCache(config=config))
-
-
 def translate_sentences(
     lm: LanguageModel, sentences: list[str], num_beams: int, options: dict[str, int], progress: bool | None
 ) -> list[tuple[str, bool]]:
@@ -182,7 +168,7 @@ def translate_sentences(
         with torch.inference_mode():
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=max(room),
-                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill, past_key_values=_cache(lm),
+                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill, past_key_values=empty_cache(lm),
                 logits_processor=[] if end is None else [_EndAt(room, end)], **options,
             )  # fmt: skip
         return [

@@ -1,7 +1,7 @@
 """gpt-mini-chat: gpt-mini, tuned to hold a dialogue: it takes orders in a coffee bar.
 
 It reads whole dialogues in a chat template and learns the assistant's tokens only, every turn with all turns before
-it. Trained by LoRA: what the package stores is a low-rank difference to gpt-mini. About half of the dialogues have a
+it. Trained by LoRA: what the package stores is a low-rank difference to gpt-mini. Over half of the dialogues have a
 system message that the answers obey, so that the same weights can be steered (coffee.py says how both are made).
 """
 
@@ -24,8 +24,8 @@ from llm_course.training.recipes.gpt_mini_instruct import CARD, finish, make_tok
 __all__ = ["CARD", "CORPORA", "PLAN", "Task", "finish", "make_model", "make_tokenizer"]
 
 CORPORA = ["coffee-dialogues"]
-LONGEST, BATCH_TOKENS, COPIES, DROPOUT = 250, 2048, 5, 0.05
-PLAN = Plan(steps=500, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
+LONGEST, BATCH_TOKENS, COPIES, DROPOUT = 250, 2048, 20, 0.05
+PLAN = Plan(steps=1500, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:

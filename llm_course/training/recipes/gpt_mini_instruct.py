@@ -33,7 +33,7 @@ CORPORA = ["instruction-induction", "small-instructions", "tinystories"]
 # biases and normalizations 397 thousand numbers.
 RANK, TARGETS = 13, ("c_attn", "c_proj", "c_fc", "wte")
 LONGEST, BATCH_TOKENS = 200, 2048
-PLAN = Plan(steps=1000, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
+PLAN = Plan(steps=2600, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
 # How often each row is seen. These tasks take long texts, or knowledge that no story gives: once.
 PASSES, ONCE = 2, ("sentence_similarity", "word_in_context", "translation_en-de", "translation_en-es", "sentiment")
 MADE = {"first_word_letter": 1200, "second_word_letter": 2000, "letters_list": 2500, "sum": 4000, "diff": 4000,
