@@ -103,8 +103,8 @@ NAMES = (
     "Karen Karl Kenji Kim Kofi Lara Laura Lea Lena Leon Linda Lorenzo Louis Luca Lukas Malik Manuel Marco Margot Maria "
     "Marie Martin Maya Mei Mina Mira Mohan Monica Nadia Naomi Nathan Nick Noah Noor Olga Omar Oscar Otto Pablo Paul "
     "Paula Pedro Petra Philip Priya Rachel Ravi Ray Rita Robin Roger Rosa Ruth Ryan Samira Sandra Sean Selma Sergei "
-    "Simon Sofia Stella Steve Sven Tamar Tania Tara Theo Thomas Tina Tony Uma Vera Victor Vikram Walter Wendy Yasmin Yuki "
-    "Yusuf Zara"
+    "Simon Sofia Stella Steve Sven Tamar Tania Tara Theo Thomas Tina Tony Uma Vera Victor Vikram Walter Wendy Yasmin "
+    "Yuki Yusuf Zara"
 ).split()
 NEW_NAMES = "Anna Mark Zoe Lisa Nina Oliver Polly Ted".split()
 COLORS, SHOPS = "Blue Red Green Golden Little Happy Silver Sunny".split(), "Cup Bean House Moon Cat Garden Bird".split()
