@@ -1,4 +1,4 @@
-"""Write the tables of README.md: the lessons, what was measured of the minis, and how fast they run.
+"""Write the tables of README.md: lessons, figures of the minis, speed, the explorer and the judge beside their peers.
 
     python tools/readme.py          write them
     python tools/readme.py --check  fail if they are not what would be written
@@ -78,9 +78,54 @@ def speed() -> str:
     return "\n".join(lines)
 
 
+def viewers() -> str:
+    """One row per attention viewer and size: what its page weighs, and how long building and drawing it takes."""
+    record = json.loads((ROOT / "benchmarks" / "results" / "attention_viewers.json").read_text(encoding="utf-8"))
+    lines = [
+        "| viewer | layers x heads | tokens | page, MB | build, s | memory, MB | drawn after, s | another head, ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in record["rows"]:
+        if row["dimension"] != 64:
+            continue
+        name = "**this course**" if row["viewer"] == "ours" else row["viewer"]
+        drawn = row["paint"] if isinstance(row["paint"], str) else f"{row['paint']:.2f}"
+        switch = f"{row['switch']:.0f}" if "switch" in row else ""
+        lines.append(
+            f"| {name} | {row['layers']} x 12 | {row['tokens']:,d} | {row['page']:,.1f} | {row['build']:.1f} "
+            f"| {row['memory']:,.0f} | {drawn} | {switch} |"
+        )
+    error = max(row["error"] for row in record["rows"] if "error" in row)
+    lines += [
+        "",
+        f"Saved pages, opened by Chromium with the network off, {record['about']['processors']} CPU cores: `python "
+        f"benchmarks/attention_viewers.py`. Every weight of ours is there, to {error:.4f}. bertviz's page loads libraries "
+        "from other servers, so it draws nothing here; circuitsvis's is the form that brings its own code.",
+    ]
+    return "\n".join(lines)
+
+
+def graders() -> str:
+    """Which grader each cheat fools, and how long honest submissions take."""
+    record = json.loads((ROOT / "benchmarks" / "results" / "graders.json").read_text(encoding="utf-8"))
+    names = [name for name in ("nbgrader", "otter", "ours") if name in record["cheats"][0]]
+    lines = ["| a submission that | points due | " + " | ".join(names) + " |", "|---" * (2 + len(names)) + "|"]
+    for row in record["cheats"]:
+        lines.append(f"| {row['tries']} | {row['due']} | " + " | ".join(row[name] for name in names) + " |")
+    speed = record["throughput"]
+    lines += [
+        "",
+        f"The same submissions to each, nbgrader {record['nbgrader']}, {record['date']}: `make grade-proof`. "
+        f"{speed['submissions']} honest submissions of this small assignment take nbgrader {speed['nbgrader']:.0f} s "
+        f"without isolation, and the judge {speed['ours']:.0f} s in its sandbox.",
+    ]
+    return "\n".join(lines)
+
+
 def written(text: str) -> str:
     """README's text with its tables as they are now."""
-    for name, table in (("lessons", lessons()), ("measured", measured()), ("speed", speed())):
+    for make in (lessons, measured, speed, viewers, graders):
+        name, table = make.__name__, make()
         pattern = rf"(<!-- {name}: written by tools/readme.py -->\n).*?(<!-- end of {name} -->)"
         text, count = re.subn(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.S)
         if count != 1:
