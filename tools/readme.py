@@ -99,8 +99,8 @@ def viewers() -> str:
     lines += [
         "",
         f"Saved pages, opened by Chromium with the network off, {record['about']['processors']} CPU cores: `python "
-        f"benchmarks/attention_viewers.py`. Every weight of ours is there, to {error:.4f}. bertviz's page loads libraries "
-        "from other servers, so it draws nothing here; circuitsvis's is the form that brings its own code.",
+        f"benchmarks/attention_viewers.py`. Every weight of ours is there, to {error:.4f}. bertviz's page loads "
+        "libraries from other servers, so it draws nothing here; circuitsvis's is the form that brings its own code.",
     ]
     return "\n".join(lines)
 

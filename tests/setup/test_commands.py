@@ -95,7 +95,7 @@ def ready(checkout: Path) -> Path:
 
 def test_bench_runs_what_needs_nothing_and_with_data_the_rest(ready: Path) -> None:
     first = "".join(f"benchmarks/{name}.py\n" for name in ("attention_viewers", "startup", "use_cases"))
-    more = "".join(f"benchmarks/{name}.py --data corpora\n" for name in ("few_labels", "scaling"))
+    more = "".join(f"benchmarks/{name}.py --data corpora\n" for name in ("few_labels", "scaling", "lora_or_full"))
     assert make("bench", cwd=ready).returncode == 0
     assert (ready / "log").read_text(encoding="utf-8") == first
     assert make("bench", "DATA=corpora", cwd=ready).returncode == 0
