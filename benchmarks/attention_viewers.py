@@ -152,7 +152,7 @@ def draw(viewer: str, path: Path, attention: Recorded | None) -> dict[str, Any]:
             page.wait_for_selector(DRAWN[viewer], state="attached")
         except Error:
             browser.close()
-            return {"paint": f"never (waited {LIMIT} s)"}
+            return {"paint": f"not within {LIMIT} s"}
         found: dict[str, Any] = {"paint": time.perf_counter() - start}
         if viewer == "ours":
             marks = page.evaluate("() => performance.getEntriesByName('lcx-painted').map((mark) => mark.startTime)")
