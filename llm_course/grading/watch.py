@@ -47,7 +47,7 @@ class Watcher:
             self._thread.join(timeout=10)
 
     def _look(self) -> None:
-        while not self._over.wait(INTERVAL):
+        while True:  # the first look comes at once: work that is done before the second has a peak, too
             tree = descendants(self._pid)
             memory, threads, cpu = _shared(tree), 0, 0.0
             for pid in tree:
@@ -62,6 +62,8 @@ class Watcher:
                 self.reason = f"it took more than {self._cpu:.0f} s of processor time"
             if self.reason:
                 kill_tree(self._pid)
+                return
+            if self._over.wait(INTERVAL):
                 return
 
 
