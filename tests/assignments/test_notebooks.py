@@ -253,3 +253,11 @@ def test_the_shop_of_assignment_7_is_the_same_for_student_and_judge():
     for name in ("ENGLISH", "FRENCH", "TU", "REPLIES", "QUEUES"):
         assert space[name] == getattr(judge, name)
     assert space["words"]("L'été, s'il te plaît: 3 cafés") == judge.words("L'été, s'il te plaît: 3 cafés")
+
+
+@each
+def test_every_text_cell_can_be_restored(one):
+    texts = [cell for cell in _read(one).cells if cell.cell_type == "markdown"]
+    marks = [cell.metadata.nbgrader for cell in texts]
+    assert len({mark.grade_id for mark in marks}) == len(texts) > 5
+    assert [mark.solution for mark in marks].count(True) == len([mark for mark in marks if not mark.locked]) > 0

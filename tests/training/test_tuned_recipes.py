@@ -135,12 +135,23 @@ def test_no_test_row_is_asked_in_training(data):
     assert len(asked) > 200 and test and not asked & (test | turned)
 
 
-def test_lora_is_compared_with_full_fine_tuning_on_the_same_batches(shelf, data, monkeypatch, capsys):
+def test_lora_is_compared_with_full_fine_tuning_on_the_same_batches(shelf, data, monkeypatch):
     sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
     import lora_or_full
 
+    seen = []
+
+    def fit(model, loss, plan):  # the loss before any step is gpt-mini's, whatever is going to be trained
+        with torch.inference_mode():
+            seen.append([round(loss(model.eval(), number).item(), 4) for number in range(2)])
+        return real(model, loss, plan)
+
+    real = lora_or_full.fit
+    monkeypatch.setattr(lora_or_full, "fit", fit)
     monkeypatch.setattr(lora_or_full, "ROWS", 1)
     found = lora_or_full.compared(data, 2)
+    assert len(seen) == 6 and all(seen[i] == seen[0] for i in (1, 2)) and all(seen[i] == seen[3] for i in (4, 5))
+    assert seen[0] != seen[3]
     assert [(one["model"], one["way"]) for one in found] == [(n, w) for n in NAMES[1:] for w in ("LoRA", "full")]
     for lora, full in (found[:2], found[2:]):
         assert lora["trained"] < 0.3 * full["trained"]

@@ -156,3 +156,15 @@ def test_a_gpu_says_what_the_cpu_says(name: str) -> None:
     here, there = (load(tiny_models.folder(name), device=d, task="translate") for d in ("cpu", "cuda"))
     one, two = (lc.translate(SENTENCES, num_beams=2, model=lm) for lm in (here, there))
     assert [r.text for r in one] == [r.text for r in two]
+
+
+def test_beams_change_places_in_what_was_written_and_not_in_what_was_read() -> None:
+    from llm_course.use_cases.beams import empty_cache
+
+    cache = empty_cache(model("marian"))
+    rows = torch.arange(4.0).reshape(4, 1, 1, 1)
+    for part in (cache.self_attention_cache, cache.cross_attention_cache):
+        part.update(rows.clone(), rows.clone(), 0)
+    cache.reorder_cache(torch.tensor([1, 0, 2, 2]))
+    assert cache.self_attention_cache.layers[0].keys.flatten().tolist() == [1, 0, 2, 2]
+    assert cache.cross_attention_cache.layers[0].keys.flatten().tolist() == [0, 1, 2, 3]
