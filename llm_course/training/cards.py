@@ -115,7 +115,8 @@ LIMITS: dict[str, tuple[str, ...]] = {
     "gpt-mini-chat": (
         "It talks about orders in a coffee bar and about nothing else; to other questions it says something anyway.",
         "It holds one kind of drink at a time. What its menu has, it makes up.",
-        "It obeys four kinds of system message, and hardly any other; what is sold out it heeds by chance.",
+        "It obeys four kinds of system message, and hardly any other. What is sold out it often overlooks, and "
+        "at times it refuses what is there.",
         "Whoever writes into the conversation can steer it: it cannot tell an order from an attack.",
     ),
     "vision-mini": (
