@@ -94,8 +94,7 @@ def plain(turn: Turn, number: int = 0) -> str:
 NAMES = (
     "Lily Tom Tim Ben Mia Sue Max Jack Sam Lucy Emma Sara Bob Jane Mary John Amy Leo Jim Kate Ella Fred Peter Molly "
     "Billy Bella Daisy Rose Joe Sally Freddy Jenny Timmy Alice Henry Tommy Jill Spot Luna Dan "
-    # Most of these are names that the stories never use: from few names a model learns those few, and not to repeat
-    # the one that it was told.
+    # Many: from few names a model learns those few by heart, and not to repeat the one that it was told.
     "Adam Aisha Akira Alan Alex Amir Andrea Angela Ann Arjun Barbara Beatrice Bianca Boris Brian Bruno Carla Carlos "
     "Carol Chen Chloe Chris Clara Claire Colin Cora Cyrus David Dana Deepa Diana Diego Dora Doris Edith Eli Elena Emil "
     "Eric Erin Esther Ethan Eva Farid Fatima Felix Fiona Frank Gabriel George Gina Grace Greta Hana Hannah Harry "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def empty_cache(lm: LanguageModel) -> EncoderDecoderCache:
     """A cache for one call of ``generate()`` that leaves the source's keys and values where they are.
 
-    The texts are the same, in 7% less time for a list of 256 sentences with marian-mini.
+    What is written is the same (tests/use_cases compare it with the library's own), and less is copied.
     """
     from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 

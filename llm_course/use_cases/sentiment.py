@@ -44,7 +44,7 @@ def sentiment(text: Any, *, model: Any = None, device: str = "auto", progress: b
     # One call for all texts: the tokenizer's own overhead is a good part of the time that a mini takes.
     all_ids = lm.tokenizer(texts, add_special_tokens=False)["input_ids"]
     pieces = [(number, part) for number, ids in enumerate(all_ids) for part in _windows(lm, ids)]
-    # On a CPU small batches are faster, since they have less padding: 0.11 s in place of 0.16 for 256 sentences.
+    # On a CPU small batches are faster, since they have less padding (benchmarks/use_cases.py).
     shares = in_batches(
         pieces, lambda piece: len(piece[1]), lambda some: class_shares(lm, [part for _, part in some]),
         tokens=65_536 if lm.device.type == "cuda" else 1024, most=_most(lm), progress=progress,
