@@ -237,7 +237,7 @@ def _models() -> None:
 
 
 def _doctor(online: bool) -> None:
-    from llm_course.doctor import doctor
+    from llm_course.lesson.environment import doctor
 
     print(doctor(online=online))
 

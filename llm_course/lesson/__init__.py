@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_course.doctor import doctor
     from llm_course.lesson.abilities import abilities_table
     from llm_course.lesson.bars import progress, reset_progress
     from llm_course.lesson.checking import check, hint, solution
+    from llm_course.lesson.environment import doctor
     from llm_course.lesson.figures import show
     from llm_course.lesson.playgrounds import (
         chat_box,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "predict": "predicting", "reveal": "predicting", "quiz": "quizzes", "parsons": "puzzles",
     "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
-    "progress": "bars", "reset_progress": "bars",
+    "progress": "bars", "reset_progress": "bars", "doctor": "environment",
     "abilities_table": "abilities", "chat_box": "playgrounds",
     "decoding_playground": "playgrounds", "scene_playground": "playgrounds", "sentiment_playground": "playgrounds",
     "robot_playground": "playgrounds",
@@ -48,9 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "doctor":
-        value = import_module("llm_course.doctor").doctor
-    elif name in _WHERE:
+    if name in _WHERE:
         value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     else:
         raise AttributeError(f"llm_course.lesson has no {name!r}. It has: {', '.join(__all__)}.")

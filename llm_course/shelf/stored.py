@@ -77,10 +77,22 @@ def verify(folder: Path) -> None:
                 f"{folder.name}: the file {path} is missing. Install the package again, or git restore it."
             )
         if checksum(path) != expected:
-            raise WeightsDamaged(
-                f"{folder.name}: the file {path} is damaged (its SHA-256 is not the one stored for it). "
-                "Install the package again, or bring the file back with git restore."
-            )
+            raise WeightsDamaged(f"{folder.name}: {_what_happened(path, expected)}")
+
+
+def _what_happened(path: Path, expected: str) -> str:
+    """Why a file is not the one that was stored, and what to do: Git may only have rewritten its line ends."""
+    content = path.read_bytes()
+    if hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest() == expected:
+        return (
+            f"Git has changed the line ends of {path} (core.autocrlf is on, as Git for Windows has it by default, and "
+            "this copy was made without the repository's .gitattributes). In the repository's folder run: "
+            "git config core.autocrlf false, then: git rm -r --cached -q . and git reset --hard"
+        )
+    return (
+        f"the file {path} is damaged (its SHA-256 is not the one stored for it). Install the package again, or bring "
+        "the file back with git restore."
+    )
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

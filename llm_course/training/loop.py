@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import broadcast
 from tqdm.auto import tqdm
 
 
@@ -120,6 +118,9 @@ def fit(
     With several processes (``accelerate launch``), process ``r`` of ``w`` takes batch ``step * w + r``: a step uses
     ``w`` batches, and their gradients are averaged.
     """
+    from accelerate import Accelerator  # here: lessons use what a recipe knows of its data, and train nothing with it
+    from accelerate.utils import broadcast
+
     keep_memory()
     accelerator = Accelerator()
     torch.manual_seed(plan.seed + accelerator.process_index)

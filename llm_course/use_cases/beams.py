@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llm_course.shelf.kv_cache import NAMES, cache_argument
 from llm_course.shelf.loading import LanguageModel
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from transformers.cache_utils import EncoderDecoderCache
 
 
-def empty_cache(lm: LanguageModel) -> EncoderDecoderCache:
-    """A cache for one call of ``generate()`` that leaves the source's keys and values where they are.
+def empty_cache(lm: LanguageModel) -> dict[str, EncoderDecoderCache]:
+    """A cache for one call of ``generate()`` that leaves the source's keys and values where they are, as its argument.
 
     What is written is the same (tests/use_cases compare it with the library's own), and less is copied.
     """
@@ -28,4 +29,4 @@ def empty_cache(lm: LanguageModel) -> EncoderDecoderCache:
             self.self_attention_cache.reorder_cache(beam_idx)
 
     config = lm.model.config.get_text_config(decoder=True)
-    return OneSource(DynamicCache(config=config), DynamicCache(config=config))
+    return {cache_argument(lm.model) or NAMES[0]: OneSource(DynamicCache(config=config), DynamicCache(config=config))}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from llm_course.batching import fits_in_memory, in_batches, number_in, padded, texts_of, windows
 from llm_course.errors import BadInput, BadOption, InputTooLong, WrongTask
 from llm_course.results import Generation, Perplexity, Tokens
+from llm_course.shelf.kv_cache import cache_argument, cached
 from llm_course.shelf.loading import LanguageModel, load
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def check_cache(lm: LanguageModel) -> None:
     Raises:
         WrongTask: it is such a model.
     """
-    if "past_key_values" not in inspect.signature(lm.model.forward).parameters:
+    if cache_argument(lm.model) is None:
         raise WrongTask(
             f"{lm.name} ({type(lm.model).__name__}) keeps no keys and values of the tokens it has read, which this "
             "loop needs. Take a Transformer decoder, for instance gpt2, or generate with lc.load(...).model.generate()."
@@ -325,7 +326,8 @@ def _steps(
     # Each row draws from its own generator, so that a text does not depend on its neighbours in the batch.
     random = [torch.Generator().manual_seed(seed) for seed in seeds]
     takes = inspect.signature(lm.model.forward).parameters
-    seen, cache, read = ids, None, ids
+    kept: dict[str, Any] = {}
+    seen, read = ids, ids
     for _ in range(how.max_new_tokens):
         options: dict[str, Any] = {}
         if "position_ids" in takes:
@@ -334,12 +336,12 @@ def _steps(
             options["logits_to_keep"] = 1
         # Not around the yield: inference mode must not leak into the code that consumes the steps.
         with torch.inference_mode(), fits_in_memory(f"{len(prompts)} texts of {seen.shape[1]} tokens"):
-            out = lm.model(input_ids=read, attention_mask=mask, past_key_values=cache, use_cache=True, **options)
+            out = lm.model(input_ids=read, attention_mask=mask, use_cache=True, **kept, **options)
             scores = out.logits[:, -1].float()
             chosen = choose(scores, seen, mask, random, how)
             chances = scores.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
         yield chosen.tolist(), chances.tolist()
-        cache, read = out.past_key_values, chosen[:, None]
+        kept, read = cached(out), chosen[:, None]
         seen, mask = torch.cat([seen, read], 1), torch.cat([mask, torch.ones_like(read)], 1)
 
 

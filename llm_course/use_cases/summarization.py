@@ -191,7 +191,7 @@ def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> 
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,
                 max_new_tokens=limit, no_repeat_ngram_size=3, early_stopping=True, pad_token_id=fill,
-                past_key_values=empty_cache(lm),
+                **empty_cache(lm),
             )  # fmt: skip
         end = lm.tokenizer.eos_token_id
         return [

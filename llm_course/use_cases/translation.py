@@ -168,7 +168,7 @@ def translate_sentences(
         with torch.inference_mode():
             out = lm.model.generate(
                 input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=max(room),
-                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill, past_key_values=empty_cache(lm),
+                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill, **empty_cache(lm),
                 logits_processor=[] if end is None else [_EndAt(room, end)], **options,
             )  # fmt: skip
         return [

@@ -13,6 +13,7 @@ import llm_course as lc
 import tiny_models
 from llm_course.attention.ablation import ablate
 from llm_course.errors import BadOption, WrongTask
+from llm_course.shelf.kv_cache import cached
 from llm_course.shelf.loading import LanguageModel, load
 
 TEXT = "The cat sat on the mat."
@@ -150,8 +151,8 @@ def test_use_cases_find_the_heads_off_and_so_does_a_cache() -> None:
         ids = lm.tokenizer(TEXT, return_tensors="pt")["input_ids"]
         with torch.no_grad():
             whole = lm.model(ids).logits[:, -1]
-            past = lm.model(ids[:, :-1], use_cache=True).past_key_values
-            step = lm.model(ids[:, -1:], past_key_values=past).logits[:, -1]
+            read = lm.model(ids[:, :-1], use_cache=True)
+            step = lm.model(ids[:, -1:], **cached(read)).logits[:, -1]
     assert torch.allclose(whole, step, atol=1e-5)
 
 

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "llm_course"
 FLOORS = {
     0: {"errors"},  # the ground: every room can raise
-    1: {"device", "batching", "results", "doctor"},
+    1: {"device", "batching", "results"},
     2: {"shelf"},
     3: {"use_cases", "attention"},
     4: {"lesson", "grading", "training"},

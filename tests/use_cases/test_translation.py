@@ -161,7 +161,7 @@ def test_a_gpu_says_what_the_cpu_says(name: str) -> None:
 def test_beams_change_places_in_what_was_written_and_not_in_what_was_read() -> None:
     from llm_course.use_cases.beams import empty_cache
 
-    cache = empty_cache(model("marian"))
+    (cache,) = empty_cache(model("marian")).values()
     rows = torch.arange(4.0).reshape(4, 1, 1, 1)
     for part in (cache.self_attention_cache, cache.cross_attention_cache):
         part.update(rows.clone(), rows.clone(), 0)

@@ -1,6 +1,6 @@
-"""Check the environment: Python, packages, memory, disk, GPU, Chromium, the Hub.
+"""Check the environment: Python, packages, the models at work, memory, disk, GPU, Chromium, the Hub.
 
-Knows nothing about models. Each line is OK or says what to do. Nothing touches the network unless asked, and a
+Each line is OK or says what to do. Nothing touches the network unless asked, and a
 check that cannot be made says so instead of failing.
 """
 
@@ -89,7 +89,16 @@ def doctor(online: bool = False) -> Report:
     Args:
         online: ask the Hugging Face Hub whether it answers (at most five seconds); otherwise nothing is sent.
     """
-    steps: list[Callable[[], Iterator[Check]]] = [python, packages, memory, disk, gpu, chromium, lambda: hub(online)]
+    steps: list[Callable[[], Iterator[Check]]] = [
+        python,
+        packages,
+        minis,
+        memory,
+        disk,
+        gpu,
+        chromium,
+        lambda: hub(online),
+    ]
     return Report(tuple(check for step in steps for check in step()))
 
 
@@ -113,7 +122,7 @@ def requirements() -> list[str]:
     except metadata.PackageNotFoundError:
         import tomllib
 
-        file = Path(__file__).resolve().parent.parent / "pyproject.toml"
+        file = Path(__file__).resolve().parents[2] / "pyproject.toml"
         if not file.is_file():
             return []
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
@@ -155,6 +164,46 @@ def packages(wanted: list[str] | None = None) -> Iterator[Check]:
             yield Check(need.name, "ok", f"{version} ({need.specifier})")
         else:
             yield Check(need.name, "problem", f"{version}, needed: {need.specifier}", repair)
+
+
+def minis() -> Iterator[Check]:
+    """Whether every mini is whole, and whether one of them continues a text by three tokens.
+
+    Versions in range say only that a package is there. That it works together with the course, a model must show.
+    """
+    from llm_course.errors import LLMCourseError
+    from llm_course.shelf.catalogue import models
+    from llm_course.shelf.stored import verify
+
+    there = models("mini")
+    try:
+        for entry in there:
+            assert entry.folder is not None
+            verify(entry.folder)
+    except LLMCourseError as error:
+        yield Check("Minis", "problem", *_first_sentence(str(error)))
+        return
+    try:
+        from llm_course.use_cases.generation import generate
+
+        found = generate("Once upon a time", max_new_tokens=3, temperature=0)
+    except Exception as error:  # a package that has changed can fail in any way
+        said = " ".join(str(error).split())[:200]
+        advice = "A package does not work with the course. Install the tested versions: constraints.txt lists them."
+        yield Check("Minis", "problem", f"gpt-mini does not write: {type(error).__name__}: {said}", advice)
+        return
+    if len(found.tokens) == 3:
+        yield Check("Minis", "ok", f"{len(there)} whole; gpt-mini continues 'Once upon a time' with {str(found)!r}")
+    else:
+        yield Check(
+            "Minis", "problem", f"gpt-mini was asked for 3 tokens and gave {found.tokens}", "Set up again: make lab"
+        )
+
+
+def _first_sentence(text: str) -> tuple[str, str]:
+    """What happened, and the rest, which says what to do."""
+    first, _, rest = text.partition(". ")
+    return first + "." if rest else first, rest
 
 
 def memory() -> Iterator[Check]:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from llm_course import doctor as module
 from llm_course import lesson
-from llm_course.doctor import Check, Report
+from llm_course.lesson import environment as module
+from llm_course.lesson.environment import Check, Report
 
 
 def one(checks: Iterator[Check]) -> Check:
@@ -30,7 +30,7 @@ def test_this_environment_is_fine(page: Any, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     report = lesson.doctor()
-    assert {"Python", "torch", "transformers", "ipywidgets", "Memory", "Disk", "GPU", "Chromium", "Hub"} <= {
+    assert {"Python", "torch", "transformers", "ipywidgets", "Minis", "Memory", "Disk", "GPU", "Chromium", "Hub"} <= {
         check.name for check in report.checks
     }
     assert not [check for check in report.checks if check.status == "problem" and check.name != "Memory"]
@@ -83,6 +83,33 @@ def test_requirements_are_the_packages_own() -> None:
     names = {Requirement(line).name for line in module.requirements()}
     assert {"torch", "transformers", "ipywidgets", "jupyterlab"} <= names
     assert not {"pytest", "nbgrader", "sumy"} & names, "those are for others than learners"
+
+
+def test_a_mini_writes() -> None:
+    check = one(module.minis())
+    assert check.status == "ok" and "Once upon a time" in check.found
+
+
+def test_a_library_that_has_changed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As transformers 5.24 did: every version is in its range, and no decoder generates any more."""
+    from llm_course.shelf import kv_cache
+
+    monkeypatch.setattr(kv_cache, "NAMES", ("a_name_of_tomorrow",))
+    check = one(module.minis())
+    assert check.status == "problem" and "gpt-mini does not write: WrongTask" in check.found
+    assert "constraints.txt" in check.advice
+
+
+def test_weights_with_other_line_ends_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from llm_course.errors import WeightsDamaged
+    from llm_course.shelf import stored
+
+    def damaged(folder: Path) -> None:
+        raise WeightsDamaged("bert-mini: Git has changed the line ends of config.json. Run this: git reset.")
+
+    monkeypatch.setattr(stored, "verify", damaged)
+    check = one(module.minis())
+    assert check.status == "problem" and "line ends" in check.found and check.advice == "Run this: git reset."
 
 
 @pytest.mark.parametrize(
