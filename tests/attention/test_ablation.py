@@ -15,6 +15,7 @@ from llm_course.attention.ablation import ablate
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.kv_cache import cached
 from llm_course.shelf.loading import LanguageModel, load
+from rounding import agree
 
 TEXT = "The cat sat on the mat."
 # Family, kind, and where the two output projections are.
@@ -68,7 +69,7 @@ def test_one_head_off_is_a_projection_without_its_part(name: str, kind: str | No
             weight[mine if name == "gpt2" else (slice(None), mine)] = 0  # GPT-2 stores it the other way round
         with ablate(lm, [(layer, head)], kind=kind):
             found = scores(lm)
-        assert torch.allclose(found, scores(lm, changed), atol=1e-6)
+        assert agree(found, scores(lm, changed))
         assert (found - scores(lm)).abs().max() > 1e-4, "the head did something before"
 
 
@@ -79,7 +80,9 @@ def test_all_heads_of_a_layer_off_is_a_projection_that_reads_zeros(name: str, ki
     projection = changed.get_submodule(path.format(1))
     projection.register_forward_pre_hook(lambda module, args: (torch.zeros_like(args[0]),))
     with ablate(lm, [(1, 0), (1, 1)], kind=kind):
-        assert torch.equal(scores(lm), scores(lm, changed))
+        found = scores(lm)
+    assert agree(found, scores(lm, changed))
+    assert not agree(found, scores(lm)), "the heads did something before"
 
 
 @each
@@ -87,7 +90,7 @@ def test_no_head_off_changes_nothing(name: str, kind: str | None, path: str) -> 
     lm = tiny(name)
     before = scores(lm)
     with ablate(lm, [], kind=kind):
-        assert torch.equal(scores(lm), before)
+        assert agree(scores(lm), before)
 
 
 def test_by_hand() -> None:
@@ -125,7 +128,7 @@ def test_the_model_is_left_as_it_was_also_after_an_exception() -> None:
     with pytest.raises(ZeroDivisionError), ablate(lm, [(0, 0), (1, 1)]):
         assert hooks(lm.model) == count + 4
         raise ZeroDivisionError
-    assert hooks(lm.model) == count and torch.equal(scores(lm), before)
+    assert hooks(lm.model) == count and agree(scores(lm), before)
     with pytest.raises(BadOption), ablate(lm, [(0, 0), (9, 9)]):
         raise AssertionError("not reached: the second head is none")
     assert hooks(lm.model) == count
@@ -138,8 +141,8 @@ def test_blocks_nest_and_the_inner_one_ends_alone() -> None:
     with ablate(lm, [(0, 0)]):
         first = scores(lm)
         with ablate(lm, [(0, 1)]):
-            assert torch.equal(scores(lm), both)
-        assert torch.equal(scores(lm), first)
+            assert agree(scores(lm), both)
+        assert agree(scores(lm), first)
 
 
 def test_use_cases_find_the_heads_off_and_so_does_a_cache() -> None:
@@ -153,7 +156,7 @@ def test_use_cases_find_the_heads_off_and_so_does_a_cache() -> None:
             whole = lm.model(ids).logits[:, -1]
             read = lm.model(ids[:, :-1], use_cache=True)
             step = lm.model(ids[:, -1:], **cached(read)).logits[:, -1]
-    assert torch.allclose(whole, step, atol=1e-5)
+    assert agree(step, whole)
 
 
 def test_attention_can_be_recorded_while_heads_are_off() -> None:
@@ -161,7 +164,7 @@ def test_attention_can_be_recorded_while_heads_are_off() -> None:
     before = lc.attend(TEXT, model=lm).weights
     with ablate(lm, [(0, 0)]):
         off = lc.attend(TEXT, model=lm).weights
-    assert np.array_equal(off[0], before[0]), "the layer of the head reads what it read before"
+    assert agree(off[0], before[0]), "the layer of the head reads what it read before"
     assert np.abs(off[1] - before[1]).max() > 1e-3, "the next layer reads something else"
 
 
@@ -180,7 +183,7 @@ def test_pairs_may_come_from_numpy_and_from_a_ranking() -> None:
         wanted = scores(lm)
     for heads in (np.array([[1, 0]]), [(np.int64(1), np.int64(0))], [(1, 0, 0.93)], ((1, 0) for _ in range(2))):
         with ablate(lm, heads):
-            assert torch.equal(scores(lm), wanted)
+            assert agree(scores(lm), wanted)
 
 
 @pytest.mark.parametrize("heads", [[(2, 0)], [(0, 2)], [(-1, 0)], [(0, True)], [(0, 0.0)], [3], ["01"], [(0,)]])

@@ -21,6 +21,7 @@ from llm_course.attention import reading, recording
 from llm_course.errors import BadOption, InputTooLong, LLMCourseError, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases import generation
+from rounding import agree
 
 DECODERS = ("gpt2", "gpt-neox", "llama", "qwen2", "bloom")
 EACH = (*DECODERS, "qwen3", "bert", "distilbert", "roberta", "modernbert", "t5", "bart", "marian")
@@ -65,7 +66,7 @@ def test_it_cannot_be_changed() -> None:
     before = found.head(0, 0)
     for array in (found.head(0, 0), found.query(0, 0), found.key(0, 0), found.value(0, 0), found.weights):
         array[:] = 0.5  # a copy is changed, and nothing else
-    assert np.array_equal(found.head(0, 0), before)
+    assert agree(found.head(0, 0), before)
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.kind = "cross"  # type: ignore[misc]
     with pytest.raises(AttributeError):
@@ -84,7 +85,7 @@ def test_means_over_chosen_heads_and_layers() -> None:
     assert np.allclose(found.mean(heads=[1]), all_of_them[:, 1].mean(0), atol=1e-6)
     assert np.allclose(found.mean(1, heads=[0]), all_of_them[1, 0], atol=1e-6)
     assert np.allclose(found.mean(1, heads=range(2)), all_of_them[1].mean(0), atol=1e-6)
-    assert np.array_equal(found.head(np.int64(1), np.int32(0)), all_of_them[1, 0]), "numbers as numpy gives them"
+    assert agree(found.head(np.int64(1), np.int32(0)), all_of_them[1, 0]), "numbers as numpy gives them"
     for layer, heads in ((2, None), (0, [2]), (0, []), (0, "01"), (None, 1), (None, [0.5]), (True, None)):
         with pytest.raises(BadOption):
             found.mean(layer, heads)  # type: ignore[arg-type]
@@ -108,7 +109,7 @@ def test_all_kinds_come_from_one_run(name: str) -> None:
         own = lc.attend("The cat sat.", model=lm, target="A dog runs.", kind=kind)
         same = cross.of(kind)
         assert (own.rows, own.columns, own.kind) == (same.rows, same.columns, same.kind)
-        assert np.array_equal(own.weights, same.weights) and same.of("cross").kind == "cross"
+        assert agree(own.weights, same.weights) and same.of("cross").kind == "cross"
         assert same.written == len(same.rows) and len(same.special) == len(same.columns)
         assert len(same.row_special) == len(same.row_segments) == len(same.rows)
     with pytest.raises(BadOption, match="encoder, decoder, cross"):
@@ -117,7 +118,7 @@ def test_all_kinds_come_from_one_run(name: str) -> None:
 
 def test_one_kind_is_of_itself() -> None:
     found = lc.attend("the cat sat", model=tiny_models.folder("gpt2"), generate=2)
-    assert found.kinds == ("decoder",) and np.array_equal(found.of("decoder").weights, found.weights)
+    assert found.kinds == ("decoder",) and agree(found.of("decoder").weights, found.weights)
     assert found.of("decoder").written == found.written
     for kind in ("encoder", "cross", None, 3, []):
         with pytest.raises(BadOption):
@@ -339,7 +340,7 @@ def test_the_model_is_left_as_it_was(name: str, own: str) -> None:
     assert state(lm.model) == before
     lm.model.eval()
     same = lc.attend("the cat sat", model=lm, **({"target": "a dog"} if name in ("t5", "marian") else {})).weights
-    assert np.array_equal(same, expected), "dropout was off"
+    assert agree(same, expected), "dropout was off"
     lm.model.train()
     next(iter(lm.model.children())).eval()
     broken = [part for part in lm.model.modules() if "Norm" in type(part).__name__][-1]

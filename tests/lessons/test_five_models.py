@@ -33,8 +33,8 @@ def test_right_answers_pass() -> None:
 
 
 def test_known_slopes() -> None:
-    assert lesson_06.alibi_slopes(8).tolist() == [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128, 1 / 256]
-    assert lesson_06.alibi_slopes(4).tolist() == [1 / 4, 1 / 16, 1 / 64, 1 / 256]
+    assert lesson_06.alibi_slopes(8).tolist() == pytest.approx([2**-n for n in range(1, 9)])
+    assert lesson_06.alibi_slopes(4).tolist() == pytest.approx([2**-n for n in (2, 4, 6, 8)])
 
 
 def test_bloom_weights_are_the_same() -> None:
