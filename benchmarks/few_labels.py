@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from llm_course.lessons.pretrain_finetune import experiment as few_labels
+from llm_course.minis.baselines.bag_of_words import BagOfWords
+from llm_course.minis.corpora import rows
 from llm_course.shelf.loading import load
-from llm_course.training import few_labels
-from llm_course.training.baselines.bag_of_words import BagOfWords
-from llm_course.training.corpora import rows
 
 # Lesson 04 reads it, so it lies inside the package.
-RESULT = Path(few_labels.__file__).parents[1] / "lesson" / "data" / "few_labels.json"
+RESULT = Path(few_labels.__file__).parent / "few_labels.json"
 SIZES = {50: 40, 500: 90, 1500: 200, 5000: 400}  # examples: steps
 RATES = (3e-4, 1e-3)
 

@@ -14,8 +14,8 @@ import transformers
 from tokenizers import processors
 
 from llm_course import device as devices
+from llm_course.minis.vocabulary import byte_level_bpe
 from llm_course.shelf.loading import LanguageModel
-from llm_course.training.vocabulary import byte_level_bpe
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 CLASSES = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}}

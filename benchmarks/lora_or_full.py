@@ -27,15 +27,15 @@ import torch
 from transformers import GPT2LMHeadModel
 
 import llm_course
+from llm_course.minis.coffee import plain, spoken
+from llm_course.minis.evaluate import dialogue, instructions
+from llm_course.minis.loop import fit
+from llm_course.minis.recipes import gpt_mini_chat, gpt_mini_instruct
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.shelf.stored import folder_of
-from llm_course.training.coffee import plain, spoken
-from llm_course.training.evaluate import dialogue, instructions
-from llm_course.training.loop import fit
-from llm_course.training.recipes import gpt_mini_chat, gpt_mini_instruct
 
 # Lesson 04 reads it, so it lies inside the package.
-RESULT = Path(llm_course.__file__).parent / "lesson" / "data" / "lora_or_full.json"
+RESULT = Path(llm_course.__file__).parent / "lessons" / "pretrain_finetune" / "lora_or_full.json"
 STEPS, RATES, ROWS = 400, (3e-4, 1e-3), 40  # ROWS: test rows of each of the 22 tasks
 
 

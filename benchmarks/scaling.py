@@ -8,7 +8,7 @@ measured.
 
     python benchmarks/scaling.py --data DIR       # DIR holds the corpora; 12 minutes on one slow thread
 
-It prints a table and writes llm_course/lesson/data/scaling.json, which the lesson reads.
+It prints a table and writes llm_course/lessons/advantages/scaling.json, which the lesson reads.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from llm_course.training.batches import Chunks  # noqa: E402
-from llm_course.training.corpora import rows  # noqa: E402
-from llm_course.training.evaluate.record import stamp  # noqa: E402
-from llm_course.training.loop import Plan, fit  # noqa: E402
-from llm_course.training.recipes.gpt_mini import cross_entropy  # noqa: E402
+from llm_course.minis.batches import Chunks  # noqa: E402
+from llm_course.minis.corpora import rows  # noqa: E402
+from llm_course.minis.evaluate.record import stamp  # noqa: E402
+from llm_course.minis.loop import Plan, fit  # noqa: E402
+from llm_course.minis.recipes.gpt_mini import cross_entropy  # noqa: E402
 
-RESULT = ROOT / "llm_course" / "lesson" / "data" / "scaling.json"
+RESULT = ROOT / "llm_course" / "lessons" / "advantages" / "scaling.json"
 SIZES = ((2, 24, 2), (2, 48, 4), (3, 80, 4), (4, 128, 8))  # layers, width, heads: each about four times the last
 PARTS = (32_000, 128_000, 512_000)  # bytes of text that the third size reads again and again
 LENGTH, BATCH, END = 128, 32, 0

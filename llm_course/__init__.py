@@ -13,11 +13,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_course import attention, errors, lesson
+    from llm_course import attention, errors
     from llm_course.attention.capture import attend
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
-    from llm_course.use_cases import scenes, tabletop
+    from llm_course.teaching import (
+        chat_box,
+        check,
+        decoding_playground,
+        doctor,
+        hint,
+        parsons,
+        predict,
+        progress,
+        quiz,
+        reset_progress,
+        reveal,
+        robot_playground,
+        scene_playground,
+        sentiment_playground,
+        show,
+        solution,
+        summary_playground,
+        translation_playground,
+    )
     from llm_course.use_cases.chat import chat
     from llm_course.use_cases.embeddings import embed
     from llm_course.use_cases.embodied import act, carry_out
@@ -28,6 +47,7 @@ if TYPE_CHECKING:
     from llm_course.use_cases.summarization import summarize
     from llm_course.use_cases.translation import translate
     from llm_course.use_cases.vision import ask, describe
+    from llm_course.worlds import scenes, tabletop
 
 __version__ = "0.1.0"
 
@@ -41,15 +61,73 @@ _WHERE = {
     "embed": "use_cases.embeddings", "fill_mask": "use_cases.fill_mask",
     "describe": "use_cases.vision", "ask": "use_cases.vision", "look": "use_cases.looking",
     "act": "use_cases.embodied", "carry_out": "use_cases.embodied",
+    # the teaching verbs, which notebooks call
+    "chat_box": "teaching",
+    "check": "teaching",
+    "decoding_playground": "teaching",
+    "doctor": "teaching",
+    "hint": "teaching",
+    "parsons": "teaching",
+    "predict": "teaching",
+    "progress": "teaching",
+    "quiz": "teaching",
+    "reset_progress": "teaching",
+    "reveal": "teaching",
+    "robot_playground": "teaching",
+    "scene_playground": "teaching",
+    "sentiment_playground": "teaching",
+    "show": "teaching",
+    "solution": "teaching",
+    "summary_playground": "teaching",
+    "translation_playground": "teaching",
 }  # fmt: skip
-_MODULES = {"scenes": "use_cases.scenes", "tabletop": "use_cases.tabletop"}
-_ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
+_MODULES = {"scenes": "worlds.scenes", "tabletop": "worlds.tabletop"}
+_ROOMS = ("attention", "errors", "lessons", "minis", "shelf", "teaching", "use_cases", "worlds")
 
 __all__ = [
-    "act", "ask", "attend", "attention", "carry_out", "chat", "describe", "embed", "errors", "fill_mask",
-    "generate", "lesson", "load", "look", "models", "next_tokens", "perplexity", "scenes", "sentiment", "stream",
-    "summarize", "tabletop", "tokenize", "translate", "use",
-]  # fmt: skip
+    "act",
+    "ask",
+    "attend",
+    "attention",
+    "carry_out",
+    "chat",
+    "chat_box",
+    "check",
+    "decoding_playground",
+    "describe",
+    "doctor",
+    "embed",
+    "errors",
+    "fill_mask",
+    "generate",
+    "hint",
+    "load",
+    "look",
+    "models",
+    "next_tokens",
+    "parsons",
+    "perplexity",
+    "predict",
+    "progress",
+    "quiz",
+    "reset_progress",
+    "reveal",
+    "robot_playground",
+    "scene_playground",
+    "scenes",
+    "sentiment",
+    "sentiment_playground",
+    "show",
+    "solution",
+    "stream",
+    "summarize",
+    "summary_playground",
+    "tabletop",
+    "tokenize",
+    "translate",
+    "translation_playground",
+    "use",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -59,6 +137,8 @@ def __getattr__(name: str) -> Any:
         value = import_module(f"{__name__}.{name}")
     elif name in _MODULES:
         value = import_module(f"{__name__}.{_MODULES[name]}")
+    elif name == "lesson":  # its verbs moved to the face, and notebooks that people keep still call the old place
+        raise AttributeError("lc.predict, .check, .quiz and so on are now lc.predict, lc.check, lc.quiz.")
     else:
         raise AttributeError(f"llm_course has no {name!r}. It has: {', '.join(__all__)}.")
     globals()[name] = value  # the next access does not come here

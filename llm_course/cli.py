@@ -237,7 +237,7 @@ def _models() -> None:
 
 
 def _doctor(online: bool) -> None:
-    from llm_course.lesson.environment import doctor
+    from llm_course.teaching.environment import doctor
 
     print(doctor(online=online))
 
@@ -265,13 +265,13 @@ def _demo(figure: Path) -> None:
 
 
 def _train(name: str, data: Path | None, runs: Path, steps: int | None, install: bool) -> None:
-    from llm_course.training.recipes import train
+    from llm_course.minis.recipes import train
 
     train(name, data, runs, steps=steps, install=install)
 
 
 def _evaluate(name: list[str], data: Path | None, limit: int | None) -> None:
-    from llm_course.training.evaluate import evaluate_all
+    from llm_course.minis.evaluate import evaluate_all
 
     print(evaluate_all(data, name or None, limit=limit))
 

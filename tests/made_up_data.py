@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.training.corpora import CORPORA
+from llm_course.minis.corpora import CORPORA
 
 WORDS = "the cat dog house park car book sun small big red old runs sits reads holds and in on one".split()
 FEELING = {"positive": "love", "neutral": "plain", "negative": "hate"}

@@ -128,7 +128,7 @@ def _gpt2(
 
 def _gpt2_chat() -> tuple[Any, Any]:
     """With the course's chat template, and room for a conversation in its small vocabulary."""
-    from llm_course.training.conversations import TEMPLATE
+    from llm_course.minis.conversations import TEMPLATE
 
     return _gpt2(positions=1024, template=TEMPLATE)
 
@@ -184,7 +184,7 @@ def _bloom() -> tuple[Any, Any]:
 
 def _words() -> tuple[Any, Any]:
     """incontext-mini's: a token a word."""
-    from llm_course.training.recipes.incontext_mini import make_tokenizer
+    from llm_course.minis.recipes.incontext_mini import make_tokenizer
 
     tokenizer = make_tokenizer()
     config = transformers.LlamaConfig(

@@ -114,7 +114,7 @@ def page(lesson: Lesson) -> str:
         SystemExit: the notebook has not been executed.
     """
     from llm_course.errors import DataMissing
-    from llm_course.lesson import content, exercises
+    from llm_course.teaching import content, exercises
 
     source = lesson.source.read_text(encoding="utf-8")
     title = re.search(r"^# (.+)$", source, re.M)

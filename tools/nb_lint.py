@@ -176,7 +176,7 @@ def figures(page: Page) -> Iterator[str]:
     shown = {number for number, call in page.calls("show") if _is_lesson(call)}
     for number, call in page.calls("show"):
         if not _is_lesson(call):
-            yield f"cell {number}: shows a figure by itself; use lc.lesson.show(figure, alt=...)"
+            yield f"cell {number}: shows a figure by itself; use lc.show(figure, alt=...)"
             continue
         alt = next((keyword.value for keyword in call.keywords if keyword.arg == "alt"), None)
         words = _text(alt)
@@ -184,7 +184,7 @@ def figures(page: Page) -> Iterator[str]:
             yield f"cell {number}: lesson.show needs alt=, a description of at least {ALT} characters"
     for number in sorted({number for number, _ in page.calls("subplots", "figure", "Figure")}):
         if not shown & {number, *_next_code(cells, number)}:
-            yield f"cell {number}: makes a figure that lc.lesson.show does not show"
+            yield f"cell {number}: makes a figure that lc.show does not show"
         for what in ("title", "xlabel", "ylabel"):
             if what not in cells[number - 1].source:
                 yield f"cell {number}: its figure has no {what}"
@@ -226,7 +226,7 @@ def habits(page: Page) -> Iterator[str]:
         if given != [page.number]:
             yield f'calls {name} with {given}; once with "{page.number}" is asked for'
     if not any(page.calls("check")):
-        yield "checks nothing the reader writes (lc.lesson.check)"
+        yield "checks nothing the reader writes (lc.check)"
     for word in ("worked", "gaps", "blank"):
         if not re.search(rf"\b{word}\b", page.prose, flags=re.IGNORECASE):
             yield f'has no skill in three fades: the word "{word}" is missing'

@@ -38,8 +38,8 @@ def lessons() -> str:
 
 def measured() -> str:
     """One row per figure of a model card, beside its baselines, and the machine they were measured on."""
+    from llm_course.minis.evaluate import headline_of
     from llm_course.shelf.catalogue import models
-    from llm_course.training.evaluate import headline_of
 
     lines = ["| model | parameters | measure | measured | baselines |", "|---|---|---|---|---|"]
     for entry in models("mini"):

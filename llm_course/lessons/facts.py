@@ -19,7 +19,7 @@ from typing import Any
 
 from llm_course.errors import BadOption
 
-FILE = Path(__file__).parent / "data" / "facts.json"
+FILE = Path(__file__).parent / "facts.json"
 LEVELS = ("full text", "abstract", "model card", "web page")
 SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))

@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from llm_course.minis.corpora import CORPORA
+from llm_course.minis.evaluate import tables_of
+from llm_course.minis.recipes import recipe
 from llm_course.shelf import catalogue
 from llm_course.shelf.stored import checksum, seal
-from llm_course.training.corpora import CORPORA
-from llm_course.training.evaluate import tables_of
-from llm_course.training.recipes import recipe
 
 # What the Hub calls the task, the tags, and how the mini is called from the course.
 ABOUT: dict[str, tuple[str, tuple[str, ...], str, str]] = {

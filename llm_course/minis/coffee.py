@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_course.training.orders import FIRST, Order, items_in, order_of, parse
+from llm_course.minis.orders import FIRST, Order, items_in, order_of, parse
 
 Messages = list[dict[str, str]]
 CONFIRMS = re.compile(r"correct|right|confirm|look|check|review|good|verify|accura|\?$", re.I)

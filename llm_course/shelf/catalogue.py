@@ -16,7 +16,7 @@ from typing import Any
 
 from llm_course.errors import BadOption, UnknownModel, WeightsDamaged
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(__file__).parents[1] / "minis" / "weights"
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_course.lesson.abilities import abilities_table
-    from llm_course.lesson.bars import progress, reset_progress
-    from llm_course.lesson.checking import check, hint, solution
-    from llm_course.lesson.environment import doctor
-    from llm_course.lesson.figures import show
-    from llm_course.lesson.playgrounds import (
+    from llm_course.lessons.five_types.experiment import abilities_table
+    from llm_course.teaching.bars import progress, reset_progress
+    from llm_course.teaching.checking import check, hint, solution
+    from llm_course.teaching.environment import doctor
+    from llm_course.teaching.figures import show
+    from llm_course.teaching.playgrounds import (
         chat_box,
         decoding_playground,
         robot_playground,
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
         summary_playground,
         translation_playground,
     )
-    from llm_course.lesson.predicting import predict, reveal
-    from llm_course.lesson.puzzles import parsons
-    from llm_course.lesson.quizzes import quiz
+    from llm_course.teaching.predicting import predict, reveal
+    from llm_course.teaching.puzzles import parsons
+    from llm_course.teaching.quizzes import quiz
 
 # No module has the name of a function: importing a module sets its name in the package and would hide the function.
 _WHERE = {
@@ -51,7 +51,7 @@ def __getattr__(name: str) -> Any:
     if name in _WHERE:
         value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     else:
-        raise AttributeError(f"llm_course.lesson has no {name!r}. It has: {', '.join(__all__)}.")
+        raise AttributeError(f"llm_course.teaching has no {name!r}. It has: {', '.join(__all__)}.")
     globals()[name] = value  # the next access does not come here
     return value
 

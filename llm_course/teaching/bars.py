@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llm_course.checks.exercises import index
 from llm_course.errors import DataMissing
-from llm_course.lesson import record
-from llm_course.lesson.content import Item, lessons, load
-from llm_course.lesson.exercises import index
-from llm_course.lesson.output import bar, bar_table, inline, spaced
+from llm_course.teaching import record
+from llm_course.teaching.content import Item, lessons, load
+from llm_course.teaching.output import bar, bar_table, inline, spaced
 
 TITLES = {
     "00": "Start here", "01": "What makes a language model large", "02": "Attention from scratch",

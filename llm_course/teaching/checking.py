@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from llm_course.lesson import record
-from llm_course.lesson.exercises import Wrong, find
-from llm_course.lesson.learner_code import NotWritten, Stopped, explain, files_of, is_blank, last_line, watched
-from llm_course.lesson.output import emit, inline
+from llm_course.checks.exercises import Wrong, find
+from llm_course.checks.learner_code import NotWritten, Stopped, explain, files_of, is_blank, last_line, watched
+from llm_course.teaching import record
+from llm_course.teaching.output import emit, inline
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def verdict(name: str, answer: Any) -> Verdict:
         record.note_try("exercises", (name,), True)
         return Verdict("right", f"Right: {praise or f'{name} does what it should.'}")
     record.note_try("exercises", (name,), False)
-    return Verdict("wrong", f'Not yet: {wrong}\nFor a hint: lc.lesson.hint("{name}")')
+    return Verdict("wrong", f'Not yet: {wrong}\nFor a hint: lc.hint("{name}")')
 
 
 def _unusable(name: str, answer: Any, error: Exception) -> str:

@@ -12,7 +12,7 @@ import io
 from typing import TYPE_CHECKING
 
 from llm_course.errors import BadOption
-from llm_course.lesson.output import emit, inline
+from llm_course.teaching.output import emit, inline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm_course.errors import BadOption, InputTooLong
-from llm_course.lesson.output import bar_table, literal
+from llm_course.teaching.output import bar_table, literal
 
 BARS = 10
 NEW_TOKENS = 30
@@ -133,7 +133,7 @@ def conversation(course: Any, values: Values, history: list[dict[str, str]], mod
 
 def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
     """The picture of a scene, what the model says is on it, and its answer to the question."""
-    from llm_course.use_cases.scenes import draw, png
+    from llm_course.worlds.scenes import draw, png
 
     told, found = course.describe(drawn, model=model), course.ask(drawn, question, model=model)
     html = (
@@ -146,7 +146,7 @@ def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
 
 def robot(episode: Any, step: int) -> Panel:
     """The table after a step of an episode, the plans, and all that was tried; the step shown stands in bold."""
-    from llm_course.use_cases.tabletop_view import frames_of, svg
+    from llm_course.worlds.tabletop_view import frames_of, svg
 
     frames = frames_of(episode)
     step = min(step, len(frames) - 1)

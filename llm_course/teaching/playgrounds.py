@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from llm_course.errors import LLMCourseError
-from llm_course.lesson import panels
-from llm_course.lesson.output import emit, literal, spaced
+from llm_course.teaching import panels
+from llm_course.teaching.output import emit, literal, spaced
 
 Values = dict[str, Any]
 
@@ -92,7 +92,7 @@ def scene_playground(
 
     ``scene`` is what else is on the picture (``lc.scenes.scene(...)``); nothing if ``None``.
     """
-    from llm_course.use_cases import scenes
+    from llm_course.worlds import scenes
 
     controls = [
         _choice("shape", "Shape", scenes.SHAPES), _choice("color", "Color", tuple(scenes.COLORS)),
@@ -173,7 +173,7 @@ def _playground(
     first, _ = panel(start)
 
     def live() -> Any:
-        from llm_course.lesson.widgets import make_form
+        from llm_course.teaching.widgets import make_form
 
         spec = {"title": title, "html": f"<b>{title}.</b> {literal(task)}", "controls": controls, "button": button}
         return make_form("playground", spec, {"values": start, "feedback": [first], "said": ""}, _turn(controls, panel))

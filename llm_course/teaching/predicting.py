@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from llm_course.errors import BadOption
-from llm_course.lesson import record
-from llm_course.lesson.output import emit, inline, spaced
+from llm_course.teaching import record
+from llm_course.teaching.output import emit, inline, spaced
 
 
 def predict(key: str, question: str, options: Sequence[str], choice: str | None = None) -> None:
@@ -45,7 +45,7 @@ def static_form(key: str, question: str, texts: list[str]) -> str:
 
 def live_form(key: str, question: str, texts: list[str]) -> Any:
     """The widget: a group of radio buttons, and a button that records the choice."""
-    from llm_course.lesson.widgets import make_form
+    from llm_course.teaching.widgets import make_form
 
     before = _recorded(key)
     chosen = texts.index(before) if before in texts else -1

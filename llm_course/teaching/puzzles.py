@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 from llm_course.errors import BadOption
-from llm_course.lesson import record
-from llm_course.lesson.content import INDENT, Item, load, number_of
-from llm_course.lesson.output import emit, inline, spaced
+from llm_course.teaching import record
+from llm_course.teaching.content import INDENT, Item, load, number_of
+from llm_course.teaching.output import emit, inline, spaced
 
 Answer = list[tuple[str, int]]
 
@@ -136,7 +136,7 @@ def static_form(puzzle: Item, lines: list[str]) -> str:
 
 def live_form(puzzle: Item, lines: list[str]) -> Any:
     """The widget: lines that buttons and arrow keys move, indent, and take in or out."""
-    from llm_course.lesson.widgets import make_form
+    from llm_course.teaching.widgets import make_form
 
     spec = {
         "title": f"Parsons puzzle: {puzzle['title']}",

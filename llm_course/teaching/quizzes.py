@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from llm_course.errors import BadOption
-from llm_course.lesson import record
-from llm_course.lesson.content import Item, load, number_of
-from llm_course.lesson.output import emit, inline, spaced
+from llm_course.teaching import record
+from llm_course.teaching.content import Item, load, number_of
+from llm_course.teaching.output import emit, inline, spaced
 
 LETTERS = "abcdef"
 
@@ -67,7 +67,7 @@ def static_form(lesson: str, questions: list[Item]) -> str:
 
 def live_form(lesson: str, questions: list[Item]) -> Any:
     """The widget: a group of radio buttons and a button for each question."""
-    from llm_course.lesson.widgets import make_form
+    from llm_course.teaching.widgets import make_form
 
     spec = {
         "title": f"Quiz of lesson {lesson}",

@@ -1,7 +1,7 @@
 """The live side of a form: an anywidget that sends what the user did and shows the state that comes back.
 
 Knows nothing about questions or puzzles: the caller gives a specification, a first state, and a function from
-(message, state) to the next state. The browser's part is in ``data/*.js``; it loads nothing from the network.
+(message, state) to the next state. The browser's part is in ``front/*.js``; it loads nothing from the network.
 
 Native HTML controls are used rather than ipywidgets' own, since those leave sliders without a name for screen
 readers and cut long answers off.
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from llm_course.errors import LLMCourseError
-from llm_course.lesson.content import DATA
 
+FRONT = Path(__file__).parent / "front"
 State = dict[str, Any]
 Act = Callable[[dict[str, Any], State], State]
 
@@ -25,8 +26,8 @@ def _form_class(kind: str) -> Any:
     import anywidget
     import traitlets
 
-    script = "\n".join((DATA / name).read_text(encoding="utf-8") for name in ("common.js", f"{kind}.js"))
-    style = (DATA / "forms.css").read_text(encoding="utf-8")
+    script = "\n".join((FRONT / name).read_text(encoding="utf-8") for name in ("common.js", f"{kind}.js"))
+    style = (FRONT / "forms.css").read_text(encoding="utf-8")
     traits = {
         "spec": traitlets.Dict().tag(sync=True),
         "state": traitlets.Dict().tag(sync=True),

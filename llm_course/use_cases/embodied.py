@@ -17,8 +17,8 @@ from llm_course.batching import in_batches, number_in, padded, texts_of
 from llm_course.errors import BadInput
 from llm_course.results import Result, RobotPlan
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases.tabletop import Layout, Move, Table
-from llm_course.use_cases.tabletop_goals import answers, goal_of
+from llm_course.worlds.tabletop import Layout, Move, Table
+from llm_course.worlds.tabletop_goals import answers, goal_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
 
     Args:
         instruction: what is wished, for instance ``"put the red block on the blue one"``; or a list.
-        table: a :class:`~llm_course.use_cases.tabletop.Table`, or a list of them, one for each instruction. Its
+        table: a :class:`~llm_course.worlds.tabletop.Table`, or a list of them, one for each instruction. Its
             ``image()`` and ``state()`` are all that the model gets.
         model: a shelf name, a folder or a loaded model; the default of ``lc.use()`` if ``None``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.

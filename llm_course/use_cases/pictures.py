@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from llm_course.errors import BadInput
-from llm_course.use_cases.scenes import Scene, draw
+from llm_course.worlds.scenes import Scene, draw
 
 LEAST, MOST_PIXELS = 8, 100_000_000  # pixels of a side at least; pixels of a picture at most
 ALLOWED = "A picture is a file name, a NumPy array (height, width, 3), a PIL image or a scene."

@@ -18,8 +18,8 @@ from llm_course.errors import BadInput, InputTooLong, WrongTask
 from llm_course.results import Answer, Description
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.pictures import normalized, pictures_of, square
-from llm_course.use_cases.scene_questions import DESCRIBE
-from llm_course.use_cases.scenes import SIDE, png
+from llm_course.worlds.scene_questions import DESCRIBE
+from llm_course.worlds.scenes import SIDE, png
 
 MINI_PROMPT, FULL_PROMPT = DESCRIBE, "Describe the picture in one sentence."
 NEW_TOKENS = {"mini": 26, "full": 100}  # of an answer at most; a mini's window ends there

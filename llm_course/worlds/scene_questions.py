@@ -9,7 +9,7 @@ from __future__ import annotations
 import random as randoms
 from dataclasses import dataclass
 
-from llm_course.use_cases.scenes import COLORS, MOST, SHAPES, SIZES, TOUCH, Scene, Thing, apart, shared
+from llm_course.worlds.scenes import COLORS, MOST, SHAPES, SIZES, TOUCH, Scene, Thing, apart, shared
 
 KINDS = ("color", "shape", "count", "exists", "relation", "size", "overlap", "place")
 DESCRIBE = "describe the picture."

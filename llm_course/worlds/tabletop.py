@@ -282,7 +282,7 @@ class Table:
         return f"Table({describe(self.layout)})"
 
     def _repr_html_(self) -> str:
-        from llm_course.use_cases.tabletop_view import svg
+        from llm_course.worlds.tabletop_view import svg
 
         return svg(self.layout)
 

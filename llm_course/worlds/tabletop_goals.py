@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_course.use_cases.tabletop import COLORS, PLACES, TRAY_ROOM, TRAYS, Layout, after
+from llm_course.worlds.tabletop import COLORS, PLACES, TRAY_ROOM, TRAYS, Layout, after
 
 DONE, IMPOSSIBLE, FULL = "already done", "not possible", "both trays are full"
 

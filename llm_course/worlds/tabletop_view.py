@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from llm_course.errors import BadOption
-from llm_course.use_cases.tabletop import COLORS, PLACES, Layout, describe
+from llm_course.worlds.tabletop import COLORS, PLACES, Layout, describe
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -169,7 +169,7 @@ def senses(table: Any) -> Figure:
     """What the model gets of a table: the camera's image, and the state vector as named bars."""
     from matplotlib.figure import Figure
 
-    from llm_course.use_cases.tabletop import STATE
+    from llm_course.worlds.tabletop import STATE
 
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))

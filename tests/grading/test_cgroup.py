@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_course.grading import cgroup
+from llm_course.grading.sandbox import cgroup
 
 
 class Kernel:

@@ -15,7 +15,7 @@ import pytest
 from llm_course.cli import main
 from llm_course.errors import BadCourse, BadOption
 from llm_course.grading.sandbox import Limits
-from llm_course.grading.watch import descendants
+from llm_course.grading.sandbox.watch import descendants
 
 ALL = {"double-visible": 1.0, "double-hidden": 2.0, "mean-visible": 1.0, "mean-hidden": 3.0, "why": 0.0}
 RIGHT = {

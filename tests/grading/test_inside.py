@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from llm_course.grading import inside
 from llm_course.grading.feedback import _safe
+from llm_course.grading.sandbox import inside
 
 
 @pytest.mark.parametrize(

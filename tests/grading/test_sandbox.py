@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from llm_course.errors import BadOption, NoSandbox
-from llm_course.grading import layout, sandbox, watch
+from llm_course.grading import sandbox
 from llm_course.grading.judge import _Session
-from llm_course.grading.sandbox import Limits, container, engine
+from llm_course.grading.sandbox import Limits, container, engine, layout, watch
 
 
 def test_without_bubblewrap_student_code_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from llm_course.grading import seccomp
+from llm_course.grading.sandbox import seccomp
 
 ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x50001, 0x50026, 0x80000000
 

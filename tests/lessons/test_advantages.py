@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from llm_course.lesson.exercises import Wrong, find, lesson_11
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.advantages import exercises as lesson_11
 
 
 def solved(name):

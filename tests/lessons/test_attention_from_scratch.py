@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.lesson.exercises import Wrong, find, lesson_02
-from llm_course.lesson.exercises.lesson_02 import Stopped, softmax
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.attention_from_scratch import exercises as lesson_02
+from llm_course.lessons.attention_from_scratch.exercises import Stopped, softmax
 
 
 def solved(name):

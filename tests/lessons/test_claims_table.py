@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llm_course.errors import BadOption
-from llm_course.lesson import claims
+from llm_course.lessons.claims import experiment as claims
 from nb_lint import _unfenced
 from nb_source import ROOT
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llm_course.errors import BadOption
-from llm_course.lesson import facts
+from llm_course.lessons import facts
 from nb_lint import _unfenced, parse_code
 from nb_source import ROOT, parse
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import tiny_models
+from llm_course.lessons.pretrain_finetune import experiment as few_labels
 from llm_course.shelf.loading import load
-from llm_course.training import few_labels
 
 ROWS = [("I love this product!", 1), ("the food was cold", 0), ("I love it", 1), ("it was cold, cold", 0)] * 4
 
@@ -81,7 +81,7 @@ def test_a_classifiers_encoder_goes_back_under_the_layer_for_gaps() -> None:
 def test_the_record_that_lesson_04_reads_is_whole() -> None:
     import json
 
-    path = Path(few_labels.__file__).parents[1] / "lesson" / "data" / "few_labels.json"
+    path = Path(few_labels.__file__).parent / "few_labels.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     assert [one["examples"] for one in record["results"]] == [50, 500, 1500, 5000]
     for one in record["results"]:

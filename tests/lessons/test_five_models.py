@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.lesson.exercises import Wrong, find, lesson_06
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.five_models import exercises as lesson_06
 
 UP = np.triu(np.ones((9, 9), dtype=bool), 1)
 

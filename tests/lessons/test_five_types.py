@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from llm_course.lesson import abilities
-from llm_course.lesson.exercises import Wrong, find, lesson_05
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.five_types import exercises as lesson_05
+from llm_course.lessons.five_types import experiment as abilities
 
 
 def solved(name: str) -> Any:
@@ -27,7 +28,7 @@ def test_the_text_is_what_the_template_gives() -> None:
     """The known text of the exercise is the template of the tuned minis, without its start token."""
     from jinja2 import Environment
 
-    from llm_course.training.conversations import TEMPLATE
+    from llm_course.minis.conversations import TEMPLATE
 
     made = (
         Environment()

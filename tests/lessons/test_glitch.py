@@ -11,7 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_models  # noqa: E402
-from llm_course.lesson import glitch  # noqa: E402
+from llm_course.lessons.limitations import experiment as glitch  # noqa: E402
 from llm_course.shelf.loading import load  # noqa: E402
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_course.lesson.exercises import Wrong, find, lesson_12
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.limitations import exercises as lesson_12
 
 
 def solved(name):

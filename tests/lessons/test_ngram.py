@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from llm_course.errors import BadOption
-from llm_course.lesson.ngram import NGram, stories
+from llm_course.lessons.what_makes_it_large.experiment import NGram, stories
 
 WORDS = "the cat the cat the dog".split()
 VOCABULARY = ["the", "cat", "dog", "sun"]

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import linregress, t
 
 from llm_course.errors import BadInput
-from llm_course.lesson.power_law import T, fit
+from llm_course.lessons.advantages.experiment import T, fit
 
 
 def test_an_exact_law_is_found_without_doubt():

@@ -8,7 +8,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from llm_course.lesson.exercises import Wrong, find, lesson_04
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.pretrain_finetune import exercises as lesson_04
 
 
 def solved(name):
@@ -62,7 +63,7 @@ def test_weight_mistakes(answer, diagnosis):
 
 
 def test_the_labeled_sentences_are_balanced_separate_and_attributed():
-    text = (files("llm_course.lesson") / "data" / "labeled.jsonl").read_text(encoding="utf-8")
+    text = (files("llm_course.lessons") / "pretrain_finetune" / "labeled.jsonl").read_text(encoding="utf-8")
     about, *rows = map(json.loads, text.splitlines())
     assert "CC BY 4.0" in about["uci"] and "MIT License" in about["vader"] and "C.J. Hutto" in about["vader"]
     assert len({row["text"].lower() for row in rows}) == len(rows), "none is in both parts"

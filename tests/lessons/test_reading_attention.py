@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from llm_course.attention.measures import mean_distance, share, targets
-from llm_course.lesson.exercises import Wrong, find, lesson_03
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.reading_attention import exercises as lesson_03
 
 
 def solved(name):

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from llm_course.training import recall
+from llm_course.lessons.attention_from_scratch import experiment as recall
 
 
 def draws(rows=200, steps=12, told=5, seed=0):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from llm_course.lesson.exercises import Wrong, find, lesson_08
+from llm_course.checks.exercises import Wrong, find
+from llm_course.lessons.sentiment import exercises as lesson_08
 
 
 def solved(name):
@@ -95,7 +96,7 @@ def test_macro_f1_mistakes(answer, diagnosis):
 
 
 def test_the_labelled_sentences_are_balanced_and_of_known_kinds():
-    text = (files("llm_course.lesson") / "data" / "reviews.jsonl").read_text(encoding="utf-8")
+    text = (files("llm_course.lessons") / "sentiment" / "reviews.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     assert Counter(row["label"] for row in rows) == {"positive": 30, "neutral": 30, "negative": 30}
     assert {row["kind"] for row in rows} == {"plain", "negation", "sarcasm", "mixed", "fact", "loaded"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llm_course.errors import BadInput, WrongTask
-from llm_course.lesson import sides
-from llm_course.lesson.ngram import stories
+from llm_course.lessons.five_models import experiment as sides
+from llm_course.lessons.what_makes_it_large.experiment import stories
 
 torch = pytest.importorskip("torch")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import pytest
 
 import llm_course as lc
-from llm_course.lesson.checking import verdict
-from llm_course.lesson.exercises import find, lesson_00
+from llm_course.checks.exercises import find
+from llm_course.lessons.start_here import exercises as lesson_00
 from llm_course.results import Sentiment, Translation
+from llm_course.teaching.checking import verdict
 
 FRENCH = {
     "I have a black cat.": "J'ai un chat noir.",

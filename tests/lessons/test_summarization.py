@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from llm_course.lesson.exercises import Wrong, lesson_09
+from llm_course.checks.exercises import Wrong
+from llm_course.lessons.summarization import exercises as lesson_09
 
 
 def ngrams(text, n):
@@ -76,7 +77,7 @@ def subtracted(text, summary):
 
 
 def test_right_answers_pass():
-    from llm_course.lesson.exercises import find
+    from llm_course.checks.exercises import find
 
     space = {"ngrams": ngrams}
     for name in ("rouge_n", "rouge_best", "new_words"):

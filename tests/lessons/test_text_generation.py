@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.lesson.exercises import Wrong, lesson_07
+from llm_course.checks.exercises import Wrong
+from llm_course.lessons.text_generation import exercises as lesson_07
 
 
 def softmax(x):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_course.lesson.exercises import Wrong, lesson_10
+from llm_course.checks.exercises import Wrong
+from llm_course.lessons.translation import exercises as lesson_10
 
 STEP = """def beam_step(beams, table, k):
     candidates = []

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from llm_course.lesson.checking import verdict
-from llm_course.lesson.exercises import find
+from llm_course.checks.exercises import find
+from llm_course.teaching.checking import verdict
 
 
 def solved(name):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from llm_course.training.batches import Chunks, LengthBatches, pad
+from llm_course.minis.batches import Chunks, LengthBatches, pad
 
 
 @pytest.fixture

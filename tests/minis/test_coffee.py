@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.training.coffee import KINDS, Steering, examples, growing, plain, read, spoken, steering
-from llm_course.training.evaluate.instructions import right
-from llm_course.training.orders import Order, items_in, order_of, parse
-from llm_course.training.word_tasks import MAKERS, draw, forbidden, in_words, words_with
+from llm_course.minis.coffee import KINDS, Steering, examples, growing, plain, read, spoken, steering
+from llm_course.minis.evaluate.instructions import right
+from llm_course.minis.orders import Order, items_in, order_of, parse
+from llm_course.minis.word_tasks import MAKERS, draw, forbidden, in_words, words_with
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,9 @@ import made_up_data
 import seeing_models
 import tiny_models
 from llm_course.errors import BadOption, DataMissing, UnknownModel
-from llm_course.shelf import catalogue, loading, stored
-from llm_course.training import cards
-from llm_course.training.corpora import CORPORA, rows
-from llm_course.training.evaluate import (
+from llm_course.minis import cards
+from llm_course.minis.corpora import CORPORA, rows
+from llm_course.minis.evaluate import (
     evaluate_all,
     in_context,
     language_model,
@@ -33,6 +32,7 @@ from llm_course.training.evaluate import (
     translation,
     vision,
 )
+from llm_course.shelf import catalogue, loading, stored
 
 TINY = {
     "gpt-mini": "gpt2", "bert-mini": "bert-masked", "bert-mini-sentiment": "bert", "bert-mini-summary": "bert-extract",

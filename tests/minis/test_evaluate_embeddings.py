@@ -11,8 +11,8 @@ import pytest
 
 import made_up_data
 import tiny_models
+from llm_course.minis.evaluate import embeddings
 from llm_course.shelf.loading import load
-from llm_course.training.evaluate import embeddings
 
 
 def test_pairs_share_a_translation_are_least_alike_and_were_not_read(tmp_path: Path) -> None:

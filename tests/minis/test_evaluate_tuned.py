@@ -12,10 +12,10 @@ import torch
 
 import made_up_data
 import tiny_models
+from llm_course.minis.coffee import plain, read, spoken
+from llm_course.minis.conversations import encode_all
+from llm_course.minis.evaluate import abilities, dialogue, instructions
 from llm_course.shelf.loading import load
-from llm_course.training.coffee import plain, read, spoken
-from llm_course.training.conversations import encode_all
-from llm_course.training.evaluate import abilities, dialogue, instructions
 
 
 @pytest.fixture(scope="module")

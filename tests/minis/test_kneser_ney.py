@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from llm_course.training.baselines.kneser_ney import KneserNey, bits_per_byte, discounts_of
+from llm_course.minis.baselines.kneser_ney import KneserNey, bits_per_byte, discounts_of
 
 
 def test_bigrams_by_hand() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from llm_course.training.loop import Plan, fit, optimizers_for
+from llm_course.minis.loop import Plan, fit, optimizers_for
 from rounding import TRAINED, agree
 
 PLAN = Plan(steps=60, lr=0.02, warmup=5, save_every=0.0)
@@ -74,7 +74,7 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = {here!r}
 from test_loop import network, loss_of
-from llm_course.training.loop import Plan, fit
+from llm_course.minis.loop import Plan, fit
 def slow(model, number):
     time.sleep(0.01)
     return loss_of(model, number)

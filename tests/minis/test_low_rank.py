@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from llm_course.minis.low_rank import factors
+from llm_course.minis.recipes import share
 from llm_course.shelf import stored
-from llm_course.training.low_rank import factors
-from llm_course.training.recipes import share
 
 
 def test_a_matrix_of_rank_one_comes_back_exactly():

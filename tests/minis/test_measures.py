@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import made_up_data
-from llm_course.training.evaluate import record, sentiment, summarization, translation
+from llm_course.minis.evaluate import record, sentiment, summarization, translation
 
 
 def test_calibration_error_by_hand() -> None:

@@ -20,7 +20,7 @@ MINIS = [
     "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "bloom-mini",
     "incontext-mini",
 ]  # fmt: skip
-PLAIN = Path(lc.__file__).parent / "training" / "plain_sentences.json"
+PLAIN = Path(lc.__file__).parent / "minis" / "plain_sentences.json"
 
 
 def test_all_are_there_and_named_on_the_shelf():
@@ -125,7 +125,7 @@ def test_bert_fills_a_gap_from_both_sides():
 
 
 def test_the_summary_is_a_sentence_of_the_text_and_not_always_the_first():
-    path = Path(lc.__file__).parent / "lesson" / "data" / "articles.jsonl"
+    path = Path(lc.__file__).parent / "lessons" / "summarization" / "articles.jsonl"
     articles = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     results = lc.summarize([a["text"] for a in articles], max_sentences=1, device="cpu")
     for article, result in zip(articles, results, strict=True):
@@ -135,9 +135,9 @@ def test_the_summary_is_a_sentence_of_the_text_and_not_always_the_first():
 
 def test_bart_reads_what_it_writes_about():
     """A sentence cut out of a story is more probable after that story than after another one."""
-    from llm_course.training.recipes.bart_mini import gap_pair
+    from llm_course.minis.recipes.bart_mini import gap_pair
 
-    text = (Path(lc.__file__).parent / "lesson" / "data" / "stories.txt").read_text(encoding="utf-8")
+    text = (Path(lc.__file__).parent / "lessons" / "what_makes_it_large" / "stories.txt").read_text(encoding="utf-8")
     pairs = [pair for story in text.split("\n\n") if not story.startswith("#") and (pair := gap_pair(story))]
     lm = lc.load("bart-mini", device="cpu")
 
@@ -154,7 +154,7 @@ def test_bart_reads_what_it_writes_about():
 
 
 def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
-    from llm_course.training.evaluate import vision
+    from llm_course.minis.evaluate import vision
 
     _, _, asked = vision.test_set(vision.UNSEEN, 15)
     texts, right = [q.text for _, _, q in asked], [q.answer for _, _, q in asked]
@@ -169,9 +169,9 @@ def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
 
 
 def test_palm_e_carries_wishes_out():
-    from llm_course.training.evaluate.embodied import unseen
+    from llm_course.minis.evaluate.embodied import unseen
     from llm_course.use_cases.embodied import carry_out_all
-    from llm_course.use_cases.tabletop_goals import answers, plan
+    from llm_course.worlds.tabletop_goals import answers, plan
 
     tests = [(layout, said) for layout, wish, said in unseen(120, seed=7) if not answers(plan(layout, wish))]
     tables = [lc.tabletop.Table.of(layout, slip=0.1, seed=n) for n, (layout, _) in enumerate(tests)]
@@ -180,7 +180,7 @@ def test_palm_e_carries_wishes_out():
 
 
 def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads():
-    from llm_course.training.evaluate.in_context import induction
+    from llm_course.minis.evaluate.in_context import induction
     from llm_course.use_cases.in_context import accuracy_curve, make_prompt
 
     prompt = make_prompt([("cat", "zat"), ("shirt", "bap"), ("rain", "mif")], "shirt")
@@ -208,7 +208,7 @@ def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on
 
 
 def test_chat_reads_orders_back_carries_them_and_stops():
-    from llm_course.training.evaluate.dialogue import carried, order_turns, scripted
+    from llm_course.minis.evaluate.dialogue import carried, order_turns, scripted
 
     lm = lc.load("gpt-mini-chat", device="cpu")
     assert carried(lm, order_turns(scripted(8)))["right"] >= 0.8

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 import llm_course as lc
+from llm_course.minis import recipes
+from llm_course.minis.evaluate import embodied as judge
+from llm_course.minis.evaluate import evaluate_all
+from llm_course.minis.recipes import palm_e_mini as recipe
 from llm_course.shelf import catalogue, loading
-from llm_course.training import recipes
-from llm_course.training.evaluate import embodied as judge
-from llm_course.training.evaluate import evaluate_all
-from llm_course.training.recipes import palm_e_mini as recipe
-from llm_course.use_cases import tabletop as world
-from llm_course.use_cases import tabletop_goals as goals
+from llm_course.worlds import tabletop as world
+from llm_course.worlds import tabletop_goals as goals
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_what_the_patches_are_said_to_show() -> None:
 
 
 def test_the_loss_falls() -> None:
-    from llm_course.training.loop import fit
+    from llm_course.minis.loop import fit
 
     own = recipe.Task(None, recipe.make_tokenizer(), tables=12)
     model = recipe.make_model(own.tokenizer, layers=(1, 1), width=32)
@@ -130,7 +130,7 @@ def test_measured_from_model_to_card(shelf: Path) -> None:
     assert own["planners"]["oracle"]["success, slipping"] > 0.9
     assert own["planners"]["palm-e-mini"]["success"] <= own["planners"]["words only"]["success"] < 0.8
     assert "words only" in str(limited) and limited.written == ()
-    from llm_course.training import cards
+    from llm_course.minis import cards
 
     cards.write("palm-e-mini", own)
     page = (shelf / "weights" / "palm-e-mini" / "README.md").read_text(encoding="utf-8")

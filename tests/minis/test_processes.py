@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from llm_course.training.loop import Plan, fit
+from llm_course.minis.loop import Plan, fit
 from rounding import agree
 
 PLAN = Plan(steps=4, lr=0.02, warmup=2)
@@ -34,7 +34,7 @@ def one_process(folder):
     """What each of the processes does: the toy, then a recipe. Only the first may write a model."""
     from transformers import PreTrainedModel
 
-    from llm_course.training import recipes
+    from llm_course.minis import recipes
 
     rank, own = int(os.environ["RANK"]), recipes.recipe("incontext-mini")
     network, seen = Network(seed=rank), []

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from llm_course.errors import DataMissing, WeightsDamaged
+from llm_course.minis import recipes
+from llm_course.minis.corpora import CORPORA, rows
 from llm_course.shelf import catalogue, loading
 from llm_course.shelf.stored import weights_of
-from llm_course.training import recipes
-from llm_course.training.corpora import CORPORA, rows
 
 WORDS = "the a cat dog sun tree red big small ran sat saw loved found house girl boy happy bad good great awful".split()
 
@@ -190,7 +190,7 @@ def test_no_test_row_is_ever_read(corpora):
 def test_masking_follows_the_paper():
     import numpy as np
 
-    from llm_course.training.recipes import bert_mini
+    from llm_course.minis.recipes import bert_mini
 
     class Tokenizer:
         all_special_ids = (0, 1, 2, 3, 4)
@@ -215,7 +215,7 @@ def test_bert_scores_only_the_gaps(shelf, corpora, number, length):
     import numpy as np
     from transformers import PreTrainedTokenizerFast
 
-    from llm_course.training.recipes import bert_mini
+    from llm_course.minis.recipes import bert_mini
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(shelf[0] / "bert-mini")
     task, model = bert_mini.Task(corpora, tokenizer), bert_mini.make_model(tokenizer).eval()
@@ -236,7 +236,7 @@ def test_bert_scores_only_the_gaps(shelf, corpora, number, length):
 def test_bert_gets_to_its_long_pieces_in_a_short_training(shelf, corpora, steps):
     from transformers import PreTrainedTokenizerFast
 
-    from llm_course.training.recipes import bert_mini
+    from llm_course.minis.recipes import bert_mini
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(shelf[0] / "bert-mini")
     task, model = bert_mini.Task(corpora, tokenizer), bert_mini.make_model(tokenizer).eval()
@@ -248,7 +248,7 @@ def test_bert_gets_to_its_long_pieces_in_a_short_training(shelf, corpora, steps)
 def test_sentences_are_hidden_in_part_and_keep_their_frame(shelf, corpora):
     import numpy as np
 
-    from llm_course.training.recipes import bert_mini_sentiment as recipe
+    from llm_course.minis.recipes import bert_mini_sentiment as recipe
 
     tokenizer = recipe.make_tokenizer(corpora)
     task = recipe.Task(corpora, tokenizer)
@@ -261,7 +261,7 @@ def test_sentences_are_hidden_in_part_and_keep_their_frame(shelf, corpora):
 
 
 def test_weak_labels_are_those_on_which_both_judges_agree(corpora, monkeypatch):
-    from llm_course.training.recipes import bert_mini_sentiment as recipe
+    from llm_course.minis.recipes import bert_mini_sentiment as recipe
 
     sentences = ["It is awful and bad.", "I do not like it.", "The bus leaves at nine.", "I love it.", "It is fine."]
     guesses = ["negative", "positive", "neutral", "neutral", "neutral"]
@@ -287,7 +287,7 @@ def test_weak_labels_are_those_on_which_both_judges_agree(corpora, monkeypatch):
 
 
 def test_gap_sentences_keep_the_rest():
-    from llm_course.training.recipes.bart_mini import gap_pair
+    from llm_course.minis.recipes.bart_mini import gap_pair
 
     text = "A king lived here. The king had a golden crown and a castle. A thief took the golden crown. It rained."
     source, target = gap_pair(text)

@@ -12,11 +12,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import made_up_data  # noqa: E402
+from llm_course.minis import recipes  # noqa: E402
+from llm_course.minis.conversations import IGNORED, TEMPLATE, answer_loss, encode, pack  # noqa: E402
+from llm_course.minis.recipes import gpt_mini, gpt_mini_chat, gpt_mini_instruct  # noqa: E402
 from llm_course.shelf import catalogue, loading  # noqa: E402
 from llm_course.shelf.stored import DOWN, UP, weights_of  # noqa: E402
-from llm_course.training import recipes  # noqa: E402
-from llm_course.training.conversations import IGNORED, TEMPLATE, answer_loss, encode, pack  # noqa: E402
-from llm_course.training.recipes import gpt_mini, gpt_mini_chat, gpt_mini_instruct  # noqa: E402
 
 NAMES = ("gpt-mini", "gpt-mini-instruct", "gpt-mini-chat")
 TALK = [
@@ -124,7 +124,7 @@ def test_the_validation_loss_is_watched_and_every_batch_has_answers(shelf, data)
 
 
 def test_no_test_row_is_asked_in_training(data):
-    from llm_course.training.corpora import rows
+    from llm_course.minis.corpora import rows
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpt_mini_instruct, "MADE", {"sum": 300})

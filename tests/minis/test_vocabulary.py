@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_course.training.vocabulary import byte_fallback_bpe, byte_level_bpe, wordpiece
+from llm_course.minis.vocabulary import byte_fallback_bpe, byte_level_bpe, wordpiece
 
 TEXTS = ["The cat sat on the mat. Été: l'élève a 42 chats!", "A dog ran, and the cat sat."] * 50
 

@@ -200,7 +200,7 @@ def test_a_notebook_never_built_and_a_notebook_without_a_source(tiny: Lesson, tm
         ("print(1)", True),
         ("x = 1\nx", True),
         ("x.loss", True),
-        ("lc.lesson.quiz('07')", True),
+        ("lc.quiz('07')", True),
         ("for i in y:\n    print(i)", True),
         ("x = 1", False),
         ("x;", False),

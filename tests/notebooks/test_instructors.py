@@ -23,7 +23,7 @@ def test_each_page_answers_what_its_lesson_asks(lesson) -> None:
 
 
 def test_calls_are_read_from_code() -> None:
-    code = 'lc.lesson.predict("k", "What?", options=["a", "b"])\nlc.lesson.reveal("k", answer=f(x))\nprint(1)'
+    code = 'lc.predict("k", "What?", options=["a", "b"])\nlc.lesson.reveal("k", answer=f(x))\nprint(1)'
     found = calls(code)
     assert found[0] == {"name": "predict", "key": "k", "question": "What?", "options": ["a", "b"]}
     assert found[1]["name"] == "reveal" and found[1]["key"] == "k"
@@ -35,6 +35,6 @@ def test_minutes_go_to_the_sections_that_have_more_to_do() -> None:
         return {"cell_type": kind, "source": source, "outputs": []}
 
     cells = [cell("markdown", "# T"), cell("markdown", "## A\n" + "word " * 180), cell("markdown", "## B\nshort"),
-             cell("code", "lc.lesson.quiz('08')")]  # fmt: skip
+             cell("code", "lc.quiz('08')")]  # fmt: skip
     opening, a, b = sections({"cells": cells})
     assert (a.title, b.title) == ("A", "B") and b.weight > a.weight > opening.weight

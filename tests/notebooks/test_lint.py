@@ -43,7 +43,7 @@ FAULTS = {
     "plt.show": ("print(one)", "plt.show()", "cell 2: shows a figure by itself"),
     "short alt": ('alt="A line that climbs from one to two"', 'alt="a line"', "lesson.show needs alt="),
     "no alt": (', alt="A line that climbs from one to two"', "", "lesson.show needs alt="),
-    "figure not shown": ("one = 1 + 1", "fig, ax = plt.subplots()", "makes a figure that lc.lesson.show does not"),
+    "figure not shown": ("one = 1 + 1", "fig, ax = plt.subplots()", "makes a figure that lc.show does not"),
     "figure without labels": ("one = 1 + 1", 'fig, ax = plt.subplots(); ax.set_title("x")', "no xlabel"),
     "image without alt": ("A sum.", "![](a.png)", "image a.png has no alt text"),
     "html image without alt": ("A sum.", '<img src="a.png">', "has no alt text"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llm_course.lesson import output
+from llm_course.teaching import output
 
 KNOWN = set("section p b i ul ol li details summary pre code table caption thead tbody tr th td br span img".split())
 KNOWN |= {"svg", "rect", "text"}  # the robot's table

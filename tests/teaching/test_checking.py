@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from llm_course import lesson
+from llm_course.checks import exercises
+from llm_course.checks.exercises import Wrong, exercise
+from llm_course.checks.learner_code import is_blank
 from llm_course.errors import BadOption
-from llm_course.lesson import exercises, record
-from llm_course.lesson.checking import verdict
-from llm_course.lesson.exercises import Wrong, exercise
-from llm_course.lesson.learner_code import is_blank
+from llm_course.teaching import record
+from llm_course.teaching.checking import verdict
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +96,7 @@ def test_right(capsys: Any) -> None:
 
 def test_wrong_names_the_mistake_and_where_the_hint_is(capsys: Any) -> None:
     lesson.check("double_it", written("return x ** 2"))
-    assert capsys.readouterr().out == (
-        'Not yet: It squares instead: f(3) is 9.\nFor a hint: lc.lesson.hint("double_it")\n'
-    )
+    assert capsys.readouterr().out == ('Not yet: It squares instead: f(3) is 9.\nFor a hint: lc.hint("double_it")\n')
     assert record.read()["exercises"]["double_it"] == {"right": False, "tries": 1}
 
 
@@ -219,7 +217,7 @@ def test_finding_an_exercise_imports_its_own_lesson_alone() -> None:
         pytest.skip("no lesson has exercises yet")
     name, number = next(iter(names.items()))
     code = (
-        "import sys; from llm_course.lesson.exercises import find, index; index()\n"
+        "import sys; from llm_course.checks.exercises import find, index; index()\n"
         "assert not [m for m in sys.modules if '.exercises.lesson_' in m]\n"
         f"assert find({name!r}).name == {name!r}\n"
         f"assert [m[-2:] for m in sys.modules if '.exercises.lesson_' in m] == [{number!r}]"
@@ -235,7 +233,7 @@ def test_every_file_of_exercises_is_in_the_index() -> None:
 
 def test_importing_lessons_is_light() -> None:
     heavy = ("torch", "transformers", "ipywidgets", "anywidget", "matplotlib", "IPython", "numpy", "platformdirs")
-    code = f"import sys, llm_course.lesson; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, llm_course.teaching; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llm_course.errors import BadOption, DataMissing
-from llm_course.lesson import content
+from llm_course.teaching import content
 
 QUIZ = json.loads((content.DATA / "quiz_00.json").read_text(encoding="utf-8"))
 OPTIONS = QUIZ["questions"][0]["options"]

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from llm_course import lesson
-from llm_course.lesson import environment as module
-from llm_course.lesson.environment import Check, Report
+from llm_course.teaching import environment as module
+from llm_course.teaching.environment import Check, Report
 
 
 def one(checks: Iterator[Check]) -> Check:

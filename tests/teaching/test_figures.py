@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from llm_course import lesson
 from llm_course.errors import BadOption
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from llm_course import lesson
 from llm_course.errors import BadOption, DataMissing
-from llm_course.lesson import content, output, predicting, puzzles, quizzes, record
+from llm_course.teaching import content, output, predicting, puzzles, quizzes, record
 
 QUESTIONS = json.loads((content.DATA / "quiz_00.json").read_text(encoding="utf-8"))["questions"]
 # Where the right option of each question stands, and one place where it does not.
@@ -161,7 +160,7 @@ def test_a_strange_message_shows_a_problem_and_the_widget_lives_on(notebook: Any
 
 
 def test_without_anywidget_the_static_form_is_shown(notebook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm_course.lesson import widgets
+    from llm_course.teaching import widgets
 
     def missing(kind: str) -> None:
         raise ImportError("No module named 'anywidget'")
@@ -277,7 +276,7 @@ def test_random_answers_never_raise() -> None:
 
 
 def test_bars_count_what_was_right(page: Any) -> None:
-    from llm_course.lesson.exercises import index
+    from llm_course.checks.exercises import index
 
     total = 4 + sum(number == "00" for number in index().values())
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from llm_course.lesson import content, puzzles, quizzes
-from llm_course.lesson.widgets import _form_class
+from llm_course.teaching import content, puzzles, quizzes
+from llm_course.teaching.widgets import _form_class
 
 pytestmark = pytest.mark.browser
 

@@ -10,20 +10,20 @@ import nbconvert
 from nbclient import NotebookClient
 from nbformat import NotebookNode, v4
 
-from llm_course.lesson.output import WIDGET_VIEW
+from llm_course.teaching.output import WIDGET_VIEW
 
 CELLS = [
     'import llm_course as lc\nlc.lesson.predict("k", "Is `1 < 2`?", ["yes", "no"])',
-    'lc.lesson.reveal("k", "yes")',
-    'lc.lesson.quiz("00")',
-    'lc.lesson.parsons("00")',
-    'lc.lesson.progress()',
+    'lc.reveal("k", "yes")',
+    'lc.quiz("00")',
+    'lc.parsons("00")',
+    'lc.progress()',
     # The stand-in keeps models out of this test.
     'class Course:\n    def sentiment(self, text, model):\n        from types import SimpleNamespace\n'
     '        return SimpleNamespace(label="positive", scores={"positive": 0.9, "neutral": 0.1, "negative": 0.0})\n'
-    'lc.lesson.sentiment_playground("Fine.", course=Course())',
+    'lc.sentiment_playground("Fine.", course=Course())',
     'from matplotlib import pyplot as plt\nfig, ax = plt.subplots()\nlc.lesson.show(fig, alt="Empty axes.")',
-    'lc.lesson.reset_progress()',
+    'lc.reset_progress()',
 ]  # fmt: skip
 
 

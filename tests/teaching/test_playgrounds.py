@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from llm_course import lesson
 from llm_course.errors import BadInput, BadOption, InputTooLong
-from llm_course.lesson import panels
+from llm_course.teaching import panels
 
 LOGITS = {" the": 3.0, " a": 2.0, " <script>": 1.0, "\n": 0.0, " x": -1.0}
 
@@ -219,7 +218,7 @@ def test_a_conversation_that_no_longer_fits_begins_anew(notebook: Any, press: An
 
 
 def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
-    from llm_course.use_cases import scenes
+    from llm_course.worlds import scenes
 
     class Seeing:
         """Says what it was shown."""
@@ -251,8 +250,8 @@ def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
 
 def test_the_robot_moves_with_the_step_control(notebook: Any, page: Any, press: Any) -> None:
     from llm_course.use_cases.embodied import carry_out
-    from llm_course.use_cases.tabletop import Table
-    from llm_course.use_cases.tabletop_goals import goal_of, plan
+    from llm_course.worlds.tabletop import Table
+    from llm_course.worlds.tabletop_goals import goal_of, plan
 
     asked = []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_course.lesson import record
+from llm_course.teaching import record
 
 
 def _stored() -> dict:
@@ -43,7 +43,7 @@ def test_right_once_stays_right_and_tries_are_counted() -> None:
 
 WRITER = """
 import sys
-from llm_course.lesson import record
+from llm_course.teaching import record
 for i in range(25):
     record.note_try("exercises", (f"{sys.argv[1]}-{i}",), True)
     record.note_try("exercises", ("shared",), False)

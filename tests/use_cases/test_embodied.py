@@ -12,13 +12,14 @@ import torch
 
 import llm_course as lc
 from llm_course.errors import BadInput, BadOption, WrongTask
+from llm_course.minis.evaluate.embodied import oracle, words_only
+from llm_course.minis.recipes import palm_e_mini as recipe
 from llm_course.results import RobotPlan
 from llm_course.shelf.architectures import does
 from llm_course.shelf.loading import LanguageModel
-from llm_course.training.evaluate.embodied import oracle, words_only
-from llm_course.training.recipes import palm_e_mini as recipe
-from llm_course.use_cases import embodied, tabletop_view
-from llm_course.use_cases.tabletop import Table
+from llm_course.use_cases import embodied
+from llm_course.worlds import tabletop_view
+from llm_course.worlds.tabletop import Table
 from rounding import agree
 
 WISH = "put the red block on the blue one"

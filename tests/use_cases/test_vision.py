@@ -17,7 +17,8 @@ import seeing_models
 import tiny_models
 from llm_course.errors import BadInput, BadOption, InputTooLong, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases import scenes, vision
+from llm_course.use_cases import vision
+from llm_course.worlds import scenes
 
 SCENES = [
     scenes.scene(("star", "red", "big", 0.3, 0.4), ("circle", "blue", "small", 0.7, 0.7)),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from llm_course.errors import BadOption
-from llm_course.use_cases import scenes
-from llm_course.use_cases.scene_questions import (
+from llm_course.worlds import scenes
+from llm_course.worlds.scene_questions import (
     KINDS,
     NUMBERS,
     PLURAL,
@@ -21,7 +21,7 @@ from llm_course.use_cases.scene_questions import (
     relation,
     words,
 )
-from llm_course.use_cases.scenes import COLORS, GROUND, SHAPES, Thing, draw, random_scene, scene, shared
+from llm_course.worlds.scenes import COLORS, GROUND, SHAPES, Thing, draw, random_scene, scene, shared
 
 STAR = Thing("star", "red", "big", 0.3, 0.4)
 CIRCLE = Thing("circle", "blue", "small", 0.75, 0.45)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from llm_course.errors import BadInput, BadOption
-from llm_course.use_cases import tabletop as world
-from llm_course.use_cases import tabletop_goals as goals
-from llm_course.use_cases.tabletop import Layout, StepFailed, Table, after
+from llm_course.worlds import tabletop as world
+from llm_course.worlds import tabletop_goals as goals
+from llm_course.worlds.tabletop import Layout, StepFailed, Table, after
 
 
 def layout(*stacks: str, held: str | None = None, trays: tuple[int, int] = (0, 0)) -> Layout:

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.errors import BadOption, NoSandbox
-from llm_course.grading import cgroup, layout, watch
-from llm_course.grading.layout import AT, PACKAGE, Limits, bubblewrap, container, variables
+from llm_course.grading.sandbox import cgroup, layout, watch
+from llm_course.grading.sandbox.layout import AT, PACKAGE, Limits, bubblewrap, container, variables
 
 ENGINES = ("bubblewrap", "docker", "podman")
 OWN_MEMORY = 500_000_000  # bytes in a control group beside a student's: the files that Python and its packages map
@@ -111,7 +111,7 @@ class Sandbox:
         self._folder: str | None = None
         self._name = f"llm-course-{secrets.token_hex(8)}"
         self._how = how
-        inside, files, work = f"{AT}/llm_course/grading/inside.py", "/release", "/tmp/work"
+        inside, files, work = f"{AT}/llm_course/grading/sandbox/inside.py", "/release", "/tmp/work"
         data: dict[str, bytes] = {}
         environment = None
         if how == "bubblewrap":

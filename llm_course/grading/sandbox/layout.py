@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llm_course.errors import NoSandbox
-from llm_course.grading import seccomp
+from llm_course.grading.sandbox import seccomp
 
 NOBODY = "65534"
-PACKAGE = Path(__file__).resolve().parents[1]  # the folder llm_course
+PACKAGE = Path(__file__).resolve().parents[2]  # the folder llm_course
 SHARED = 16_000_000  # bytes of /dev/shm
 AT = "/opt/llm-course"  # where the package lies inside
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 # Operations, operations a second at the peak, share of the peak that is reached.
 BILL = (7.2e20, 2e14, 0.4)

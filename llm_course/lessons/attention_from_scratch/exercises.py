@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.lesson.exercises import Wrong, exercise
-from llm_course.lesson.learner_code import NotWritten, Stopped, is_blank, watched
+from llm_course.checks.exercises import Wrong, exercise
+from llm_course.checks.learner_code import NotWritten, Stopped, is_blank, watched
 
 Table = np.ndarray
 

@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_course.errors import BadOption
-from llm_course.lesson import facts
+from llm_course.lessons import facts
 
-FILE = Path(__file__).parent / "data" / "claims.json"
+FILE = Path(__file__).parent / "claims.json"
 VERDICTS = ("holds", "holds with limits", "wrong")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 
 def alibi_slopes(heads: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 END = "<|endoftext|>"
 MESSAGES = [

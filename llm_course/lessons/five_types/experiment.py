@@ -1,6 +1,6 @@
 """The table of who can do what, as lesson 05 shows it.
 
-Knows nothing about models: it reads what ``llm_course/training/evaluate/abilities.py`` has measured and stored.
+Knows nothing about models: it reads what ``llm_course/minis/evaluate/abilities.py`` has measured and stored.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from html import escape
 from typing import Any
 
 from llm_course.errors import DataMissing
-from llm_course.lesson.content import DATA
-from llm_course.lesson.output import emit
+from llm_course.teaching.content import DATA
+from llm_course.teaching.output import emit
 
 
 def record() -> dict[str, Any]:
@@ -24,7 +24,7 @@ def record() -> dict[str, Any]:
     if not path.is_file():
         raise DataMissing(
             f"{path} is missing: the abilities have not been measured. Measure them: "
-            "python -m llm_course.training.evaluate.abilities --data DIR."
+            "python -m llm_course.minis.evaluate.abilities --data DIR."
         )
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

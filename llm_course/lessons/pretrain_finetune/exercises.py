@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 SHAPES = ((192, 768, 8), (10, 3, 1))
 W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])

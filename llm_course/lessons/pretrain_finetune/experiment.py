@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from llm_course.minis.batches import pad
 from llm_course.shelf.loading import quiet
 from llm_course.shelf.stored import folder_of
-from llm_course.training.batches import pad
 
 BASE, LONGEST = "bert-mini", 48
 CLASSES = ("negative", "positive")
@@ -28,10 +28,12 @@ Row = tuple[str, int]
 def labeled_sentences(use: str) -> list[Row]:
     """The sentences that ship with the course, as ``(text, class)``; ``use`` is ``"train"`` or ``"held-out"``.
 
-    500 and 365 sentences on films, cameras and restaurants, half of each class; ``lesson/data/labeled.jsonl`` says
+    500 and 365 sentences on films, cameras and restaurants, half of each class; ``lessons/pretrain_finetune/labeled.jsonl`` says
     from where.
     """
-    lines = (files("llm_course.lesson") / "data" / "labeled.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (files("llm_course.lessons") / "pretrain_finetune" / "labeled.jsonl").read_text(encoding="utf-8").splitlines()
+    )
     rows = [json.loads(line) for line in lines[1:]]  # the first line names sources and licenses
     return [(row["text"], CLASSES.index(row["label"])) for row in rows if row["use"] == use]
 

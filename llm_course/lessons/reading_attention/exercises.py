@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 # A causal table of four tokens, so unlike its own mirror image that rows and columns cannot be taken for each other.
 TABLE = np.array([[1.0, 0.0, 0.0, 0.0], [0.25, 0.75, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.75, 0.0, 0.25, 0.0]])

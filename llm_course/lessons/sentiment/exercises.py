@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 # Three classes of unequal size, so that no two of the usual measures agree by accident.
 MATRIX = np.array([[8.0, 1.0, 1.0], [4.0, 3.0, 3.0], [5.0, 1.0, 24.0]])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 from llm_course.results import Result
 from llm_course.use_cases.sentiment import sentiment
 from llm_course.use_cases.translation import translate

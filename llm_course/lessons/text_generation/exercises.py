@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 SCORES = np.array([2.0, 1.0, 0.5, -1.0])
 TOY = np.array([0.10, 0.40, 0.05, 0.30, 0.15])  # not sorted, on purpose

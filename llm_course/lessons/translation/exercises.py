@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 Table = dict[tuple[str, ...], dict[str, float]]
 Beam = tuple[tuple[str, ...], float]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llm_course.lesson.exercises import Wrong, exercise
+from llm_course.checks.exercises import Wrong, exercise
 
 HALVES = [0.5, 0.25, 0.125, 0.125]  # surprises of 1, 2, 3 and 3 bits
 

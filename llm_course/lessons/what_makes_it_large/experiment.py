@@ -16,7 +16,7 @@ from typing import Any
 
 from llm_course.errors import BadOption
 
-STORIES = Path(__file__).parent / "data" / "stories.txt"
+STORIES = Path(__file__).parent / "stories.txt"
 HELD_OUT = 2
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.errors import BadOption, DataMissing
-from llm_course.training.evaluate.record import Table, goals_table
+from llm_course.minis.evaluate.record import Table, goals_table
 
 TASKS = {
     "gpt-mini": "language_model", "bert-mini": "masked_words", "bert-mini-sentiment": "sentiment",
@@ -90,9 +90,9 @@ def evaluate_all(data: str | Path | None, names: Sequence[str] | None = None, li
         DataMissing: there is no data folder, or a corpus is not there.
         UnknownModel: a mini that was named is not on the shelf.
     """
+    from llm_course.minis import cards
+    from llm_course.minis.recipes import recipe, where_to_get
     from llm_course.shelf.catalogue import catalogue, unknown
-    from llm_course.training import cards
-    from llm_course.training.recipes import recipe, where_to_get
 
     wanted = [name for name in TASKS if name in catalogue()] if names is None else list(names)
     for name in wanted:

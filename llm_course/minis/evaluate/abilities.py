@@ -1,8 +1,8 @@
 """Who can do what: six abilities, every mini, one number a cell, one script.
 
-    python -m llm_course.training.evaluate.abilities --data DIR
+    python -m llm_course.minis.evaluate.abilities --data DIR
 
-writes ``lesson/data/abilities.json``, which lesson 05 shows. Knows nothing about how the minis were trained. Each
+writes ``lessons/five_types/abilities.json``, which lesson 05 shows. Knows nothing about how the minis were trained. Each
 ability is one function of a model; it gives ``None`` where the architecture cannot do it. The sets are parts of the
 test splits, the first rows of each, so that all minis take a few minutes; the full figures are on the cards.
 """
@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate import dialogue, instructions
+from llm_course.minis.evaluate.record import first, stamp
 from llm_course.shelf.catalogue import WEIGHTS, catalogue
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate import dialogue, instructions
-from llm_course.training.evaluate.record import first, stamp
 
-RECORD = Path(__file__).parents[2] / "lesson" / "data" / "abilities.json"
+RECORD = Path(__file__).parents[2] / "lessons" / "five_types" / "abilities.json"
 STORIES, PER_TASK, DIALOGUES, GAPS, PICTURES = 60, 12, 40, 200, 200
 WINDOW = 14  # words of context on each side of a gap: bert-mini learned on pieces of 40 tokens
 Texts = Sequence[str]
@@ -139,7 +139,7 @@ def picture(lm: LanguageModel, data: Path) -> float | None:
     """The share of questions about new scenes that are answered rightly."""
     if getattr(lm.model.config, "vision_config", None) is None or lm.entry is None or "describe" not in lm.entry.tasks:
         return None
-    found = import_module("llm_course.training.evaluate.vision").measure(data, PICTURES, model=lm)
+    found = import_module("llm_course.minis.evaluate.vision").measure(data, PICTURES, model=lm)
     return float(next(iter(found["accuracy"].values()))["all"])
 
 
@@ -170,7 +170,7 @@ def measure(data: str | Path, names: Sequence[str] | None = None) -> dict[str, A
         "cells": cells,
         "full": {what: dict(zip(("model", "figure", "source"), own, strict=True)) for what, own in FULL.items()},
         "weights": {name: _sha(name) for name in cells},
-        **(stamp("") | {"command": "python -m llm_course.training.evaluate.abilities --data DIR"}),
+        **(stamp("") | {"command": "python -m llm_course.minis.evaluate.abilities --data DIR"}),
     }
 
 

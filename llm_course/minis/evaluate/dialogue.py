@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.shelf.loading import LanguageModel, load
-from llm_course.training.coffee import (
+from llm_course.minis.coffee import (
     KINDS,
     SOLD_OUT,
     YES,
@@ -33,12 +32,13 @@ from llm_course.training.coffee import (
     spoken,
     steering,
 )  # fmt: skip
-from llm_course.training.conversations import SPEAKERS, answer_loss, encode_all, pack
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate.instructions import continued
-from llm_course.training.evaluate.record import Table, first, goal, stamp
-from llm_course.training.orders import items_in, parse
-from llm_course.training.recipes.gpt_mini_chat import CORPORA, dialogues
+from llm_course.minis.conversations import SPEAKERS, answer_loss, encode_all, pack
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate.instructions import continued
+from llm_course.minis.evaluate.record import Table, first, goal, stamp
+from llm_course.minis.orders import items_in, parse
+from llm_course.minis.recipes.gpt_mini_chat import CORPORA, dialogues
+from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.chat import chat
 
 SCRIPTED, SEED, NEW = 60, 1, 60

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate.record import Table
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate.record import Table
 from llm_course.use_cases.embeddings import unit, vectors
 
 PAIRS, SHARED, CORPUS, READ = 400, 0.5, "tatoeba-en-de", "tatoeba-en-fr"

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.batching import in_batches
+from llm_course.minis.conversations import SPEAKERS
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate.record import Table, first, goal, stamp
+from llm_course.minis.recipes.gpt_mini_instruct import THINGS, request
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.training.conversations import SPEAKERS
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate.record import Table, first, goal, stamp
-from llm_course.training.recipes.gpt_mini_instruct import THINGS, request
 from llm_course.use_cases.chat import chat
 from llm_course.use_cases.generation import Decoding, continuation, sample
 

@@ -13,11 +13,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from llm_course.minis.baselines.kneser_ney import KneserNey
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate.record import Table, first, goal, stamp
+from llm_course.minis.recipes.gpt_mini import CORPORA, texts
 from llm_course.shelf.loading import load
-from llm_course.training.baselines.kneser_ney import KneserNey
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate.record import Table, first, goal, stamp
-from llm_course.training.recipes.gpt_mini import CORPORA, texts
 from llm_course.use_cases.generation import generate, token_logprobs
 
 ORDER, MARGIN = 5, 0.25

@@ -2,7 +2,7 @@
 
 Knows nothing about how the model was trained, beyond its corpora. Texts of their test splits are cut to 128
 tokens; 15% of the tokens, drawn with a fixed seed, become ``[MASK]``; all are asked for at once. How well its
-vectors find sentences that say the same is measured beside it, by :mod:`llm_course.training.evaluate.embeddings`.
+vectors find sentences that say the same is measured beside it, by :mod:`llm_course.minis.evaluate.embeddings`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from llm_course.batching import in_batches
+from llm_course.minis.evaluate import embeddings
+from llm_course.minis.evaluate.record import Table, first, stamp
+from llm_course.minis.recipes.bert_mini import CORPORA, texts
 from llm_course.shelf.loading import load
-from llm_course.training.evaluate import embeddings
-from llm_course.training.evaluate.record import Table, first, stamp
-from llm_course.training.recipes.bert_mini import CORPORA, texts
 
 LONGEST, SHARE, PER_CORPUS = 128, 0.15, 400
 HOW = (

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llm_course.minis.baselines.bag_of_words import LABELS, BagOfWords, vader
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate.record import Table, first, goal, stamp
+from llm_course.minis.recipes.bert_mini import SENTIMENT
 from llm_course.shelf.loading import load
-from llm_course.training.baselines.bag_of_words import LABELS, BagOfWords, vader
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate.record import Table, first, goal, stamp
-from llm_course.training.recipes.bert_mini import SENTIMENT
 from llm_course.use_cases.sentiment import sentiment
 
 PLAIN = Path(__file__).parent.parent / "plain_sentences.json"

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llm_course.minis.baselines.translation_memory import TranslationMemory
+from llm_course.minis.corpora import rows
+from llm_course.minis.evaluate.record import Table, first, goal, stamp
+from llm_course.minis.recipes.marian_mini import phrase_book
 from llm_course.shelf.loading import load
-from llm_course.training.baselines.translation_memory import TranslationMemory
-from llm_course.training.corpora import rows
-from llm_course.training.evaluate.record import Table, first, goal, stamp
-from llm_course.training.recipes.marian_mini import phrase_book
 from llm_course.use_cases.translation import translate
 
 CORPUS, MEMORY = "tatoeba-en-fr", "translation memory"

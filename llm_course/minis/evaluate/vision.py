@@ -11,12 +11,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from llm_course.minis.evaluate.record import Table, goal, stamp
+from llm_course.minis.recipes.vision_mini import HELD_OUT
 from llm_course.shelf.loading import load
-from llm_course.training.evaluate.record import Table, goal, stamp
-from llm_course.training.recipes.vision_mini import HELD_OUT
-from llm_course.use_cases.scene_questions import KINDS, Question, caption, questions
-from llm_course.use_cases.scenes import Scene, draw, random_scene
 from llm_course.use_cases.vision import ask, describe
+from llm_course.worlds.scene_questions import KINDS, Question, caption, questions
+from llm_course.worlds.scenes import Scene, draw, random_scene
 
 SCENES, WANTED = 200, 0.95
 UNSEEN, NEW_PAIRS = "unseen scenes", "held-out pairs"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.errors import BadOption, DataMissing
+from llm_course.minis.corpora import CORPORA
 from llm_course.shelf.catalogue import WEIGHTS, catalogue
 from llm_course.shelf.stored import seal
-from llm_course.training.corpora import CORPORA
 
 NAMES = (
     "gpt-mini", "bert-mini", "bert-mini-sentiment", "bert-mini-summary", "bart-mini", "marian-mini",
@@ -69,7 +69,7 @@ def train(
     from accelerate import PartialState
     from transformers import PreTrainedTokenizerFast
 
-    from llm_course.training.loop import fit
+    from llm_course.minis.loop import fit
 
     own = recipe(name)
     if data is None and own.CORPORA:
@@ -146,8 +146,8 @@ def share(own: Path, base: Path, rank: int | None = None, table_rank: int | None
     """
     from safetensors.torch import load_file, save_file
 
+    from llm_course.minis.low_rank import factors
     from llm_course.shelf.stored import DOWN, UP
-    from llm_course.training.low_rank import factors
 
     tensors, theirs = load_file(own), load_file(base)
     alike = [n for n, t in tensors.items() if n in theirs and t.shape == theirs[n].shape]

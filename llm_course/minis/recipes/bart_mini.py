@@ -16,11 +16,11 @@ import torch
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
 from llm_course.batching import split_sentences
-from llm_course.training.batches import LengthBatches, pad
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.recipes.gpt_mini import texts
-from llm_course.training.vocabulary import byte_fallback_bpe
+from llm_course.minis.batches import LengthBatches, pad
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.recipes.gpt_mini import texts
+from llm_course.minis.vocabulary import byte_fallback_bpe
 
 STORIES = ["tinystories", "fables"]
 SUMMARIES = ["scitldr", "legal", "story-summaries"]

@@ -16,12 +16,12 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
 
-from llm_course.training.batches import Chunks
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.positions import sinusoids
-from llm_course.training.recipes.gpt_mini import texts as story_texts
-from llm_course.training.vocabulary import wordpiece
+from llm_course.minis.batches import Chunks
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.positions import sinusoids
+from llm_course.minis.recipes.gpt_mini import texts as story_texts
+from llm_course.minis.vocabulary import wordpiece
 
 SENTIMENT = ("vader", "goemotions", "product-reviews-1", "product-reviews-2", "pros-cons", "poem-sentiment", "uci")
 # Corpus -> its share of the training tokens.

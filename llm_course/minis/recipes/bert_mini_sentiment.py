@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
+from llm_course.minis.baselines.bag_of_words import BagOfWords, valences
+from llm_course.minis.batches import LengthBatches, pad
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.recipes.bert_mini import SENTIMENT
+from llm_course.minis.recipes.bert_mini import texts as texts_of
 from llm_course.shelf.stored import folder_of
-from llm_course.training.baselines.bag_of_words import BagOfWords, valences
-from llm_course.training.batches import LengthBatches, pad
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.recipes.bert_mini import SENTIMENT
-from llm_course.training.recipes.bert_mini import texts as texts_of
 
 BASE = "bert-mini"
 EVERYDAY = "tatoeba-en-fr"

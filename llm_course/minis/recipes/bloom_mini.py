@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
-from llm_course.training.batches import Chunks
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.recipes.gpt_mini import cross_entropy, token_stream
-from llm_course.training.vocabulary import byte_level_bpe
+from llm_course.minis.batches import Chunks
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.recipes.gpt_mini import cross_entropy, token_stream
+from llm_course.minis.vocabulary import byte_level_bpe
 
 LANGUAGES = {
     "en": "English", "fr": "French", "de": "German", "es": "Spanish", "nl": "Dutch", "vi": "Vietnamese",

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from llm_course.minis.recipes import bloom_mini
+from llm_course.minis.recipes.bloom_mini import CORPORA, LENGTH, Task, make_tokenizer
 from llm_course.shelf.catalogue import WEIGHTS
-from llm_course.training.recipes import bloom_mini
-from llm_course.training.recipes.bloom_mini import CORPORA, LENGTH, Task, make_tokenizer
 
 __all__ = ["CORPORA", "PLAN", "Task", "install", "make_model", "make_tokenizer"]
 
@@ -39,7 +39,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
 
 def install(model: Any, tokenizer: Any, record: dict[str, Any], data: Path) -> Path:
     """Instead of weights, put on the shelf what was measured: the loss by position, up to 512 tokens."""
-    from llm_course.training.evaluate.multilingual import by_position
+    from llm_course.minis.evaluate.multilingual import by_position
 
     found = {
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from llm_course.training.batches import Chunks
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.positions import sinusoids
-from llm_course.training.vocabulary import byte_level_bpe
+from llm_course.minis.batches import Chunks
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.positions import sinusoids
+from llm_course.minis.vocabulary import byte_level_bpe
 
 # Corpus -> its share of the training tokens. Easy books are those of short sentences.
 MIXTURE = {"tinystories": 0.70, "fables": 0.12, "storybooks": 0.05, "childrens-books": 0.13}

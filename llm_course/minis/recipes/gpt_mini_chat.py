@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from llm_course.training.batches import LengthBatches
-from llm_course.training.coffee import Dialogue, examples, plain, read, spoken
-from llm_course.training.conversations import answer_loss, encode_all, pack
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.recipes import gpt_mini_instruct
-from llm_course.training.recipes.gpt_mini_instruct import CARD, finish, make_tokenizer
+from llm_course.minis.batches import LengthBatches
+from llm_course.minis.coffee import Dialogue, examples, plain, read, spoken
+from llm_course.minis.conversations import answer_loss, encode_all, pack
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.recipes import gpt_mini_instruct
+from llm_course.minis.recipes.gpt_mini_instruct import CARD, finish, make_tokenizer
 
 __all__ = ["CARD", "CORPORA", "PLAN", "Task", "finish", "make_model", "make_tokenizer"]
 

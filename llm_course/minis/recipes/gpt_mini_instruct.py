@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from llm_course.minis import lora
+from llm_course.minis.batches import LengthBatches
+from llm_course.minis.conversations import TEMPLATE, answer_loss, encode_all, pack
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.word_tasks import draw, forbidden
 from llm_course.shelf.stored import folder_of
-from llm_course.training import lora
-from llm_course.training.batches import LengthBatches
-from llm_course.training.conversations import TEMPLATE, answer_loss, encode_all, pack
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.word_tasks import draw, forbidden
 
 BASE = "gpt-mini"
 CORPORA = ["instruction-induction", "small-instructions", "tinystories"]

@@ -21,7 +21,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from llm_course.training.loop import Plan
+from llm_course.minis.loop import Plan
 from llm_course.use_cases.in_context import CODE, KINDS, WORDS, never_together
 
 CORPORA: list[str] = []  # it draws its text itself

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 
-from llm_course.training.batches import LengthBatches, pad
-from llm_course.training.corpora import rows
-from llm_course.training.loop import Plan
-from llm_course.training.vocabulary import byte_fallback_bpe
+from llm_course.minis.batches import LengthBatches, pad
+from llm_course.minis.corpora import rows
+from llm_course.minis.loop import Plan
+from llm_course.minis.vocabulary import byte_fallback_bpe
 
 CORPORA = ["tatoeba-en-fr"]
 VOCABULARY, BATCH_TOKENS = 8000, 3600

@@ -19,12 +19,12 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import LlamaConfig, PreTrainedTokenizerFast, ViTConfig
 
+from llm_course.minis.batches import LengthBatches
+from llm_course.minis.loop import Plan
 from llm_course.shelf.palm_e import PalmEMini, PalmEMiniConfig
-from llm_course.training.batches import LengthBatches
-from llm_course.training.loop import Plan
-from llm_course.use_cases import tabletop as world
-from llm_course.use_cases import tabletop_goals as goals
 from llm_course.use_cases.embodied import IMAGE, JOIN, PROMPT, STATE
+from llm_course.worlds import tabletop as world
+from llm_course.worlds import tabletop_goals as goals
 
 CORPORA: list[str] = []  # the simulator draws everything
 PATCH, VISION, TEXT = 8, 96, 96  # pixels a side; widths

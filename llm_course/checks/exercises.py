@@ -1,14 +1,13 @@
 """The registry of exercises: which there are, who checks them, their hints and solutions.
 
-Knows nothing about any exercise. Each lesson has one module ``lesson_NN.py`` here, whose check functions register
-themselves with :func:`exercise`. Which module holds a name is read off the source, so only that one is imported.
+Knows nothing about any exercise. Each lesson has a module ``exercises.py`` in its folder, whose check functions
+register themselves with :func:`exercise`. Which module holds a name is read off the source, so only that one is imported.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -74,13 +73,13 @@ def exercise(name: str, *, hint: str, solution: str, none_is_an_answer: bool = F
 
 @cache
 def index() -> dict[str, str]:
-    """The name of every exercise in the ``lesson_NN.py`` files, with the number of its lesson. Imports none."""
+    """The name of every exercise in the lessons' ``exercises.py``, with the name of its lesson. Imports none."""
     found = {}
-    for file in sorted(Path(__file__).parent.glob("lesson_[0-9][0-9].py")):
+    for file in sorted((Path(__file__).parents[1] / "lessons").glob("*/exercises.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "exercise":
                 if node.args and isinstance(node.args[0], ast.Constant):
-                    found[str(node.args[0].value)] = file.stem[-2:]
+                    found[str(node.args[0].value)] = file.parent.name
     return found
 
 
@@ -92,16 +91,10 @@ def find(name: str) -> Exercise:
     """
     lesson = index().get(name) if isinstance(name, str) else None
     if lesson is not None:
-        import_module(f"{__name__}.lesson_{lesson}")
+        import_module(f"llm_course.lessons.{lesson}.exercises")
     if isinstance(name, str) and name in _exercises:
         return _exercises[name]
     known = sorted({*index(), *_exercises})
     near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.5)
     offer = f" Did you mean {' or '.join(map(repr, near))}?" if near else f" There are: {', '.join(known) or 'none'}."
     raise BadOption(f"No exercise is called {name!r}.{offer}")
-
-
-def lesson_of(one: Exercise) -> str | None:
-    """The number of the lesson whose module holds an exercise; ``None`` for one from elsewhere."""
-    match = re.search(r"\.lesson_(\d\d)$", one.module)
-    return match[1] if match else None
