@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llm_course import attention, errors, lesson
     from llm_course.attention.capture import attend
+    from llm_course.errors import LLMCourseError
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
     from llm_course.use_cases import scenes, tabletop
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
+    "LLMCourseError": "errors",
     "use": "shelf.loading", "load": "shelf.loading", "models": "shelf.catalogue",
     "chat": "use_cases.chat",
     "generate": "use_cases.generation", "stream": "use_cases.generation", "next_tokens": "use_cases.generation",
@@ -46,9 +48,9 @@ _MODULES = {"scenes": "use_cases.scenes", "tabletop": "use_cases.tabletop"}
 _ROOMS = ("attention", "errors", "lesson", "shelf", "use_cases", "training")
 
 __all__ = [
-    "act", "ask", "attend", "attention", "carry_out", "chat", "describe", "embed", "errors", "fill_mask",
-    "generate", "lesson", "load", "look", "models", "next_tokens", "perplexity", "scenes", "sentiment", "stream",
-    "summarize", "tabletop", "tokenize", "translate", "use",
+    "LLMCourseError", "act", "ask", "attend", "attention", "carry_out", "chat", "describe", "embed", "errors",
+    "fill_mask", "generate", "lesson", "load", "look", "models", "next_tokens", "perplexity", "scenes", "sentiment",
+    "stream", "summarize", "tabletop", "tokenize", "translate", "use",
 ]  # fmt: skip
 
 
