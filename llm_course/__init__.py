@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llm_course import attention, errors
     from llm_course.attention.capture import attend
+    from llm_course.errors import LLMCourseError
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
     from llm_course.teaching import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
+    "LLMCourseError": "errors",
     "use": "shelf.loading", "load": "shelf.loading", "models": "shelf.catalogue",
     "chat": "use_cases.chat",
     "generate": "use_cases.generation", "stream": "use_cases.generation", "next_tokens": "use_cases.generation",
@@ -85,6 +87,7 @@ _MODULES = {"scenes": "worlds.scenes", "tabletop": "worlds.tabletop"}
 _ROOMS = ("attention", "errors", "lessons", "minis", "shelf", "teaching", "use_cases", "worlds")
 
 __all__ = [
+    "LLMCourseError",
     "act",
     "ask",
     "attend",

@@ -26,6 +26,7 @@ from llm_course.errors import BadOption, LLMCourseError, UnknownModel, WeightsDa
 from llm_course.shelf import catalogue
 from llm_course.shelf.architectures import AUTO_CLASSES, OWN, architectures, class_named, does
 from llm_course.shelf.catalogue import Entry
+from llm_course.shelf.hub import VOCABULARIES, fetch
 from llm_course.shelf.stored import verify, weights_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 # Positions without a limit: the tokens these read at once in training. Longer texts would also fill the memory.
 TRAINED_ON = {"t5": 512, "mt5": 1024, "bloom": 2048}
-VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm")  # files that tokenizers are saved in
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # files that make pictures ready
 CACHED = 6  # models kept in memory; the one unused longest goes first
 
@@ -239,8 +239,6 @@ def _load(name: str, entry: Entry | None, folder: Path | None, device: torch.dev
     elif folder:
         model, tokenizer, processor = _auto(folder, task)
     elif entry or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
-        from llm_course.shelf.hub import fetch
-
         model, tokenizer, processor = _auto(
             fetch(entry.hub if entry and entry.hub else name, entry.revision if entry else None), task
         )

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from html import escape
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -208,44 +208,37 @@ def _first_sentence(text: str) -> tuple[str, str]:
 
 def memory() -> Iterator[Check]:
     """Memory this process can still get, against the most that a lesson takes."""
-    free, total = free_memory(), total_memory()
     need = f"a lesson takes up to {_size(LESSON_MEMORY)}"
-    if free is None:
-        yield Check("Memory", "note", "this system does not say how much is free", f"Good to know: {need}.")
-    elif free >= LESSON_MEMORY:
-        of = f" of {_size(total)}" if total else ""
-        yield Check("Memory", "ok", f"{_size(free)} free{of} ({need})")
+    try:
+        free, total = free_memory(), total_memory()
+    except ImportError:  # this report is for broken environments, too
+        yield Check("Memory", "note", "unknown: the package 'psutil' is missing", f"Good to know: {need}.")
+        return
+    if free >= LESSON_MEMORY:
+        yield Check("Memory", "ok", f"{_size(free)} free of {_size(total)} ({need})")
     else:
         advice = "Close other notebooks (Kernel, Shut Down All Kernels) or other programs."
         yield Check("Memory", "problem", f"{_size(free)} free, {need}", advice)
 
 
-def total_memory() -> float | None:
-    """Bytes of memory of the machine, or of the container this runs in; ``None`` where unknown."""
-    sizes = [limit for limit in (_container_limit(),) if limit]
-    try:
-        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        pass
-    return min(sizes, default=None)
+def total_memory() -> float:
+    """Bytes of memory of the machine, or of the container this runs in."""
+    import psutil
+
+    return min(float(psutil.virtual_memory().total), _container_limit() or float("inf"))
 
 
-def free_memory() -> float | None:
-    """Bytes that a new process could take without swapping; ``None`` where unknown."""
-    found = []
-    if (text := _read("/proc/meminfo")) and (line := _field(text, "MemAvailable:")):
-        found.append(float(line) * 1024)
-    else:
-        try:
-            found.append(float(import_module("psutil").virtual_memory().available))
-        except ImportError:  # no requirement of the course, but often there
-            pass
+def free_memory() -> float:
+    """Bytes that a new process could take without swapping."""
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
     limit, used = _container_limit(), _read("/sys/fs/cgroup/memory.current")
-    if limit and used:
+    if limit and used:  # psutil knows the machine only
         # Cached files count as used, but are given up when memory is short.
         cached = _field(_read("/sys/fs/cgroup/memory.stat") or "", "inactive_file") or "0"
-        found.append(max(0.0, limit - float(used) + float(cached)))
-    return min(found, default=None)
+        free = min(free, max(0.0, limit - float(used) + float(cached)))
+    return free
 
 
 def _container_limit() -> float | None:

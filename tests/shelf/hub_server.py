@@ -2,7 +2,7 @@
 
 Knows nothing about the course. Weights are large files: they are redirected to another host name, as the Hub
 redirects to its storage, with a digest that is their SHA-256. Each request is logged with what was sent, and
-faults can be switched on: a cut connection, silence, other bytes, a status.
+faults can be switched on: a cut connection, silence, a status.
 """
 
 from __future__ import annotations
@@ -61,10 +61,8 @@ class Hub:
         self.log: list[Request] = []
         self.cuts: list[int] = []  # each: a large file's answer is cut after so many bytes, once
         self.silent = ""  # paths that contain this never get an answer
-        self.trickle = ""  # paths that contain this get a header that never ends
         self.status: dict[str, int] = {}  # paths that contain the key get that status, as from a broken server
-        self.altered: dict[str, bytes] = {}  # large file's name -> other bytes than its digest says
-        self.ignores_range = False
+        self.stalls = False  # where a large file's answer is cut, the connection stays open
         self.server: ThreadingHTTPServer | None = None
         self.port = 0
         self.over = threading.Event()
@@ -134,8 +132,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.over.wait(30)
             self.close_connection = True
             return
-        if self.hub.trickle and self.hub.trickle in path:
-            return self._trickle()
         for part, status in self.hub.status.items():
             if part in path:
                 return self._answer(status, b"broken", {})
@@ -167,9 +163,11 @@ class _Handler(BaseHTTPRequestHandler):
                 for p in repo.pulls
             ]  # fmt: skip
             return self._json({"discussions": pulls, "count": len(pulls), "start": 0})
-        branch = repo.resolve(rest.removeprefix("revision/") or "main")
+        branch = repo.resolve(rest.removeprefix("revision/").removeprefix("tree/") or "main")
         if branch is None:
             return self._error(404, "RevisionNotFound", "Invalid rev id")
+        if rest.startswith("tree/"):
+            return self._json([self._leaf(n, data) for n, data in sorted(repo.revisions[branch].items())])
         self._json(
             {
                 "id": name,
@@ -190,6 +188,12 @@ class _Handler(BaseHTTPRequestHandler):
                     "blobId": _git(sha256.encode()),
                     "lfs": {"sha256": sha256, "size": len(data), "pointerSize": 135},
                 }
+        return entry
+
+    def _leaf(self, name: str, data: bytes) -> dict[str, Any]:
+        entry: dict[str, Any] = {"type": "file", "path": name, "size": len(data), "oid": _git(data)}
+        if name.endswith(LARGE):
+            entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 135}
         return entry
 
     def _resolve(self, name: str, repo: Repo, rest: str) -> None:
@@ -219,13 +223,13 @@ class _Handler(BaseHTTPRequestHandler):
         name, commit, file = path.removeprefix("/storage/").rsplit("/", 2)
         repo = self.hub.repos[name]
         data = repo.revisions[repo.resolve(commit) or ""][file]
-        self._body(self.hub.altered.get(file, data), {}, self.hub.cuts.pop(0) if self.hub.cuts else None)
+        self._body(data, {}, self.hub.cuts.pop(0) if self.hub.cuts else None)
 
     # --- how it is sent ---
 
     def _body(self, data: bytes, headers: dict[str, str], cut: int | None = None) -> None:
         wanted = self.entry.headers.get("range", "")
-        if wanted and not self.hub.ignores_range:
+        if wanted:
             start = int(wanted.removeprefix("bytes=").partition("-")[0])
             if start >= len(data):
                 return self._answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
@@ -259,17 +263,9 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
         if cut is not None:
+            if self.hub.stalls:
+                self.hub.over.wait(60)
             self.close_connection = True  # fewer bytes than announced, then the end
-
-    def _trickle(self) -> None:
-        try:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-            while not self.hub.over.wait(0.3):
-                self.wfile.write(b".")
-                self.wfile.flush()
-        except OSError:
-            pass
-        self.close_connection = True
 
 
 def _git(data: bytes) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.server
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from packaging.requirements import Requirement
 
@@ -111,27 +114,36 @@ def test_weights_with_other_line_ends_are_found(monkeypatch: pytest.MonkeyPatch)
     assert check.status == "problem" and "line ends" in check.found and check.advice == "Run this: git reset."
 
 
-@pytest.mark.parametrize(
-    ("free", "status"), [(8e9, "ok"), (1.5e9, "ok"), (1.4e9, "problem"), (0.0, "problem"), (None, "note")]
-)
-def test_memory(free: float | None, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("free", "status"), [(8e9, "ok"), (1.5e9, "ok"), (1.4e9, "problem"), (0.0, "problem")])
+def test_memory(free: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "free_memory", lambda: free)
     check = one(module.memory())
     assert check.status == status and (status == "ok" or check.advice)
 
 
+def test_memory_in_an_environment_without_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    check = one(module.memory())
+    assert check.status == "note" and "psutil" in check.found and check.advice
+
+
 def test_a_container_counts_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
-        "/proc/meminfo": "MemTotal: 64000000 kB\nMemAvailable:   32000000 kB\n",
         "/sys/fs/cgroup/memory.max": "2000000000\n",
         "/sys/fs/cgroup/memory.current": "1500000000\n",
         "/sys/fs/cgroup/memory.stat": "anon 1\ninactive_file 300000000\n",
     }
     monkeypatch.setattr(module, "_read", files.get)
+    machine = SimpleNamespace(total=64_000_000_000, available=32_000_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
     assert module.free_memory() == 800_000_000
     assert module.total_memory() == 2_000_000_000
+    machine.available = 500_000_000
+    assert module.free_memory() == 500_000_000, "a machine may have less than a container's limit leaves"
+    machine.available = 32_000_000_000
     files["/sys/fs/cgroup/memory.max"] = "max\n"
-    assert module.free_memory() == 32_000_000 * 1024
+    assert module.free_memory() == 32_000_000_000
+    assert module.total_memory() == 64_000_000_000
 
 
 def test_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
