@@ -1,7 +1,7 @@
 """Attention as bytes for the browser: an overview first, then one head at a time, small enough to send.
 
 Knows nothing about HTML, widgets or models: it reads an ``Attention`` through its methods and gives back plain data
-and bytes, which ``explorer.js`` decodes.
+and bytes, which ``decode.js`` decodes.
 
 A head whose queries and keys were recorded travels as these, and the browser computes its weights again. They are
 stored as fixed-point numbers with one step per dimension. Eight to sixteen bits: the fewest with which the weights

@@ -1,7 +1,8 @@
 """The attention explorer in Python: a live widget, a page of its own, and a picture, in one notebook output.
 
-Knows nothing about how heads are encoded (``payload.py``), how a page is put together (``page.py``), or how it looks
-(``explorer.js``, ``explorer.css``). It answers what the browser asks: a head, an average, a text to read again.
+Knows nothing about how heads are encoded (``encoding.py``), how a page is put together (``page.py``), or how it looks
+(``index.js`` and its modules, ``explorer.css``). It answers what the browser asks: a head, an average, a text to read
+again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llm_course.attention import page, payload
+from llm_course.attention.explorer import encoding, page
 from llm_course.batching import number_in
 from llm_course.errors import BadOption, LLMCourseError
 
@@ -95,7 +96,7 @@ class Explorer:
         self._view = checked(view or {})
         self._live = "VSCODE_PID" not in os.environ if live is None else live
         given = [measures, None]
-        self._parts = [payload.parts_of(one, number, given[number]) for number, one in enumerate(self._sides)]
+        self._parts = [encoding.parts_of(one, number, given[number]) for number, one in enumerate(self._sides)]
         self._widget: Any = None
 
     def __repr__(self) -> str:
@@ -173,9 +174,9 @@ class Explorer:
         spec: dict[str, Any] = {"sides": [], "rerun": self._rerun is not None, "text": self._text, "pair": self._pair}
         blocks: dict[str, bytes] = {}
         every = [part for side in self._parts for part in side]
-        words = sum(len(payload.to_json(payload.describe(part.attention))) + 1000 for part in every)
+        words = sum(len(encoding.to_json(encoding.describe(part.attention))) + 1000 for part in every)
         numbers = sum(len(part.seen.numbers()) for part in every)
-        fixed = len(page.source("explorer.js").encode()) + len(page.source("explorer.css").encode()) + words + numbers
+        fixed = len(page.script().encode()) + len(page.style().encode()) + words + numbers
         room = max(20_000, FIRST_MESSAGE - fixed - 4000) // len(every)
         for label, side in zip(self.labels, self._parts, strict=True):
             described = []
@@ -203,11 +204,11 @@ class Explorer:
     def _asked(self, message: dict[str, Any]) -> bytes:
         part = {part.name: part for side in self._parts for part in side}[message["data"]]
         if message["type"] == "head":
-            return payload.encode_head(part.attention, int(message["layer"]), int(message["head"]))
+            return encoding.encode_head(part.attention, int(message["layer"]), int(message["head"]))
         if message["type"] == "rollout":
             assert part.seen.rollout is not None, "no rollout for this attention"
-            return payload.encode_weights(part.seen.rollout)
-        return payload.encode_mean(part.attention, [(int(layer), int(head)) for layer, head in message["heads"]])
+            return encoding.encode_weights(part.seen.rollout)
+        return encoding.encode_mean(part.attention, [(int(layer), int(head)) for layer, head in message["heads"]])
 
     def _run_again(self, widget: Any, message: dict[str, Any]) -> None:
         assert self._rerun is not None
@@ -215,7 +216,7 @@ class Explorer:
         self._text, self._pair = text, None if pair is None else str(pair)
         try:
             attention = self._rerun(text, self._pair)
-            parts = payload.parts_of(attention)
+            parts = encoding.parts_of(attention)
         except Exception as error:
             problem = str(error) if isinstance(error, LLMCourseError) else f"{type(error).__name__}: {error}"
             widget.spec = {**widget.spec, "problem": problem, "text": text, "pair": self._pair, "turn": _turn(widget)}
@@ -309,13 +310,13 @@ def _widget_class() -> Any:
         "blocks": traitlets.Dict().tag(sync=True),
         "view": traitlets.Dict().tag(sync=True),
         "key": traitlets.Unicode().tag(sync=True),
-        "_esm": page.source("explorer.js"),
-        "_css": page.source("explorer.css"),
+        "_esm": page.script(),
+        "_css": page.style(),
     }
     return type("AttentionExplorer", (anywidget.AnyWidget,), traits)
 
 
-def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
+def _picture(part: encoding.Part, title: str) -> tuple[bytes, str]:
     from matplotlib.figure import Figure
     from PIL import Image  # which matplotlib itself needs
 
