@@ -101,7 +101,7 @@ class Explorer:
 
     def __repr__(self) -> str:
         """One line that is the same on every run."""
-        return f"Explorer({'; '.join(_words(one) for one in self._sides)})"
+        return f"Explorer({'; '.join(_summary(one) for one in self._sides)})"
 
     @property
     def attention(self) -> Attention:
@@ -120,7 +120,7 @@ class Explorer:
             return list(self._labels)
         names = [str(one.model) for one in self._sides]
         if len(set(names)) == 1 and len(names) > 1:
-            return [f"{name}: {_start(one)}" for name, one in zip(names, self._sides, strict=True)]
+            return [f"{name}: {_beginning(one)}" for name, one in zip(names, self._sides, strict=True)]
         return names
 
     def save_html(self, path: str | Path) -> Path:
@@ -175,14 +175,14 @@ class Explorer:
         blocks: dict[str, bytes] = {}
         every = [part for side in self._parts for part in side]
         words = sum(len(encoding.to_json(encoding.describe(part.attention))) + 1000 for part in every)
-        numbers = sum(len(part.seen.numbers()) for part in every)
+        numbers = sum(len(part.overview.numbers()) for part in every)
         fixed = len(page.script().encode()) + len(page.style().encode()) + words + numbers
         room = max(20_000, FIRST_MESSAGE - fixed - 4000) // len(every)
         for label, side in zip(self.labels, self._parts, strict=True):
             described = []
             for part in side:
                 facts, blocks[f"{part.name}.thumbnails"] = part.facts(room)
-                blocks[f"{part.name}.measures"] = part.seen.numbers()
+                blocks[f"{part.name}.measures"] = part.overview.numbers()
                 described.append(facts)
             spec["sides"].append({"label": label, "kinds": described})
         return spec, blocks
@@ -206,8 +206,8 @@ class Explorer:
         if message["type"] == "head":
             return encoding.encode_head(part.attention, int(message["layer"]), int(message["head"]))
         if message["type"] == "rollout":
-            assert part.seen.rollout is not None, "no rollout for this attention"
-            return encoding.encode_weights(part.seen.rollout)
+            assert part.overview.rollout is not None, "no rollout for this attention"
+            return encoding.encode_weights(part.overview.rollout)
         return encoding.encode_mean(part.attention, [(int(layer), int(head)) for layer, head in message["heads"]])
 
     def _run_again(self, widget: Any, message: dict[str, Any]) -> None:
@@ -233,9 +233,9 @@ ALLOWED = {
     "sort": ("layer", "down", "up"), "from": ("all", 0, 1), "to": ("all", 0, 1), "special": (True, False),
     "bySize": (True, False),
 }  # fmt: skip
-WHOLE = ("side", "layer", "head", "layer2", "head2", "row", "col")  # numbers of things, counted from 0
-NONE = ("layer2", "head2", "row", "col", "kind", "set")  # may be None
-VIEW_KEYS = (*ALLOWED, *WHOLE, "kind", "measure", "shade", "set", "zoom")
+INDICES = ("side", "layer", "head", "layer2", "head2", "row", "col")  # numbers of things, counted from 0
+MAY_BE_NONE = ("layer2", "head2", "row", "col", "kind", "set")  # may be None
+VIEW_KEYS = (*ALLOWED, *INDICES, "kind", "measure", "shade", "set", "zoom")
 
 
 def checked(view: dict[str, Any]) -> dict[str, Any]:
@@ -252,13 +252,13 @@ def checked(view: dict[str, Any]) -> dict[str, Any]:
 
 def _checked(name: str, value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
-    if value is None and name in NONE:
+    if value is None and name in MAY_BE_NONE:
         return None
     if name in ALLOWED:
         if not any(value == one and type(value) is type(one) for one in ALLOWED[name]):
             some = ", ".join(map(str, ALLOWED[name]))
             raise BadOption(f"{name}={value!r} is not allowed in a view. Allowed: {some}.")
-    elif name in WHOLE:
+    elif name in INDICES:
         number_in(name, value, 0, 10**6, int)
     elif name == "zoom":
         number_in(name, value, -100, 100, int)
@@ -283,12 +283,12 @@ def _turn(widget: Any) -> int:
     return int(widget.spec.get("turn", 0)) + 1
 
 
-def _words(attention: Attention) -> str:
+def _summary(attention: Attention) -> str:
     size = f"{len(attention.rows)} x {len(attention.columns)} tokens"
     return f"{attention.model}, {attention.kind}, {attention.layers} layers x {attention.heads} heads, {size}"
 
 
-def _start(attention: Attention) -> str:
+def _beginning(attention: Attention) -> str:
     tokens = [t for t, special in zip(attention.rows, attention.row_special, strict=True) if not special]
     text = " ".join(" ".join(token.strip() for token in tokens[:6]).split())
     return text + (" …" if len(tokens) > 6 else "")
@@ -337,7 +337,7 @@ def _picture(part: encoding.Part, title: str) -> tuple[bytes, str]:
         image = axes.imshow(values, cmap=drawing.MAP, vmin=0, aspect="auto")
         figure.colorbar(image, label=drawing.SHARE)
     else:
-        pooled = part.seen.pooled
+        pooled = part.overview.pooled
         values = _mosaic(pooled)
         what = "all heads, each on its own scale"
         layer, head = (int(n) for n in np.unravel_index(pooled.max(axis=(2, 3)).argmax(), pooled.shape[:2]))

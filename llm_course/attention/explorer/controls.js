@@ -57,15 +57,10 @@ function headControls(explorer, data, other, pictures) {
     ["average", "average of heads"],
     ["rollout", rolls ? "rollout" : `rollout (${data.noRollout})`, !rolls],
   ];
-  const number = (label, name, n) =>
-    choice(
-      explorer,
-      label,
-      numbers(n),
-      () => view[name],
-      (value) => explorer.change({ [name]: Number(value) }),
-      oneHead,
-    );
+  const number = (label, name, n) => {
+    const set = (value) => explorer.change({ [name]: Number(value) });
+    return choice(explorer, label, numbers(n), () => view[name], set, oneHead);
+  };
   const otherNumber = (label, name, n) => {
     const set = (value) => explorer.change({ [name]: value === "same" ? null : Number(value) });
     return choice(explorer, label, [["same", "same"], ...numbers(n)], () => view[name] ?? "same", set, compared);
@@ -95,23 +90,11 @@ function orderControls(explorer, data) {
     explorer.change(patch);
     explorer.showPanel();
   };
+  const setSort = (sort) => set({ sort });
+  const setMeasure = (measure) => set({ measure });
   return [
-    choice(
-      explorer,
-      "Order",
-      orders,
-      () => view.sort,
-      (sort) => set({ sort }),
-      overview,
-    ),
-    choice(
-      explorer,
-      "Measure",
-      measures,
-      () => view.measure,
-      (measure) => set({ measure }),
-      overview,
-    ),
+    choice(explorer, "Order", orders, () => view.sort, setSort, overview),
+    choice(explorer, "Measure", measures, () => view.measure, setMeasure, overview),
   ];
 }
 

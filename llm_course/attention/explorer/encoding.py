@@ -84,18 +84,18 @@ class Part:
 
     name: str
     attention: Attention
-    seen: Overview
+    overview: Overview
 
     def facts(self, budget: int) -> tuple[dict[str, Any], bytes]:
         """What the browser must know before it decodes anything, and thumbnails of at most ``budget`` bytes."""
-        thumbnails, shape, levels = self.seen.thumbnails(budget)
+        thumbnails, shape, levels = self.overview.thumbnails(budget)
         described = describe(self.attention) | {
             "id": self.name,
             "thumb": list(shape),
             "levels": levels,
-            "measures": list(self.seen.measures),
-            "rollout": self.seen.rollout is not None,
-            "noRollout": self.seen.no_rollout,
+            "measures": list(self.overview.measures),
+            "rollout": self.overview.rollout is not None,
+            "noRollout": self.overview.no_rollout,
         }
         return described, thumbnails
 

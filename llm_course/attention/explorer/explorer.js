@@ -64,7 +64,7 @@ export class Explorer {
     /** @type {Matrix | null} */
     this.second = null;
     /** @type {Difference | null} */
-    this.apart = null;
+    this.lastDifference = null;
     /** @type {Map<string, Filter>} */
     this.filters = new Map();
     /** @type {Panel | null} */
@@ -200,13 +200,14 @@ export class Explorer {
   difference() {
     const { matrix, second } = this;
     if (!matrix || !second) return null;
-    if (this.apart?.first !== matrix || this.apart.second !== second) this.apart = new Difference(matrix, second);
-    return this.apart;
+    if (this.lastDifference?.first !== matrix || this.lastDifference.second !== second)
+      this.lastDifference = new Difference(matrix, second);
+    return this.lastDifference;
   }
 
   /** Draw again what is being read in slices; whether anybody still looks at it. */
   isShowing(matrix) {
-    const shown = !this.signal.aborted && [this.matrix, this.second, this.apart].includes(matrix);
+    const shown = !this.signal.aborted && [this.matrix, this.second, this.lastDifference].includes(matrix);
     if (shown) this.repaint();
     return shown;
   }

@@ -72,7 +72,10 @@ def pieces(
                     "noRollout": "in the live notebook or a saved page",
                 }
             described.append(facts)
-            first += [_block(f"{part.name}.thumbnails", images), _block(f"{part.name}.measures", part.seen.numbers())]
+            first += [
+                _block(f"{part.name}.thumbnails", images),
+                _block(f"{part.name}.measures", part.overview.numbers()),
+            ]
         spec["sides"].append({"label": label, "kinds": described})
     yield (
         f'<!doctype html>\n<html lang="en" class="lcx-page"><head><meta charset="utf-8">'
@@ -91,8 +94,8 @@ def pieces(
         for layer in range(part.attention.layers):
             heads = encoding.encode_layer(part.attention, layer)
             yield _block(f"{part.name}.layer.{layer}", " ".join("~" * shared + _text(data) for shared, data in heads))
-        if part.seen.rollout is not None:
-            yield _block(f"{part.name}.rollout", encoding.compress(encoding.encode_weights(part.seen.rollout)))
+        if part.overview.rollout is not None:
+            yield _block(f"{part.name}.rollout", encoding.compress(encoding.encode_weights(part.overview.rollout)))
     yield "</body></html>\n"
 
 
@@ -137,8 +140,8 @@ def first_shown(parts: list[list[Part]], view: dict[str, Any]) -> Iterator[tuple
         yield f"{part.name} head {layer} {head}", encoding.encode_head(attention, layer, head)
         if len(attention.rows) * len(attention.columns) > KEPT_WEIGHTS:
             continue
-        if view.get("source") == "rollout" and part.seen.rollout is not None:
-            yield f"{part.name} rollout", encoding.encode_weights(part.seen.rollout)
+        if view.get("source") == "rollout" and part.overview.rollout is not None:
+            yield f"{part.name} rollout", encoding.encode_weights(part.overview.rollout)
         if view.get("source") == "average":
             chosen = view.get("set") or [(layer, one) for one in range(attention.heads)]
             chosen = [(a, b) for a, b in chosen if a < attention.layers and b < attention.heads]
