@@ -35,7 +35,7 @@ const PANELS = {
   compare: ComparePanel,
 };
 const MAX_HEIGHT = 600; // of a board
-let made = 0;
+let explorersMade = 0;
 
 export class Explorer {
   /**
@@ -52,7 +52,7 @@ export class Explorer {
     this.signal = signal;
     this.weights = new Weights(source, (text) => this.busy(text));
     this.maxHeight = MAX_HEIGHT;
-    this.id = `lcx${++made}`;
+    this.id = `lcx${++explorersMade}`;
     this.turn = 0; // how often weights were asked for
     this.changed = false; // whether by the reader
     /** What is pointed at, and where. @type {Point | null} */

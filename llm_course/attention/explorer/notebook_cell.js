@@ -29,7 +29,7 @@ export function cellOf(model, key) {
     const shared = cell.sharedModel;
     if (cell.type !== "code" || typeof shared?.toJSON !== "function") continue;
     if (!shared.getOutputs?.().some((output) => keyOf(output) === key)) continue;
-    const states = statesOf.get(shared) ?? written(shared);
+    const states = statesOf.get(shared) ?? patchToJSON(shared);
     const state = states.get(key) ?? { view: cell.getMetadata(METADATA), kept: [], views: 0 };
     states.set(key, state);
     state.views++;
@@ -42,7 +42,7 @@ export function cellOf(model, key) {
       leave: () => {
         state.views--;
         if (!state.views) states.delete(key);
-        if (!states.size) unwritten(shared);
+        if (!states.size) restoreToJSON(shared);
       },
     };
   }
@@ -55,7 +55,7 @@ export function noCell() {
 }
 
 /** JupyterLab has no hook for what is written to the file: its method is covered for as long as a widget is there. */
-function written(shared) {
+function patchToJSON(shared) {
   /** @type {Map<string, State>} */
   const states = new Map();
   const plain = shared.toJSON;
@@ -71,7 +71,7 @@ function written(shared) {
   return states;
 }
 
-function unwritten(shared) {
+function restoreToJSON(shared) {
   delete shared.toJSON;
   statesOf.delete(shared);
 }
