@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lab test demo notebooks lint bench train evaluate grade grade-proof instructors site browser constraints clean
+.PHONY: help setup lab test demo notebooks lint lint-js bench train evaluate grade grade-proof instructors site browser constraints clean
 
 # the first Python that is new enough; `make PYTHON=/path/to/python lab` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -35,7 +35,7 @@ demo: $(READY) ## the four use cases and one attention figure, in the terminal
 	@$(BIN)/llm-course demo
 
 # two workers share two cores: with more than one thread each, their kernels would wait for one another
-test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
+test: $(READY) lint-js ## every check: style, types, lessons, tests, notebooks, browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -53,6 +53,12 @@ lint: $(READY) ## the rules for lessons, and sources against notebooks
 	@$(BIN)/python tools/notebooks.py lint
 	@$(BIN)/python tools/notebooks.py check
 	@$(BIN)/python tools/assignments.py check
+
+lint-js: ## style and types of the JavaScript, where Node.js is
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		if [ node_modules/.ready -nt package-lock.json ]; then :; \
+		else npm ci --no-audit --no-fund && touch node_modules/.ready; fi && npm run --silent check; \
+	else echo "NOT CHECKED: the JavaScript, for want of Node.js (node and npm)."; fi
 
 # The first three need nothing more, the others train on the corpora. benchmarks/graders.py belongs to grade-proof.
 bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, for lessons 04 and 11
@@ -92,4 +98,4 @@ constraints: $(READY) ## write constraints.txt from what is installed
 	@touch $(READY)
 
 clean: ## remove the environment and caches
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist *.egg-info
+	rm -rf .venv node_modules .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist *.egg-info

@@ -97,7 +97,7 @@ def build(viewer: str, layers: int, tokens: int, dimension: int, path: Path) -> 
     found: dict[str, Any] = {}
     attention = Recorded(tokens, dimension, layers)
     if viewer == "ours":
-        from llm_course.attention.explorer import explore
+        from llm_course.attention.explorer import explore, page
 
         explore(Recorded(8, 8, 1)).save_html(path)  # imports are not part of building
         before, start, worked = _peak(), time.perf_counter(), time.process_time()
@@ -105,7 +105,7 @@ def build(viewer: str, layers: int, tokens: int, dimension: int, path: Path) -> 
         explorer.save_html(path)
         found["build"], found["processor"] = time.perf_counter() - start, time.process_time() - worked
         spec, blocks = explorer._first_message()
-        sources = [(ROOT / "llm_course" / "attention" / f"explorer.{end}").stat().st_size for end in ("js", "css")]
+        sources = [len(page.script().encode()), len(page.style().encode())]
         found["message"] = (len(json.dumps(spec)) + sum(map(len, blocks.values())) + sum(sources)) / 1e6
     else:
         import torch

@@ -77,3 +77,7 @@ class NoSandbox(LLMCourseError, RuntimeError):
 
 class BadCourse(LLMCourseError, ValueError):
     """The course folder, an assignment in it or its judging file is not what the grader can work on."""
+
+
+class BadModule(LLMCourseError, ValueError):
+    """JavaScript modules do not fit together: one is missing, or two declare the same name."""

@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 from made_up_attention import MadeUp
 
-from llm_course.attention import explorer, page, payload
-from llm_course.attention.explorer import WIDGET_VIEW, explore, save_html
+from llm_course.attention import explorer
+from llm_course.attention.explorer import WIDGET_VIEW, encoding, explore, page, save_html
 from llm_course.errors import BadInput, BadOption
 
-real = payload.overview
+real = encoding.overview
 HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror='alert(1)'>", "\u202eevil", "\x00\x1b", "$x$", ""]
 
 
@@ -160,12 +160,10 @@ def test_a_page_carries_all_kinds_and_heads(tmp_path: Path) -> None:
 
 def test_the_script_and_style_are_the_widget_s_own(tmp_path: Path) -> None:
     html = save_html(MadeUp(3), tmp_path / "page.html").read_text("utf-8")
-    assert page.source("explorer.js") in html and page.source("explorer.css") in html
-    for name in ("explorer.js", "explorer.css"):
-        assert "</" + "script" not in page.source(name) and "</" + "style" not in page.source(name)
-        assert not re.search(
-            r"innerHTML|insertAdjacentHTML|document\.write|\bfetch\(|XMLHttp|import\(", page.source(name)
-        )
+    assert page.script() in html and page.style() in html
+    for text in (page.script(), page.style()):
+        assert "</" + "script" not in text and "</" + "style" not in text
+        assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\bfetch\(|XMLHttp|import\(", text)
 
 
 def test_two_texts_of_one_model_are_called_by_their_beginnings() -> None:
@@ -243,7 +241,7 @@ def test_the_first_message_is_small(live: None) -> None:
     shown = explore(MadeUp(128, layers=12, heads=12, d=8))
     widget = shown.widget()
     size = sum(map(len, widget.blocks.values())) + len(json.dumps(widget.spec))
-    size += len(page.source("explorer.js").encode()) + len(page.source("explorer.css").encode())
+    size += len(page.script().encode()) + len(page.style().encode())
     assert size <= 450_000 and widget.spec["sides"][0]["kinds"][0]["thumb"] == [64, 64]
 
 
@@ -261,7 +259,7 @@ def test_the_kernel_answers_with_bytes(live: None) -> None:
     def weights(data: bytes) -> np.ndarray:
         return (np.frombuffer(data, np.uint8, 400, 16).reshape(20, 20) / 255.0) ** 2
 
-    assert ask(type="head", layer=1, head=2) == payload.encode_head(attention, 1, 2)
+    assert ask(type="head", layer=1, head=2) == encoding.encode_head(attention, 1, 2)
     mean = weights(ask(type="mean", heads=[[0, 1], [1, 2]]))
     assert np.abs(mean - (attention.head(0, 1) + attention.head(1, 2)) / 2).max() <= 0.004
     rolled = np.eye(20)
@@ -307,14 +305,14 @@ def test_an_edited_text_replaces_the_old_one(live: None) -> None:
 
 def test_an_edit_leaves_the_other_side_as_it_is(live: None, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    monkeypatch.setattr(payload, "overview", lambda one, more: read.append(one.model) or real(one, more))
+    monkeypatch.setattr(encoding, "overview", lambda one, more: read.append(one.model) or real(one, more))
     shown = explore(MadeUp(4), MadeUp(4, model="other"), rerun=lambda text, pair: MadeUp(text.split(), model="new"))
     widget = shown.widget()
     widget.callback(widget, {"type": "rerun", "text": "one two", "pair": None}, [])
     assert read == ["made-up", "other", "new"], "the other text is not read again"
     assert [side["kinds"][0]["id"] for side in widget.spec["sides"]] == ["0.encoder", "1.encoder"]
     widget.callback(widget, {"id": "1", "type": "head", "data": "1.encoder", "layer": 1, "head": 2}, [])
-    assert widget.sent[-1][1] == [payload.encode_head(MadeUp(4), 1, 2)]
+    assert widget.sent[-1][1] == [encoding.encode_head(MadeUp(4), 1, 2)]
 
 
 def test_a_thousand_edits_leak_nothing(live: None) -> None:

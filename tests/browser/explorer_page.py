@@ -17,8 +17,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from llm_course.attention import page as explorer_html
-from llm_course.attention import payload
+from llm_course.attention.explorer import encoding
+from llm_course.attention.explorer import page as explorer_html
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -104,15 +104,15 @@ class ExplorerPage:
         text = {name: base64.b64encode(data).decode() for name, data in blocks.items()}
         data = {"spec": spec, "view": view or {}, "blocks": text, "key": "k"}
         heads = {
-            f"{part.name} {layer} {head}": base64.b64encode(payload.encode_head(part.attention, layer, head)).decode()
+            f"{part.name} {layer} {head}": base64.b64encode(encoding.encode_head(part.attention, layer, head)).decode()
             for side in explorer._parts for part in side
             for layer in range(part.attention.layers) for head in range(part.attention.heads)
         }  # fmt: skip
-        style = explorer_html.source("explorer.css")
+        style = explorer_html.style()
         self.page.set_content(f'<style>{style}</style><div id="here" data-explorer></div>')
-        script = MODEL.replace("DATA", payload.to_json(data)).replace("HEADS", json.dumps(heads))
+        script = MODEL.replace("DATA", encoding.to_json(data)).replace("HEADS", json.dumps(heads))
         script = script.replace("START", json.dumps(start))
-        self.page.add_script_tag(content=script.replace("SCRIPT", json.dumps(explorer_html.source("explorer.js"))))
+        self.page.add_script_tag(content=script.replace("SCRIPT", json.dumps(explorer_html.script())))
         self.until(lambda: self.page.evaluate("() => window.started === true"))
         if start:
             self.ready()
@@ -165,7 +165,7 @@ class ExplorerPage:
         """Where a cell of a heat map lies on it."""
         x, y, cell = self.page.evaluate(
             """(board) => {
-              const { left, top, cell } = document.querySelector("[data-explorer]").lcx.boards[board].part;
+              const { left, top, cell } = document.querySelector("[data-explorer]").lcx.boards[board].chart;
               return [left, top, cell]; }""",
             board,
         )

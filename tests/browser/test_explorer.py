@@ -96,7 +96,7 @@ def test_cells_have_the_colors_of_their_weights(shown: ExplorerPage, folder: Pat
     attention.recorded, attention.head = False, lambda layer, head: weights  # type: ignore[method-assign]
     shown.open(save_html(attention, folder / "cells.html"), tab="map")
     colors = shown.page.evaluate("""() => {
-      const board = document.querySelector("[data-explorer]").lcx.boards[0], { left, top, cell } = board.part;
+      const board = document.querySelector("[data-explorer]").lcx.boards[0], { left, top, cell } = board.chart;
       const ctx = board.canvas.getContext("2d");
       return [0, 1, 2].map((i) => [0, 1, 2].map((j) =>
         [...ctx.getImageData(left + j * cell + 3, top + i * cell + 3, 1, 1).data].slice(0, 3).reduce((a, b) => a + b)));
@@ -202,7 +202,7 @@ def test_filters_keep_the_rows_and_columns_asked_for(shown: ExplorerPage, pair: 
     shown.page.get_by_label("special tokens").uncheck()
     shown.ready()
     kept = shown.page.evaluate(
-        "() => { const e = document.querySelector('[data-explorer]').lcx; return e.shown(e.data); }"
+        "() => { const e = document.querySelector('[data-explorer]').lcx; return e.filter(e.data); }"
     )
     assert kept["rowsAt"] == [1, 2, 3, 4, 5, 6] and kept["colsAt"] == [8, 9, 10, 11, 12]
     assert min(shown.shades()) > 20
@@ -280,9 +280,9 @@ def test_everything_by_keyboard(shown: ExplorerPage, pair: tuple[MadeUp, Path]) 
     assert (shown.view["row"], shown.view["col"]) == (4, 1) and "“fox” (4) looks at “the” (1)" in shown.heard
     shown.press("Escape")
     assert shown.view["row"] is None and shown.heard == "Released."
-    before = shown.page.evaluate("() => document.querySelector('[data-explorer]').lcx.boards[0].part.cell")
+    before = shown.page.evaluate("() => document.querySelector('[data-explorer]').lcx.boards[0].chart.cell")
     shown.press("+", "+")
-    assert shown.page.evaluate("() => document.querySelector('[data-explorer]').lcx.boards[0].part.cell") > before
+    assert shown.page.evaluate("() => document.querySelector('[data-explorer]').lcx.boards[0].chart.cell") > before
     shown.press("0", "?")
     assert (
         shown.page.get_by_role("dialog").is_visible()

@@ -46,7 +46,7 @@ def test_four_thousand_tokens_zoom_and_scroll(shown: ExplorerPage, folder: Path)
     drawn = "() => document.querySelector('[data-explorer]').lcx.boards[0]"
     shown.until(
         lambda: shown.page.evaluate(
-            f"{drawn.replace('() => ', '() => [...')}.part.get().matrix.pooled.values()].every((p) => p.ready)"
+            f"{drawn.replace('() => ', '() => [...')}.chart.content().matrix.pooled.values()].every((p) => p.ready)"
         )
     )
     assert min(shown.shades()) > 20

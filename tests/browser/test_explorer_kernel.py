@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from made_up_attention import MadeUp
 
-from llm_course.attention import page
-from llm_course.attention.explorer import WIDGET_VIEW, explore
+from llm_course.attention.explorer import WIDGET_VIEW, explore, page
 
 if TYPE_CHECKING:
     from explorer_page import ExplorerPage
@@ -101,7 +100,7 @@ def test_a_long_text_that_nobody_looks_at_is_read_no_further(shown: ExplorerPage
     left = shown.page.evaluate("""async () => {
       const { matrix, boards: [board] } = document.querySelector("[data-explorer]").lcx;
       matrix.pooled.clear();
-      board.drawn(board.canvas, 300, 300, 0, 0, 1);
+      board.drawOn(board.canvas, 300, 300, 0, 0, 1);
       const begun = matrix.pooled.size;
       window.leave[0]();
       await new Promise((done) => setTimeout(done, 500));

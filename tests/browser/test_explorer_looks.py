@@ -13,8 +13,7 @@ import pytest
 from made_up_attention import MadeUp
 from PIL import Image
 
-from llm_course.attention import payload
-from llm_course.attention.explorer import save_html
+from llm_course.attention.explorer import encoding, save_html
 
 if TYPE_CHECKING:
     from explorer_page import ExplorerPage
@@ -27,7 +26,7 @@ NUMBERS = """async () => {
   const found = [], { lcx } = document.querySelector("[data-explorer]");
   const { fillText } = CanvasRenderingContext2D.prototype, inside = (at, low, high) => at > low && at < high;
   CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
-    const { left, top } = lcx.boards.find((one) => one.canvas === this.canvas).part;
+    const { left, top } = lcx.boards.find((one) => one.canvas === this.canvas).chart;
     const seen = inside(x, left, this.canvas.width) && inside(y, top, this.canvas.height);
     if (seen && /^[+−]?[.1]/.test(text)) {
       const [r, g, b] = this.getImageData(Math.floor(x), Math.floor(y), 1, 1).data;
@@ -109,7 +108,7 @@ def test_a_pair_that_a_window_masks_says_so(shown: ExplorerPage, folder: Path) -
 def test_where_there_is_no_rollout_the_list_says_why(
     shown: ExplorerPage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payload, "LONGEST_WHOLE", 20)
+    monkeypatch.setattr(encoding, "LONGEST_WHOLE", 20)
     option = shown.page.locator("option[value=rollout]")
     for attention, why in ((MadeUp(6, 6), "for self-attention only"), (MadeUp(30), "for up to 20 tokens")):
         shown.open(save_html(attention, folder / "unrolled.html"), tab="map", source="rollout")

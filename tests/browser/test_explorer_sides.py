@@ -78,7 +78,7 @@ def test_where_a_difference_has_no_room_for_numbers_a_sign_is_drawn(shown: Explo
     other.head = lambda layer, head: np.array([[0, 1], [0.5, 0.5]], np.float32)  # type: ignore[method-assign]
     shown.open(save_html(one, folder / "signs.html", other), tab="compare", zoom=-5)
     upright = shown.page.evaluate("""() => {
-      const { canvas, part: { left, top, cell } } = document.querySelector("[data-explorer]").lcx.boards[2];
+      const { canvas, chart: { left, top, cell } } = document.querySelector("[data-explorer]").lcx.boards[2];
       const color = (x, y) => canvas.getContext("2d").getImageData(Math.round(x), Math.round(y), 1, 1).data.join();
       return [[0, 0], [0, 1], [1, 0]].map(([i, j]) => {
         const [x, y] = [left + (j + 0.5) * cell, top + (i + 0.5) * cell];

@@ -93,6 +93,24 @@ def ready(checkout: Path) -> Path:
     return checkout
 
 
+def test_the_javascript_is_checked_where_node_is(checkout: Path) -> None:
+    tools = checkout / "tools-only"
+    tools.mkdir()
+    for name in ("sh", "touch", "make"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    (checkout / "package-lock.json").write_text("{}", encoding="utf-8")
+    without = make("lint-js", cwd=checkout, PATH=str(tools))
+    assert without.returncode == 0 and "NOT CHECKED: the JavaScript" in without.stdout
+    script(tools / "node", "#!/bin/sh\n")
+    script(tools / "npm", f'#!/bin/sh\necho "npm $@" >> {checkout}/log\n[ "$1" = ci ] || test ! -e {checkout}/fail\n')
+    (checkout / "node_modules").mkdir()
+    assert [make("lint-js", cwd=checkout, PATH=str(tools)).returncode for _ in range(2)] == [0, 0]
+    said = (checkout / "log").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[1] for line in said] == ["ci", "run", "run"], "installed once, checked each time"
+    (checkout / "fail").touch()
+    assert make("lint-js", cwd=checkout, PATH=str(tools)).returncode != 0
+
+
 def test_bench_runs_what_needs_nothing_and_with_data_the_rest(ready: Path) -> None:
     first = "".join(f"benchmarks/{name}.py\n" for name in ("attention_viewers", "startup", "use_cases"))
     more = "".join(f"benchmarks/{name}.py --data corpora\n" for name in ("few_labels", "scaling", "lora_or_full"))

@@ -15,8 +15,8 @@ function render({ model, el: host }) {
   const region = makeRegion();
 
   const moves = {
-    up: (row, at) => { if (at > 0) [rows[at - 1], rows[at]] = [rows[at], rows[at - 1]]; },
-    down: (row, at) => { if (at < rows.length - 1) [rows[at + 1], rows[at]] = [rows[at], rows[at + 1]]; },
+    up: (_row, at) => { if (at > 0) [rows[at - 1], rows[at]] = [rows[at], rows[at - 1]]; },
+    down: (_row, at) => { if (at < rows.length - 1) [rows[at + 1], rows[at]] = [rows[at], rows[at + 1]]; },
     in: (row) => { row.level = Math.min(row.level + 1, 6); },
     outdent: (row) => { row.level = Math.max(row.level - 1, 0); },
     leave: (row, at) => { rows.splice(at, 1); out.push(row); },

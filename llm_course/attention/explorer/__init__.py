@@ -1,7 +1,8 @@
 """The attention explorer in Python: a live widget, a page of its own, and a picture, in one notebook output.
 
-Knows nothing about how heads are encoded (``payload.py``), how a page is put together (``page.py``), or how it looks
-(``explorer.js``, ``explorer.css``). It answers what the browser asks: a head, an average, a text to read again.
+Knows nothing about how heads are encoded (``encoding.py``), how a page is put together (``page.py``), or how it looks
+(``index.js`` and its modules, ``explorer.css``). It answers what the browser asks: a head, an average, a text to read
+again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llm_course.attention import page, payload
+from llm_course.attention.explorer import encoding, page
 from llm_course.batching import number_in
 from llm_course.errors import BadOption, LLMCourseError
 
@@ -95,12 +96,12 @@ class Explorer:
         self._view = checked(view or {})
         self._live = "VSCODE_PID" not in os.environ if live is None else live
         given = [measures, None]
-        self._parts = [payload.parts_of(one, number, given[number]) for number, one in enumerate(self._sides)]
+        self._parts = [encoding.parts_of(one, number, given[number]) for number, one in enumerate(self._sides)]
         self._widget: Any = None
 
     def __repr__(self) -> str:
         """One line that is the same on every run."""
-        return f"Explorer({'; '.join(_words(one) for one in self._sides)})"
+        return f"Explorer({'; '.join(_summary(one) for one in self._sides)})"
 
     @property
     def attention(self) -> Attention:
@@ -119,7 +120,7 @@ class Explorer:
             return list(self._labels)
         names = [str(one.model) for one in self._sides]
         if len(set(names)) == 1 and len(names) > 1:
-            return [f"{name}: {_start(one)}" for name, one in zip(names, self._sides, strict=True)]
+            return [f"{name}: {_beginning(one)}" for name, one in zip(names, self._sides, strict=True)]
         return names
 
     def save_html(self, path: str | Path) -> Path:
@@ -173,15 +174,15 @@ class Explorer:
         spec: dict[str, Any] = {"sides": [], "rerun": self._rerun is not None, "text": self._text, "pair": self._pair}
         blocks: dict[str, bytes] = {}
         every = [part for side in self._parts for part in side]
-        words = sum(len(payload.to_json(payload.describe(part.attention))) + 1000 for part in every)
-        numbers = sum(len(part.seen.numbers()) for part in every)
-        fixed = len(page.source("explorer.js").encode()) + len(page.source("explorer.css").encode()) + words + numbers
+        words = sum(len(encoding.to_json(encoding.describe(part.attention))) + 1000 for part in every)
+        numbers = sum(len(part.overview.numbers()) for part in every)
+        fixed = len(page.script().encode()) + len(page.style().encode()) + words + numbers
         room = max(20_000, FIRST_MESSAGE - fixed - 4000) // len(every)
         for label, side in zip(self.labels, self._parts, strict=True):
             described = []
             for part in side:
                 facts, blocks[f"{part.name}.thumbnails"] = part.facts(room)
-                blocks[f"{part.name}.measures"] = part.seen.numbers()
+                blocks[f"{part.name}.measures"] = part.overview.numbers()
                 described.append(facts)
             spec["sides"].append({"label": label, "kinds": described})
         return spec, blocks
@@ -203,11 +204,11 @@ class Explorer:
     def _asked(self, message: dict[str, Any]) -> bytes:
         part = {part.name: part for side in self._parts for part in side}[message["data"]]
         if message["type"] == "head":
-            return payload.encode_head(part.attention, int(message["layer"]), int(message["head"]))
+            return encoding.encode_head(part.attention, int(message["layer"]), int(message["head"]))
         if message["type"] == "rollout":
-            assert part.seen.rollout is not None, "no rollout for this attention"
-            return payload.encode_weights(part.seen.rollout)
-        return payload.encode_mean(part.attention, [(int(layer), int(head)) for layer, head in message["heads"]])
+            assert part.overview.rollout is not None, "no rollout for this attention"
+            return encoding.encode_weights(part.overview.rollout)
+        return encoding.encode_mean(part.attention, [(int(layer), int(head)) for layer, head in message["heads"]])
 
     def _run_again(self, widget: Any, message: dict[str, Any]) -> None:
         assert self._rerun is not None
@@ -215,7 +216,7 @@ class Explorer:
         self._text, self._pair = text, None if pair is None else str(pair)
         try:
             attention = self._rerun(text, self._pair)
-            parts = payload.parts_of(attention)
+            parts = encoding.parts_of(attention)
         except Exception as error:
             problem = str(error) if isinstance(error, LLMCourseError) else f"{type(error).__name__}: {error}"
             widget.spec = {**widget.spec, "problem": problem, "text": text, "pair": self._pair, "turn": _turn(widget)}
@@ -232,9 +233,9 @@ ALLOWED = {
     "sort": ("layer", "down", "up"), "from": ("all", 0, 1), "to": ("all", 0, 1), "special": (True, False),
     "bySize": (True, False),
 }  # fmt: skip
-WHOLE = ("side", "layer", "head", "layer2", "head2", "row", "col")  # numbers of things, counted from 0
-NONE = ("layer2", "head2", "row", "col", "kind", "set")  # may be None
-VIEW_KEYS = (*ALLOWED, *WHOLE, "kind", "measure", "shade", "set", "zoom")
+INDICES = ("side", "layer", "head", "layer2", "head2", "row", "col")  # numbers of things, counted from 0
+MAY_BE_NONE = ("layer2", "head2", "row", "col", "kind", "set")  # may be None
+VIEW_KEYS = (*ALLOWED, *INDICES, "kind", "measure", "shade", "set", "zoom")
 
 
 def checked(view: dict[str, Any]) -> dict[str, Any]:
@@ -251,13 +252,13 @@ def checked(view: dict[str, Any]) -> dict[str, Any]:
 
 def _checked(name: str, value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
-    if value is None and name in NONE:
+    if value is None and name in MAY_BE_NONE:
         return None
     if name in ALLOWED:
         if not any(value == one and type(value) is type(one) for one in ALLOWED[name]):
             some = ", ".join(map(str, ALLOWED[name]))
             raise BadOption(f"{name}={value!r} is not allowed in a view. Allowed: {some}.")
-    elif name in WHOLE:
+    elif name in INDICES:
         number_in(name, value, 0, 10**6, int)
     elif name == "zoom":
         number_in(name, value, -100, 100, int)
@@ -282,12 +283,12 @@ def _turn(widget: Any) -> int:
     return int(widget.spec.get("turn", 0)) + 1
 
 
-def _words(attention: Attention) -> str:
+def _summary(attention: Attention) -> str:
     size = f"{len(attention.rows)} x {len(attention.columns)} tokens"
     return f"{attention.model}, {attention.kind}, {attention.layers} layers x {attention.heads} heads, {size}"
 
 
-def _start(attention: Attention) -> str:
+def _beginning(attention: Attention) -> str:
     tokens = [t for t, special in zip(attention.rows, attention.row_special, strict=True) if not special]
     text = " ".join(" ".join(token.strip() for token in tokens[:6]).split())
     return text + (" …" if len(tokens) > 6 else "")
@@ -309,13 +310,13 @@ def _widget_class() -> Any:
         "blocks": traitlets.Dict().tag(sync=True),
         "view": traitlets.Dict().tag(sync=True),
         "key": traitlets.Unicode().tag(sync=True),
-        "_esm": page.source("explorer.js"),
-        "_css": page.source("explorer.css"),
+        "_esm": page.script(),
+        "_css": page.style(),
     }
     return type("AttentionExplorer", (anywidget.AnyWidget,), traits)
 
 
-def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
+def _picture(part: encoding.Part, title: str) -> tuple[bytes, str]:
     from matplotlib.figure import Figure
     from PIL import Image  # which matplotlib itself needs
 
@@ -336,7 +337,7 @@ def _picture(part: payload.Part, title: str) -> tuple[bytes, str]:
         image = axes.imshow(values, cmap=drawing.MAP, vmin=0, aspect="auto")
         figure.colorbar(image, label=drawing.SHARE)
     else:
-        pooled = part.seen.pooled
+        pooled = part.overview.pooled
         values = _mosaic(pooled)
         what = "all heads, each on its own scale"
         layer, head = (int(n) for n in np.unravel_index(pooled.max(axis=(2, 3)).argmax(), pooled.shape[:2]))

@@ -1,7 +1,7 @@
 """Attention as bytes for the browser: an overview first, then one head at a time, small enough to send.
 
 Knows nothing about HTML, widgets or models: it reads an ``Attention`` through its methods and gives back plain data
-and bytes, which ``explorer.js`` decodes.
+and bytes, which ``decode.js`` decodes.
 
 A head whose queries and keys were recorded travels as these, and the browser computes its weights again. They are
 stored as fixed-point numbers with one step per dimension. Eight to sixteen bits: the fewest with which the weights
@@ -84,18 +84,18 @@ class Part:
 
     name: str
     attention: Attention
-    seen: Overview
+    overview: Overview
 
     def facts(self, budget: int) -> tuple[dict[str, Any], bytes]:
         """What the browser must know before it decodes anything, and thumbnails of at most ``budget`` bytes."""
-        thumbnails, shape, levels = self.seen.thumbnails(budget)
+        thumbnails, shape, levels = self.overview.thumbnails(budget)
         described = describe(self.attention) | {
             "id": self.name,
             "thumb": list(shape),
             "levels": levels,
-            "measures": list(self.seen.measures),
-            "rollout": self.seen.rollout is not None,
-            "noRollout": self.seen.no_rollout,
+            "measures": list(self.overview.measures),
+            "rollout": self.overview.rollout is not None,
+            "noRollout": self.overview.no_rollout,
         }
         return described, thumbnails
 

@@ -1,7 +1,7 @@
 """The explorer as one HTML page that needs nothing else: no server, no network, no kernel.
 
-Knows nothing about models or notebooks: it puts the blocks of ``payload.py`` between ``explorer.js`` and
-``explorer.css``. Blocks come in the order in which they are shown, so that the first picture is painted while the rest
+Knows nothing about models or notebooks: it puts the blocks of ``encoding.py`` between script and style.
+Blocks come in the order in which they are shown, so that the first picture is painted while the rest
 is still being read.
 """
 
@@ -14,8 +14,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_course.attention import payload
-from llm_course.attention.payload import Part
+from llm_course.attention.explorer import encoding
+from llm_course.attention.explorer.encoding import Part
+from llm_course.attention.explorer.modules import join
 
 if TYPE_CHECKING:
     from llm_course.attention.capture import Attention
@@ -30,9 +31,14 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 
 
 @cache
-def source(name: str) -> str:
-    """``explorer.js`` or ``explorer.css``."""
-    return (HERE / name).read_text(encoding="utf-8")
+def script() -> str:
+    """The explorer's modules as the text of one, which exports ``render`` for a widget and knows ``startPage``."""
+    return join(HERE / "index.js")
+
+
+@cache
+def style() -> str:
+    return (HERE / "explorer.css").read_text(encoding="utf-8")
 
 
 def pieces(
@@ -66,27 +72,30 @@ def pieces(
                     "noRollout": "in the live notebook or a saved page",
                 }
             described.append(facts)
-            first += [_block(f"{part.name}.thumbnails", images), _block(f"{part.name}.measures", part.seen.numbers())]
+            first += [
+                _block(f"{part.name}.thumbnails", images),
+                _block(f"{part.name}.measures", part.overview.numbers()),
+            ]
         spec["sides"].append({"label": label, "kinds": described})
     yield (
         f'<!doctype html>\n<html lang="en" class="lcx-page"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-        f"<style>\n{source('explorer.css')}</style></head><body>"
+        f"<style>\n{style()}</style></head><body>"
         f"<div data-explorer><noscript>This page draws with JavaScript, which is switched off here.</noscript></div>\n"
-        f'<script type="application/json" data-block="spec">{payload.to_json(spec)}</script>\n'
+        f'<script type="application/json" data-block="spec">{encoding.to_json(spec)}</script>\n'
     )
     yield from first
     # "async" starts a module that stands in the page at once, not only when all heads have been read.
-    yield f'<script type="module" async>\n{source("explorer.js")}\nstartPage(document);\n</script>\n'
+    yield f'<script type="module" async>\n{script()}\nstartPage(document);\n</script>\n'
     for name, data in (kept or {}).items():
-        yield _block(f"kept {name}", payload.compress(data))
+        yield _block(f"kept {name}", encoding.compress(data))
     for part in (part for side in parts for part in side if kept is None):
         for layer in range(part.attention.layers):
-            heads = payload.encode_layer(part.attention, layer)
+            heads = encoding.encode_layer(part.attention, layer)
             yield _block(f"{part.name}.layer.{layer}", " ".join("~" * shared + _text(data) for shared, data in heads))
-        if part.seen.rollout is not None:
-            yield _block(f"{part.name}.rollout", payload.compress(payload.encode_weights(part.seen.rollout)))
+        if part.overview.rollout is not None:
+            yield _block(f"{part.name}.rollout", encoding.compress(encoding.encode_weights(part.overview.rollout)))
     yield "</body></html>\n"
 
 
@@ -119,7 +128,7 @@ def output(
 def first_shown(parts: list[list[Part]], view: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     """What a view shows first: of every kind of attention one head, and an average or a rollout that is looked at.
 
-    The names are those by which ``explorer.js`` (``load``) looks for them.
+    The names are those by which ``view_state.js`` (``questionOf``) looks for them.
     """
     first = min(view.get("side") or 0, len(parts) - 1)
     for number, part in ((number, part) for number, side in enumerate(parts) for part in side):
@@ -128,17 +137,17 @@ def first_shown(parts: list[list[Part]], view: dict[str, Any]) -> Iterator[tuple
         if view.get("tab") == "compare" and number != first:
             wanted |= {name: view[f"{name}2"] for name in wanted if view.get(f"{name}2") is not None}
         layer, head = min(wanted["layer"], attention.layers - 1), min(wanted["head"], attention.heads - 1)
-        yield f"{part.name} head {layer} {head}", payload.encode_head(attention, layer, head)
+        yield f"{part.name} head {layer} {head}", encoding.encode_head(attention, layer, head)
         if len(attention.rows) * len(attention.columns) > KEPT_WEIGHTS:
             continue
-        if view.get("source") == "rollout" and part.seen.rollout is not None:
-            yield f"{part.name} rollout", payload.encode_weights(part.seen.rollout)
+        if view.get("source") == "rollout" and part.overview.rollout is not None:
+            yield f"{part.name} rollout", encoding.encode_weights(part.overview.rollout)
         if view.get("source") == "average":
             chosen = view.get("set") or [(layer, one) for one in range(attention.heads)]
             chosen = [(a, b) for a, b in chosen if a < attention.layers and b < attention.heads]
             if chosen:
                 name = ",".join(f"{a},{b}" for a, b in chosen)
-                yield f"{part.name} mean {name}", payload.encode_mean(attention, chosen)
+                yield f"{part.name} mean {name}", encoding.encode_mean(attention, chosen)
 
 
 def _bytes_of(attention: Attention) -> int:

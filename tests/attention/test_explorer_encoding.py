@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from made_up_attention import MadeUp
 
-from llm_course.attention import payload
+from llm_course.attention.explorer import encoding
 from llm_course.attention.measures import measure_all, measure_names
 from llm_course.errors import BadOption
 
@@ -60,28 +60,28 @@ def decoded(data: bytes, rows: int, columns: int, before: np.ndarray | None = No
 def test_every_weight_comes_back_within_the_promise(bias: str, sharp: float) -> None:
     attention = MadeUp(150, layers=1, heads=3, d=16, bias=bias, sharp=sharp)
     for head in range(3):
-        found = decoded(payload.encode_head(attention, 0, head), 150, 150)
-        assert np.abs(found["weights"] - attention.head(0, head)).max() <= payload.TOLERANCE
+        found = decoded(encoding.encode_head(attention, 0, head), 150, 150)
+        assert np.abs(found["weights"] - attention.head(0, head)).max() <= encoding.TOLERANCE
 
 
 @pytest.mark.parametrize(("bias", "code"), [("none", 0), ("causal", 1), ("alibi", 2), ("window", 2), ("other", 3)])
 def test_a_bias_is_named_by_what_it_is(bias: str, code: int) -> None:
     attention = MadeUp(40, bias=bias)
-    data = payload.encode_head(attention, 0, 0)
+    data = encoding.encode_head(attention, 0, 0)
     assert data[2] == code
     plain = 16 + 2 * 8 * 4 + 2 * 40 * 8 * (1 if data[1] == 8 else 2)
     assert len(data) == plain + {2: 4 * 79, 3: 40 * 40}.get(code, 0), "only a bias of no known form costs all weights"
 
 
 def test_sharper_heads_get_more_bits() -> None:
-    bits = [payload.encode_head(MadeUp(64, d=32, sharp=sharp), 0, 0)[1] for sharp in (0.2, 3.0, 60.0)]
+    bits = [encoding.encode_head(MadeUp(64, d=32, sharp=sharp), 0, 0)[1] for sharp in (0.2, 3.0, 60.0)]
     assert bits == sorted(bits) and bits[0] == 8 < bits[2]
 
 
 def test_hand_made_head_byte_by_byte() -> None:
     attention = MadeUp(2, layers=1, heads=1, d=1)
     attention._q, attention._k = np.array([[[[0.0], [1.0]]]], np.float32), np.array([[[[2.0], [-2.0]]]], np.float32)
-    data = payload.encode_head(attention, 0, 0)
+    data = encoding.encode_head(attention, 0, 0)
     assert data[:4] == bytes([1, 8, 0, 0]) and struct.unpack_from("<IfI", data, 4) == (1, 1.0, 0)
     assert struct.unpack_from("<ff", data, 16) == pytest.approx((1 / 127, 2 / 127))
     assert data[24:] == bytes([128, 255, 255, 1]), "128 is zero; 255 and 1 are the ends"
@@ -89,19 +89,19 @@ def test_hand_made_head_byte_by_byte() -> None:
 
 def test_unrecorded_heads_travel_as_weights() -> None:
     attention = MadeUp(30, 20, recorded=False)
-    data = payload.encode_head(attention, 1, 2)
+    data = encoding.encode_head(attention, 1, 2)
     assert len(data) == 16 + 600 and data[0] == 2
-    assert np.abs(decoded(data, 30, 20)["weights"] - attention.head(1, 2)).max() <= payload.TOLERANCE
+    assert np.abs(decoded(data, 30, 20)["weights"] - attention.head(1, 2)).max() <= encoding.TOLERANCE
 
 
 def test_grouped_queries_carry_their_keys_once() -> None:
     attention = MadeUp(60, layers=1, heads=4, d=16, groups=2, bias="causal")
     before, sizes = None, []
-    for head, (shared, packed) in enumerate(payload.encode_layer(attention, 0)):
+    for head, (shared, packed) in enumerate(encoding.encode_layer(attention, 0)):
         data = zlib.decompress(packed)
         found = decoded(data, 60, 60, before)
         assert found["flags"] == head % 2 == shared
-        assert np.abs(found["weights"] - attention.head(0, head)).max() <= payload.TOLERANCE
+        assert np.abs(found["weights"] - attention.head(0, head)).max() <= encoding.TOLERANCE
         before = found["key"]
         sizes.append(len(data))
     assert len(sizes) == 4 and sizes[1] < 0.7 * sizes[0]
@@ -109,15 +109,15 @@ def test_grouped_queries_carry_their_keys_once() -> None:
 
 def test_a_layer_holds_its_heads_each_compressed_by_itself() -> None:
     for attention in (MadeUp(10, layers=2, heads=3), MadeUp(10, layers=2, heads=3, recorded=False)):
-        found = [(shared, zlib.decompress(data)) for shared, data in payload.encode_layer(attention, 1)]
-        assert found == [(False, payload.encode_head(attention, 1, head)) for head in range(3)]
+        found = [(shared, zlib.decompress(data)) for shared, data in encoding.encode_layer(attention, 1)]
+        assert found == [(False, encoding.encode_head(attention, 1, head)) for head in range(3)]
 
 
 def test_pooling_keeps_the_largest_weight_below_a_pixel() -> None:
     weights = np.zeros((4, 6), np.float32)
     weights[3, 5], weights[0, 2] = 0.9, 0.4
-    assert np.allclose(payload._pool(weights, (2, 3)), [[0, 0.4, 0], [0, 0, 0.9]])
-    assert payload._pool(np.eye(5, dtype=np.float32), (2, 2)).tolist() == [[1, 0], [0, 1]], "uneven blocks too"
+    assert np.allclose(encoding._pool(weights, (2, 3)), [[0, 0.4, 0], [0, 0, 0.9]])
+    assert encoding._pool(np.eye(5, dtype=np.float32), (2, 2)).tolist() == [[1, 0], [0, 1]], "uneven blocks too"
 
 
 WORDS = "[CLS] the cat saw the dog and the cat . [SEP]".split()
@@ -130,7 +130,7 @@ EACH = [
 @pytest.mark.parametrize("given", EACH, ids=str)
 def test_the_overview_has_the_measures_of_the_package(given: dict[str, Any]) -> None:
     attention = MadeUp(WORDS, **given)
-    found, wanted = payload.overview(attention).measures, measure_all(attention)
+    found, wanted = encoding.overview(attention).measures, measure_all(attention)
     assert list(found) == list(wanted) == list(measure_names(attention))
     assert ("next token" in found) is (attention.kind == "encoder")
     for name, values in wanted.items():
@@ -138,17 +138,17 @@ def test_the_overview_has_the_measures_of_the_package(given: dict[str, Any]) -> 
 
 
 def test_a_text_of_one_token_has_no_measures() -> None:
-    seen = payload.overview(MadeUp(1))
+    seen = encoding.overview(MadeUp(1))
     assert seen.measures == {} and zlib.decompress(seen.numbers()) == b""
 
 
 def test_other_measures_join_and_replace() -> None:
     attention = MadeUp(5)
     own = {"induction": np.arange(6).reshape(2, 3), "entropy": np.zeros((2, 3))}
-    found = payload.overview(attention, own).measures
+    found = encoding.overview(attention, own).measures
     assert found["induction"].tolist() == [[0, 1, 2], [3, 4, 5]] and not found["entropy"].any() and "diagonal" in found
     with pytest.raises(BadOption, match=r"'induction' has the shape \(3,\).*\(2, 3\)"):
-        payload.overview(attention, {"induction": np.zeros(3)})
+        encoding.overview(attention, {"induction": np.zeros(3)})
 
 
 def test_rollout_by_hand() -> None:
@@ -156,18 +156,18 @@ def test_rollout_by_hand() -> None:
     attention = MadeUp(2, layers=2, heads=1, recorded=False)
     attention.head = lambda layer, head: np.array((one, two)[layer], np.float32)  # type: ignore[method-assign]
     # (two + I)/2 @ (one + I)/2 = [[1, 0], [.5, .5]] @ [[1, 0], [.25, .75]]
-    assert np.allclose(payload.overview(attention).rollout, [[1, 0], [0.625, 0.375]])
+    assert np.allclose(encoding.overview(attention).rollout, [[1, 0], [0.625, 0.375]])
 
 
 def test_rollout_only_where_rows_and_columns_are_the_same_tokens() -> None:
-    crossed = payload.overview(MadeUp(6, 6))
+    crossed = encoding.overview(MadeUp(6, 6))
     assert crossed.rollout is None and crossed.no_rollout == "for self-attention only"
-    found = payload.overview(MadeUp(6, bias="causal")).rollout
+    found = encoding.overview(MadeUp(6, bias="causal")).rollout
     assert found is not None and np.allclose(found.sum(axis=1), 1, atol=1e-5)
 
 
 def test_thumbnails_fit_their_budget() -> None:
-    seen = payload.overview(MadeUp(100, layers=3, heads=4, d=16))
+    seen = encoding.overview(MadeUp(100, layers=3, heads=4, d=16))
     data, shape, levels = seen.thumbnails(10**9)
     assert shape == (64, 64) and levels == 256
     image = np.frombuffer(zlib.decompress(data), np.uint8).reshape(3, 4, 64, 64)
@@ -180,9 +180,9 @@ def test_thumbnails_fit_their_budget() -> None:
 
 
 def test_long_texts_are_sampled_for_the_overview(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payload, "LONGEST_WHOLE", 50)
+    monkeypatch.setattr(encoding, "LONGEST_WHOLE", 50)
     attention = MadeUp(120, layers=1, heads=1, bias="causal", special=[False] * 60 + [True] + [False] * 59)
-    seen = payload.overview(attention)
+    seen = encoding.overview(attention)
     every = attention.head(0, 0)[::3]
     assert seen.rollout is None and seen.pooled.shape == (1, 1, 40, 64)
     at = np.arange(0, 120, 3)
@@ -199,12 +199,12 @@ def test_long_texts_are_sampled_for_the_overview(monkeypatch: pytest.MonkeyPatch
 
 def test_json_ends_no_script() -> None:
     nasty = ["</script>", "<!--", "]]>", "&amp;", "\u2028", "\ud83d", "é"]
-    text = payload.to_json(nasty)
+    text = encoding.to_json(nasty)
     assert not set("<>&") & set(text) and text.isascii() and json.loads(text) == nasty
 
 
 def test_the_size_that_the_course_promises() -> None:
     """12 layers of 12 heads at 512 tokens: one layer here, all of it in the benchmark."""
     attention = MadeUp(512, layers=1, heads=12, d=64, sharp=3, bias="causal")
-    size = sum(len(data) for _, data in payload.encode_layer(attention, 0)) * 4 / 3 * 12
+    size = sum(len(data) for _, data in encoding.encode_layer(attention, 0)) * 4 / 3 * 12
     assert size <= 26_000_000
