@@ -44,7 +44,7 @@ test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
 	$(BIN)/python tools/readme.py --check
 	$(if $(filter 2,$(JOBS)),OMP_NUM_THREADS=1) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
 		--nbval-sanitize-with=tests/notebooks/sanitize.cfg \
-		--nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 tests notebooks $(TEST)
+		--nbval-cell-timeout=600 --nbval-kernel-startup-timeout=300 tests notebooks $(TEST)
 
 notebooks: $(READY) ## rebuild changed lessons; LESSON=07_text_generation for one, ALL=1 for all
 	@$(BIN)/python tools/notebooks.py build $(LESSON) $(if $(ALL),--all)

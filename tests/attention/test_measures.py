@@ -310,7 +310,7 @@ def test_names_of_the_package_resolve_on_first_use() -> None:
         "[getattr(a, name) for name in a.__all__]\n"
     )
     root = Path(lc.__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=root)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=root)
     assert done.returncode == 0, done.stderr
     with pytest.raises(AttributeError, match="heat_map"):
         lc.attention.nothing  # noqa: B018

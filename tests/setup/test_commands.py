@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def make(*arguments: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env={**clean, **env}
+        ["make", *arguments], cwd=cwd, capture_output=True, text=True, timeout=1200, check=False, env={**clean, **env}
     )
 
 
@@ -53,10 +53,8 @@ def test_set_up_installs_pinned_and_only_once(checkout: Path) -> None:
     log = (checkout / "log").read_text(encoding="utf-8")
     assert "-m venv --clear .venv" in log
     assert "-c constraints.txt -e .[lab,dev,train,grade,site]" in log
-    start = time.perf_counter()
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
-    assert time.perf_counter() - start < 2
-    assert (checkout / "log").read_text(encoding="utf-8") == log
+    assert (checkout / "log").read_text(encoding="utf-8") == log, "the second call does nothing"
     os.utime(checkout / "constraints.txt", (time.time() + 5, time.time() + 5))
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
     assert (checkout / "log").read_text(encoding="utf-8").count("-c constraints.txt") == 2
@@ -171,7 +169,7 @@ def browser_installer(tmp_path: Path, *programs: str, **env: str) -> subprocess.
         script(folder / name, f'#!/bin/sh\necho "{name} $@" >> {tmp_path}/log\n')
     return subprocess.run(
         [shutil.which("sh") or "sh", str(ROOT / "tools/install_chromium.sh")],
-        capture_output=True, text=True, timeout=30, check=False, env={"PATH": str(folder), **env},
+        capture_output=True, text=True, timeout=120, check=False, env={"PATH": str(folder), **env},
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from llm_course.shelf import hub as hub_module
 from llm_course.shelf import hub_cache
 from llm_course.shelf.hub import fetch
 from rounding import agree
-from shelf.hub_client import NAME, commit, get, hub, model_files, soon, weights_sent
+from shelf.hub_client import NAME, at_once, commit, get, hub, model_files, soon, weights_sent
 from shelf.hub_server import Hub, Repo
 
 # --- download and cache -------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_branch_falls_back_to_the_cache_when_the_server_is_away(hub: Hub) -> Non
     folder = get()
     hub.stop()
     said: list[str] = []
-    with soon(1.0):
+    with at_once():
         assert get(said) == folder
     assert len(said) == 1 and "cache is used" in said[0]
 
@@ -87,7 +87,7 @@ def test_branch_falls_back_to_the_cache_when_the_server_is_away(hub: Hub) -> Non
 def test_branch_falls_back_to_the_cache_when_the_server_is_silent(hub: Hub) -> None:
     folder = get()
     hub.silent = "/api/"
-    with soon(3.0):
+    with soon():
         assert get() == folder
 
 
@@ -187,7 +187,7 @@ def test_cut_download_continues_in_the_next_call(hub: Hub, monkeypatch: pytest.M
     half = size // 2
     hub.cuts = [half] + [0] * 50
     monkeypatch.setattr(hub_module, "PATIENCE", 1.0)
-    with pytest.raises(errors.NoNetwork, match="goes on where it stopped"), soon(3.0):
+    with pytest.raises(errors.NoNetwork, match="goes on where it stopped"), soon():
         get()
     hub.cuts.clear()
     hub.log.clear()
@@ -210,7 +210,7 @@ def test_server_that_cannot_continue_sends_it_all(hub: Hub) -> None:
 def test_server_that_always_cuts_at_the_same_byte_ends(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.cuts, hub.ignores_range = [1000] * 100, True
     monkeypatch.setattr(hub_module, "PATIENCE", 1.0)
-    with pytest.raises(errors.NoNetwork), soon(3.0):
+    with pytest.raises(errors.NoNetwork), soon():
         get()
 
 
