@@ -122,7 +122,7 @@ def test_train_installs_when_told_and_grade_wants_a_course(ready: Path) -> None:
 
 def test_make_alone_lists_every_command() -> None:
     listed = make().stdout
-    for command in ("lab", "test", "demo", "notebooks", "bench", "train", "browser"):
+    for command in ("lab", "test", "test-avx2", "test-default", "demo", "notebooks", "bench", "train", "browser"):
         assert f"make {command} " in listed
 
 
@@ -157,6 +157,7 @@ def test_ci_and_the_workflow_run_the_same_commands() -> None:
     subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
     jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
     assert [step["run"] for step in jobs["test"]["steps"] if "run" in step] == ["bash .ci/run"]
+    assert [step["run"] for step in jobs["avx2"]["steps"] if "run" in step] == ["make test-avx2"]
 
 
 def browser_installer(tmp_path: Path, *programs: str, **env: str) -> subprocess.CompletedProcess[str]:
