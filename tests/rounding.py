@@ -15,6 +15,9 @@ EPS = float(np.finfo(np.float32).eps)  # the step from 1 to the next float32: 1.
 # sums one behind the other, but most roundings cancel: their scores are within 6 roundings of the same in float64.
 # Twenty times that is generous, and still ten thousand times less than what switching one head off changes.
 ROUNDINGS = 128
+SHARE = ROUNDINGS * EPS  # for numbers up to 1: shares, probabilities, unit vectors, attention
+LOGS = 10 * SHARE  # for numbers up to ten: scores, their logarithms, losses
+FOUR_PLACES = 1e-4  # measured figures are kept with four decimal places
 # Training repeats a difference: each of some hundred steps may add to it, and Adam divides a gradient by its own size.
 TRAINED = 100 * ROUNDINGS
 

@@ -101,10 +101,10 @@ def test_no_character_of_a_text_is_lost_or_moved(text: str) -> None:
 
 
 def test_sentences_of_a_long_text_without_ends_take_no_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert len(split_sentences("etc. and so on " * 20_000)) == 1
     assert split_sentences("." * 200_000 + "x") == ["." * 200_000 + "x"]
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 10, "a quadratic search would take minutes"
 
 
 @few

@@ -13,6 +13,7 @@ import torch  # noqa: E402
 import tiny_models  # noqa: E402
 import use_cases  # noqa: E402
 from llm_course.shelf.loading import load  # noqa: E402
+from rounding import SHARE  # noqa: E402
 
 MODELS = {"generate": "gpt2-pad-left", "sentiment": "roberta", "summarize": "bart", "translate": "marian"}
 TEXTS = [" ".join(text.split()[:6]) for text in use_cases.make_texts(5, seed=3)]  # tiny windows
@@ -34,10 +35,10 @@ def test_every_method_does_the_same_work(task: str, monkeypatch: pytest.MonkeyPa
     if task == "sentiment":
         for one, plain, kind in zip(own, found["one by one"], found["pipeline"], strict=True):
             shares = dict(zip(("negative", "neutral", "positive"), plain, strict=True))
-            assert one.scores == pytest.approx(shares, abs=1e-5)
-            assert one.scores == pytest.approx({k["label"]: k["score"] for k in kind}, abs=1e-5)
+            assert one.scores == pytest.approx(shares, abs=SHARE)
+            assert one.scores == pytest.approx({k["label"]: k["score"] for k in kind}, abs=SHARE)
         for plain, padded in zip(found["one by one"], found["batches of 32"], strict=True):
-            assert padded == pytest.approx(plain, abs=1e-5)
+            assert padded == pytest.approx(plain, abs=SHARE)
     elif task == "generate":
         whole = [one.full for one in own]
         assert found["one by one"] == whole == found["batches of 32"]

@@ -164,7 +164,7 @@ def test_a_process_of_its_own_with_a_terminal_that_knows_no_accents() -> None:
     command = [sys.executable, "-m", "llm_course.cli", "sentiment", "--json", "--lines", "--model"]
     done = subprocess.run(
         [*command, str(tiny_models.folder("bert"))], input="I love café.\nA dog.\n".encode(), capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"}, timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["I love café.", "A dog."]
@@ -176,7 +176,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     )
     assert process.stdout and process.stderr
     process.stdout.close()
-    assert process.wait(timeout=60) == 0 and process.stderr.read() == b""
+    assert process.wait(timeout=300) == 0 and process.stderr.read() == b""
     process.stderr.close()
 
 

@@ -83,7 +83,7 @@ def execute(notebook: NotebookNode, folder: Path) -> Cost:
             notebook,
             km=manager,
             timeout=CELL_SECONDS,
-            startup_timeout=120,
+            startup_timeout=300,
             store_widget_state=False,
             record_timing=False,
             coalesce_streams=True,

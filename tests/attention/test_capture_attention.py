@@ -21,7 +21,7 @@ from llm_course.attention import reading, recording
 from llm_course.errors import BadOption, InputTooLong, LLMCourseError, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases import generation
-from rounding import agree
+from rounding import SHARE, agree
 
 DECODERS = ("gpt2", "gpt-neox", "llama", "qwen2", "bloom")
 EACH = (*DECODERS, "qwen3", "bert", "distilbert", "roberta", "modernbert", "t5", "bart", "marian")
@@ -82,9 +82,9 @@ def test_its_short_text_names_the_model_and_the_tokens() -> None:
 def test_means_over_chosen_heads_and_layers() -> None:
     found = lc.attend("the cat sat", model=tiny_models.folder("bert"))
     all_of_them = found.weights
-    assert np.allclose(found.mean(heads=[1]), all_of_them[:, 1].mean(0), atol=1e-6)
-    assert np.allclose(found.mean(1, heads=[0]), all_of_them[1, 0], atol=1e-6)
-    assert np.allclose(found.mean(1, heads=range(2)), all_of_them[1].mean(0), atol=1e-6)
+    assert np.allclose(found.mean(heads=[1]), all_of_them[:, 1].mean(0), atol=SHARE)
+    assert np.allclose(found.mean(1, heads=[0]), all_of_them[1, 0], atol=SHARE)
+    assert np.allclose(found.mean(1, heads=range(2)), all_of_them[1].mean(0), atol=SHARE)
     assert agree(found.head(np.int64(1), np.int32(0)), all_of_them[1, 0]), "numbers as numpy gives them"
     for layer, heads in ((2, None), (0, [2]), (0, []), (0, "01"), (None, 1), (None, [0.5]), (True, None)):
         with pytest.raises(BadOption):

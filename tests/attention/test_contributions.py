@@ -12,7 +12,7 @@ from llm_course.attention.contributions import contributions
 from llm_course.attention.counterfactual import leave_one_out
 from llm_course.errors import BadInput, BadOption, WrongTask
 from llm_course.shelf.loading import load
-from rounding import agree
+from rounding import SHARE, agree
 
 TEXT = "The cat sat on the mat."
 
@@ -40,7 +40,7 @@ def test_a_token_alone_contributes_what_the_layer_gives_out(name: str, kind: str
         with torch.no_grad():
             out = projection(torch.from_numpy(alone)) - projection(torch.zeros(1, 32))  # the bias belongs to no token
         wanted = found.head(1, head) * out.norm(dim=1).numpy()
-        assert np.allclose(contributions(found, 1, head, lm), wanted, atol=1e-5)
+        assert np.allclose(contributions(found, 1, head, lm), wanted, atol=SHARE)
 
 
 def test_the_model_can_be_found_by_its_name_and_another_one_is_told() -> None:
@@ -76,7 +76,7 @@ def test_leave_one_out_masks_one_word_at_a_time() -> None:
             holed = ids.clone()
             holed[0, place] = lm.tokenizer.mask_token_id
             moved = (lm.model(holed).logits.softmax(-1) - before).abs().sum().item() / 2
-            assert found[place] == pytest.approx(moved, abs=1e-5)
+            assert found[place] == pytest.approx(moved, abs=SHARE)
     assert found.max() > 1e-3
 
 

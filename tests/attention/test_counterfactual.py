@@ -12,6 +12,7 @@ from llm_course.attention import counterfactual
 from llm_course.attention.counterfactual import answers_with, leave_one_out
 from llm_course.errors import BadInput, BadOption, WrongTask
 from llm_course.shelf.loading import load
+from rounding import SHARE
 
 TEXT = "The cat sat on the mat."
 
@@ -25,7 +26,7 @@ def test_its_own_weights_give_its_own_answer(name: str) -> None:
     found = lc.attend(TEXT, model=lm)
     for layer, row in ((None, 0), (0, 3)):
         weights = found.weights[-1 if layer is None else layer][:, row]
-        assert np.allclose(answers_with(weights[None], TEXT, lm, layer=layer, row=row), own, atol=1e-5)
+        assert np.allclose(answers_with(weights[None], TEXT, lm, layer=layer, row=row), own, atol=SHARE)
 
 
 def test_uniform_weights_are_what_queries_of_zero_give() -> None:
@@ -41,7 +42,7 @@ def test_uniform_weights_are_what_queries_of_zero_give() -> None:
         query.bias.zero_()
         wanted = changed(**lm.tokenizer(TEXT, return_tensors="pt")).logits.softmax(-1).numpy()
     found = answers_with(np.full((2, 2, count), 1 / count), TEXT, lm)
-    assert found.shape == (2, 3) and np.allclose(found, wanted, atol=1e-5), "in the last layer row 0 is all that counts"
+    assert found.shape == (2, 3) and np.allclose(found, wanted, atol=SHARE), "in the last layer only row 0 counts"
     own = answers_with(lc.attend(TEXT, model=lm).weights[1][:, 0][None], TEXT, lm)
     assert np.abs(own - wanted).max() > 1e-3
 
@@ -52,7 +53,7 @@ def test_each_try_stands_for_itself_and_the_model_is_left_alone() -> None:
     tries = np.random.default_rng(0).dirichlet(np.ones(count), size=(3, 2))
     together = answers_with(tries, TEXT, lm)
     for one, found in zip(tries, together, strict=True):
-        assert np.allclose(answers_with(one[None], TEXT, lm)[0], found, atol=1e-6)
+        assert np.allclose(answers_with(one[None], TEXT, lm)[0], found, atol=SHARE)
     assert not any(part._forward_pre_hooks for part in lm.model.modules())
 
 
@@ -94,7 +95,7 @@ def test_leave_one_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     for part, _ in dropouts:
         part.p = 0.5
     try:
-        assert np.allclose(leave_one_out(TEXT, lm), wanted, atol=1e-6)
+        assert np.allclose(leave_one_out(TEXT, lm), wanted, atol=SHARE)
         assert lm.model.training and max(sizes) <= 2, "the model is left in its mode"
     finally:
         hook.remove()

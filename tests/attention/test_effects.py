@@ -11,6 +11,7 @@ from llm_course.attention.ablation import ablate
 from llm_course.attention.effects import effect_chart, effects
 from llm_course.errors import BadInput, BadOption
 from llm_course.shelf.loading import load
+from rounding import SHARE
 
 
 @pytest.mark.parametrize(("name", "kind"), [("gpt2", None), ("marian", "encoder")])
@@ -28,8 +29,8 @@ def test_each_head_is_off_alone(name: str, kind: str | None) -> None:
     before = run()
     for layer, head in np.ndindex(2, 2):
         with ablate(lm, [(layer, head)], kind=kind):
-            assert found[layer, head] == pytest.approx(run() - before, abs=1e-6)
-    assert np.abs(found).min() > 1e-6 and run() == pytest.approx(before, abs=1e-6)
+            assert found[layer, head] == pytest.approx(run() - before, abs=SHARE)
+    assert np.abs(found).min() > 100 * SHARE and run() == pytest.approx(before, abs=SHARE)
     with pytest.raises(BadOption):
         effects(lm, run, kind="self")
 

@@ -17,6 +17,7 @@ from made_up_attention import MadeUp
 from llm_course.attention.explorer import encoding
 from llm_course.attention.measures import measure_all, measure_names
 from llm_course.errors import BadOption
+from rounding import SHARE
 
 
 def decoded(data: bytes, rows: int, columns: int, before: np.ndarray | None = None) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def test_the_overview_has_the_measures_of_the_package(given: dict[str, Any]) -> 
     assert list(found) == list(wanted) == list(measure_names(attention))
     assert ("next token" in found) is (attention.kind == "encoder")
     for name, values in wanted.items():
-        assert np.allclose(found[name], values, atol=1e-6, equal_nan=True), name
+        assert np.allclose(found[name], values, atol=SHARE, equal_nan=True), name
 
 
 def test_a_text_of_one_token_has_no_measures() -> None:
@@ -163,7 +164,7 @@ def test_rollout_only_where_rows_and_columns_are_the_same_tokens() -> None:
     crossed = encoding.overview(MadeUp(6, 6))
     assert crossed.rollout is None and crossed.no_rollout == "for self-attention only"
     found = encoding.overview(MadeUp(6, bias="causal")).rollout
-    assert found is not None and np.allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert found is not None and np.allclose(found.sum(axis=1), 1, atol=SHARE)
 
 
 def test_thumbnails_fit_their_budget() -> None:

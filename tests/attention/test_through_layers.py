@@ -14,7 +14,7 @@ from llm_course.attention import flow, gradient_weighted, relevance, rollout, ro
 from llm_course.attention.through_layers import PackageMissing
 from llm_course.errors import BadInput, BadOption, LLMCourseError
 from made_up_heads import MadeUp, at_random
-from rounding import agree
+from rounding import SHARE, agree
 
 LOWER = [[0.75, 0.25], [0.5, 0.5]]
 UPPER = [[0.6, 0.4], [0.1, 0.9]]
@@ -49,7 +49,9 @@ def test_the_rollout_of_a_recording(name: str) -> None:
     for layer in found.weights.astype(np.float64):
         expected = (layer.mean(0) / 2 + np.eye(len(expected)) / 2) @ expected
     got = rollout(found)
-    assert got.dtype == np.float32 and np.allclose(got, expected, atol=1e-6) and np.allclose(got.sum(-1), 1, atol=1e-6)
+    assert (
+        got.dtype == np.float32 and np.allclose(got, expected, atol=SHARE) and np.allclose(got.sum(-1), 1, atol=SHARE)
+    )
     steps = list(rollouts(found))
     assert len(steps) == found.layers and agree(steps[-1], got) and agree(steps[0], rollout(found, layer=0))
     if name == "gpt2":
@@ -63,22 +65,22 @@ def test_flow_by_hand() -> None:
     # From token 0 above, to input 0: 0.6 by way of 0 (its pipe takes 0.75), 0.4 by way of 1 (0.5). To input 1:
     # 0.25 by way of 0, 0.4 by way of 1. From token 1: 0.1 by 0 and 0.5 by 1; 0.1 by 0 and 0.5 by 1.
     got = flow(np.array([LOWER, UPPER]), residual=0)
-    assert got.dtype == np.float32 and np.allclose(got, [[1, 0.65], [0.6, 0.6]], atol=1e-6)
-    assert np.allclose(flow(np.array([LOWER, UPPER]), 1, residual=0), [0.6, 0.6], atol=1e-6)
-    assert np.allclose(flow(np.array([LOWER, UPPER]), residual=0, layer=0), LOWER, atol=1e-6)
+    assert got.dtype == np.float32 and np.allclose(got, [[1, 0.65], [0.6, 0.6]], atol=SHARE)
+    assert np.allclose(flow(np.array([LOWER, UPPER]), 1, residual=0), [0.6, 0.6], atol=SHARE)
+    assert np.allclose(flow(np.array([LOWER, UPPER]), residual=0, layer=0), LOWER, atol=SHARE)
 
 
 def test_flow_through_pipes_that_paths_share() -> None:
     bottom, middle, top = [[1, 0], [0.2, 0.8]], [[0.3, 0.7], [0.6, 0.4]], [[0.5, 0.5], [0, 1]]
     # 0 to 0: 0.3 + 0.5 through the left pipe (takes 1), and the 0.2 left over through the right one (takes 0.2).
     # 0 to 1: 0.5 and 0.4 meet at a pipe that takes 0.8. 1 to 0: 0.6, and 0.2 of 0.4. 1 to 1: 0.4.
-    assert np.allclose(flow(np.array([bottom, middle, top]), residual=0), [[1, 0.8], [0.8, 0.4]], atol=1e-6)
+    assert np.allclose(flow(np.array([bottom, middle, top]), residual=0), [[1, 0.8], [0.8, 0.4]], atol=SHARE)
 
 
 def test_the_residual_is_a_pipe_of_its_own() -> None:
     looks_away = np.array([[[0.0, 1.0], [1.0, 0.0]]])
-    assert np.allclose(flow(looks_away), [[0.5, 0.5], [0.5, 0.5]], atol=1e-6)
-    assert np.allclose(flow(looks_away, residual=0.25), [[0.25, 0.75], [0.75, 0.25]], atol=1e-6)
+    assert np.allclose(flow(looks_away), [[0.5, 0.5], [0.5, 0.5]], atol=SHARE)
+    assert np.allclose(flow(looks_away, residual=0.25), [[0.25, 0.75], [0.75, 0.25]], atol=SHARE)
 
 
 def test_flow_agrees_with_another_program() -> None:
@@ -91,7 +93,7 @@ def test_flow_agrees_with_another_program() -> None:
             for j in range(4):
                 graph.add_edge((depth + 1, i), (depth, j), capacity=mixed[i, j] / mixed[i].sum())
     expected = [[networkx.maximum_flow_value(graph, (3, i), (0, j)) for j in range(4)] for i in range(4)]
-    assert np.allclose(flow(weights), expected, atol=1e-6)
+    assert np.allclose(flow(weights), expected, atol=SHARE)
 
 
 def test_flow_without_scipy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,14 @@ FLAGS = (
 START_SECONDS = 180
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """A busy machine needs longer than playwright's five seconds."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
+
+
 def missing_browser(reason: str) -> None:
     """Skip, or fail where a browser was promised."""
     if os.environ.get("LLM_COURSE_REQUIRE_BROWSER") == "1":

@@ -59,16 +59,16 @@ class LabPage:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.context.on("request", lambda request: self.asked.append(request.url))
         page.on("websocket", lambda socket: self.asked.append(socket.url))
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
 
-    def run(self, notebook: str, timeout: float = 300) -> list[dict[str, Any]]:
+    def run(self, notebook: str, timeout: float = 1200) -> list[dict[str, Any]]:
         """Open a notebook by name, run it from top to bottom, and give its code cells as they are then.
 
         Raises ``AssertionError`` naming the first cell that failed or did not run.
         """
         self.page.goto(self.url)
         self.page.wait_for_function("() => window.jupyterapp !== undefined")
-        self._do(OPEN, notebook, seconds=120)
+        self._do(OPEN, notebook, seconds=300)
         self._do(RUN, None, seconds=timeout)
         cells: list[dict[str, Any]] = self.page.evaluate(CELLS)
         for cell in cells:

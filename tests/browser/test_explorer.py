@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 TOKENS = "[CLS] the quick brown fox jumps . [SEP] it was not amused . [SEP]".split()
 SPECIAL = [token.startswith("[") for token in TOKENS]

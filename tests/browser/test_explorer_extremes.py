@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 HOSTILE = [
     "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "שלום", "\u202eevil", "\x00\x1b[31m", "a\nb",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 
 def test_a_list_that_makes_the_page_anew_keeps_the_focus(shown: ExplorerPage, folder: Path) -> None:

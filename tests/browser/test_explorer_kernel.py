@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 CHANGE = "(view) => document.querySelector('[data-explorer]').lcx.change(view)"  # and do not wait for its weights
 LATER = 16_000  # milliseconds

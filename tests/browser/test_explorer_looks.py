@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explorer_page import ExplorerPage
 
 pytest_plugins = ["explorer_page"]  # its fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 # Every number that is written on a cell, with its color and the color below it.
 NUMBERS = """async () => {

@@ -20,7 +20,7 @@ from grading.conftest import RIGHT, TinyCourse
 from llm_course.errors import NoSandbox
 from nb_kernel import isolation
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 # What each has, and whether the written question waits for a person: who wrote nothing has nothing to be read.
 MARKS = {"ann": ("7 / 9", "needs manual grading"), "bob": ("4 / 9", "needs manual grading"), "cy": ("0 / 9", "graded")}
 HALF = RIGHT | {"double": "def double(values):\n    return [value * value for value in values]"}
@@ -79,7 +79,6 @@ def test_the_marks_are_there(chromium: str, formgrader: tuple[str, str], tmp_pat
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(120_000)
-            expect.set_options(timeout=60_000)
             address, token = formgrader
             # JupyterLab's page keeps the token; formgrader's own pages ask for their data without it.
             page.goto(f"{address}/lab?token={token}", wait_until="commit")
@@ -95,5 +94,4 @@ def test_the_marks_are_there(chromium: str, formgrader: tuple[str, str], tmp_pat
             expect(page.locator("table tbody tr")).to_have_count(3)
             assert "7 / 9 7 / 7 0 / 2" in " ".join(page.locator("table").inner_text().split())
         finally:
-            expect.set_options(timeout=5_000)
             browser.close()

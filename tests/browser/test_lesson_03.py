@@ -10,7 +10,7 @@ from lab_page import LabPage
 from playwright.sync_api import expect
 from test_explorer_lab import SETUP, SHOW, live, patience, store  # noqa: F401  (patience is used by every test)
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 SELECT = """async (index) => {
   window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;

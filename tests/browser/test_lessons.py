@@ -14,7 +14,7 @@ from lab_page import LabPage
 from playwright.sync_api import Locator, expect
 from test_machinery import store
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 # A playground whose course answers at once, so that this test is about the form and not about a model.
 QUICK = """

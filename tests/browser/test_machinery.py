@@ -10,7 +10,7 @@ from lab_page import LabPage
 
 from nb_source import METADATA
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.browser
 
 
 def store(folder: Path, name: str, *sources: str) -> str:

@@ -15,7 +15,7 @@ from explorer_page import FLAGS, ExplorerPage
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

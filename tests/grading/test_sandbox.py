@@ -61,9 +61,9 @@ def test_the_tree_of_processes_is_found_and_killed() -> None:
     tree = watch.descendants(process.pid)
     assert len(tree) == 2
     watch.kill_tree(process.pid)
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     process.stdout.close()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while any(_runs(pid) for pid in tree) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(_runs(pid) for pid in tree)
@@ -79,7 +79,7 @@ while True:
     os.waitpid(child, 0)
 """
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        watcher = watch.Watcher(process.pid, 10**9, 20, cpu=0.5)
+        watcher = watch.Watcher(process.pid, 10**9, 100, cpu=0.5)
         watcher.start()
         process.wait(timeout=120)
         watcher.stop()
@@ -110,7 +110,7 @@ print(await f())
 """
     (tmp_path / "release").mkdir()
     with sandbox.Sandbox(tmp_path / "release", Limits(), sandboxed, core=sandbox.cores()[-1]) as box:
-        session = _Session(box, time.monotonic() + 200)
+        session = _Session(box, time.monotonic() + 1200)
         session.hello()
         printed = session.ask({"kind": "cell", "number": 0, "code": code, "seconds": 60}, 60)["printed"]
     assert printed.count(" failed") == 5 and "SUCCEEDED" not in printed
@@ -132,7 +132,7 @@ def test_the_exchange_is_not_seen_where_it_lies_in_a_shared_folder(
     code = f"import os\nprint([*os.walk({str(tmp_path / 'shared')!r})])"
     for hide, seen in (((), True), ((exchange,), False)):
         with sandbox.Sandbox(tmp_path / "release", Limits(), sandboxed, hide) as box:
-            session = _Session(box, time.monotonic() + 200)
+            session = _Session(box, time.monotonic() + 1200)
             session.hello()
             printed = session.ask({"kind": "cell", "number": 0, "code": code, "seconds": 60}, 60)["printed"]
         assert "seen.txt" in printed and ("answers.txt" in printed) is seen

@@ -31,7 +31,7 @@ RIGHT = HONEST if PROOF else HONEST[:3]
 # the number of this process tells its sandboxes from those of another course that is graded beside it
 LIMITS = Limits(memory=300_000_000 + os.getpid(), disk=8_000_000, file=4_000_000, cell=12, total=150, cpu=60)
 SECRET = "SECRET-0451"
-pytestmark = pytest.mark.timeout(3600 if PROOF else 600)
+pytestmark = pytest.mark.timeout(3600)
 
 
 class Ear:

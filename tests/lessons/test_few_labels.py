@@ -11,6 +11,7 @@ import torch
 import tiny_models
 from llm_course.lessons.pretrain_finetune import experiment as few_labels
 from llm_course.shelf.loading import load
+from rounding import FOUR_PLACES, LOGS
 
 ROWS = [("I love this product!", 1), ("the food was cold", 0), ("I love it", 1), ("it was cold, cold", 0)] * 4
 
@@ -54,7 +55,7 @@ def test_the_loss_at_gaps_is_that_of_a_plain_pass() -> None:
         logs = lm.model(input_ids=seen).logits[0].float().log_softmax(-1)
         for place in places[:size].nonzero()[:, 0].tolist():
             total, count = total - float(logs[place, row[place]]), count + 1
-    assert count > 0 and found == pytest.approx(total / count, abs=1e-4)
+    assert count > 0 and found == pytest.approx(total / count, abs=LOGS)
 
 
 def test_labels_are_read_off_a_curve() -> None:
@@ -70,12 +71,12 @@ def test_a_classifiers_encoder_goes_back_under_the_layer_for_gaps() -> None:
     base = load("bert-mini", "cpu").model
     same = few_labels.back_to_gaps(base, classifier)
     ids = torch.tensor([[2, 50, 60, 3]])
-    assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-4)
+    assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=LOGS)
     with torch.no_grad():
         classifier.bert.embeddings.word_embeddings.weight.mul_(0.5)
     other = few_labels.back_to_gaps(base, classifier)
     assert not torch.allclose(other(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-2)
-    assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=1e-4), "the original stays"
+    assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=LOGS), "the original stays"
 
 
 def test_the_record_that_lesson_04_reads_is_whole() -> None:
@@ -87,7 +88,7 @@ def test_the_record_that_lesson_04_reads_is_whole() -> None:
     for one in record["results"]:
         for name in ("pre-trained", "from nothing", "bag of words"):
             assert 0.4 < one[name]["right"] < 1 and one[name]["right"] == pytest.approx(
-                np.mean(one[name]["each"]), abs=1e-4
+                np.mean(one[name]["each"]), abs=FOUR_PLACES
             )
     assert record["date"] and record["machine"] and record["held_out"] > 100 and record["seconds"] > 0
 

@@ -32,7 +32,7 @@ from llm_course.minis.evaluate import (
     translation,
     vision,
 )
-from llm_course.shelf import catalogue, loading, stored
+from rounding import FOUR_PLACES
 
 TINY = {
     "gpt-mini": "gpt2", "bert-mini": "bert-masked", "bert-mini-sentiment": "bert", "bert-mini-summary": "bert-extract",
@@ -148,11 +148,11 @@ def test_sentiment_beside_both_baselines(data: Path) -> None:
     own, tfidf, rules = found["systems"].values()
     assert list(found["systems"]) == [lm.name, sentiment.TFIDF, sentiment.RULES]
     assert found["rows"] == 7 * 12
-    assert own["accuracy"] == pytest.approx(1 / 3, abs=1e-4)  # a third of the rows is neutral
-    assert own["macro_f1"] == pytest.approx(0.5 / 3, abs=1e-4)
+    assert own["accuracy"] == pytest.approx(1 / 3, abs=FOUR_PLACES)  # a third of the rows is neutral
+    assert own["macro_f1"] == pytest.approx(0.5 / 3, abs=FOUR_PLACES)
     chance = math.exp(2) / (math.exp(2) + 2)
     assert own["calibration_error"] == pytest.approx(chance - 1 / 3, abs=1e-3)
-    assert own["plain_accuracy"] == pytest.approx(1 / 3, abs=1e-4)
+    assert own["plain_accuracy"] == pytest.approx(1 / 3, abs=FOUR_PLACES)
     assert len(found["plain_missed"]) == 40
     assert tfidf["accuracy"] == 1  # one word decides
     assert rules["accuracy"] == 1 and "calibration_error" not in rules

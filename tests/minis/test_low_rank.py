@@ -9,19 +9,20 @@ from safetensors.torch import load_file, save_file
 from llm_course.minis.low_rank import factors
 from llm_course.minis.recipes import share
 from llm_course.shelf import stored
+from rounding import LOGS
 
 
 def test_a_matrix_of_rank_one_comes_back_exactly():
     column, row = torch.tensor([[1.0], [2.0], [-3.0]]), torch.tensor([[4.0, 0.0, -1.0, 2.0]])
     up, down = factors(column @ row, 1)
     assert up.shape == (3, 1) and down.shape == (1, 4)
-    assert torch.allclose(up @ down, column @ row, atol=1e-5)
+    assert torch.allclose(up @ down, column @ row, atol=LOGS)
 
 
 def test_what_is_lost_is_the_small_singular_values():
     difference = torch.diag(torch.tensor([5.0, 3.0, 1.0, 0.5]))
     up, down = factors(difference, 2)
-    assert torch.allclose(up @ down, torch.diag(torch.tensor([5.0, 3.0, 0.0, 0.0])), atol=1e-5)
+    assert torch.allclose(up @ down, torch.diag(torch.tensor([5.0, 3.0, 0.0, 0.0])), atol=LOGS)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_factors_are_stored_and_merged(tuned):
     merged = stored.weights_of(folder / "tuned")
     assert set(merged) == set(own)
     for name, tensor in own.items():
-        assert torch.allclose(merged[name].float(), tensor, atol=2e-2), name
+        assert torch.allclose(merged[name].float(), tensor, atol=2e-2), name  # float16 keeps 1 part in 2000
 
 
 def test_a_factor_that_would_be_larger_than_the_matrix_is_not_made(tuned):

@@ -9,6 +9,7 @@ import pytest
 
 import made_up_data
 from llm_course.minis.evaluate import record, sentiment, summarization, translation
+from rounding import FOUR_PLACES
 
 
 def test_calibration_error_by_hand() -> None:
@@ -27,8 +28,8 @@ def test_macro_f1_by_hand() -> None:
     found = ["positive", "neutral", "neutral", "negative", "positive"]
     scores = sentiment.scores_of(truth, found)
     # positive: 1 hit of 2 true and 2 found; neutral: 1 of 1 and 2; negative: 1 of 2 and 1.
-    assert scores["f1"] == {"positive": 0.5, "neutral": pytest.approx(2 / 3, abs=1e-4), "negative": 0.6667}
-    assert scores["macro_f1"] == pytest.approx((0.5 + 2 / 3 + 2 / 3) / 3, abs=1e-4)
+    assert scores["f1"] == {"positive": 0.5, "neutral": pytest.approx(2 / 3, abs=FOUR_PLACES), "negative": 0.6667}
+    assert scores["macro_f1"] == pytest.approx((0.5 + 2 / 3 + 2 / 3) / 3, abs=FOUR_PLACES)
     assert scores["accuracy"] == 0.6
     assert scores["confusion"]["negative"] == {"positive": 1, "neutral": 0, "negative": 1}
 
@@ -40,7 +41,7 @@ def test_macro_f1_agrees_with_scikit_learn() -> None:
     random = np.random.default_rng(0)
     truth, found = random.choice(sentiment.LABELS, (2, 200)).tolist()
     assert sentiment.scores_of(truth, found)["macro_f1"] == pytest.approx(
-        f1_score(truth, found, average="macro"), abs=1e-4
+        f1_score(truth, found, average="macro"), abs=FOUR_PLACES
     )
 
 
@@ -85,12 +86,12 @@ def test_lengths_are_counted_in_english_words() -> None:
 def test_rouge_takes_the_reference_that_fits_best() -> None:
     scores = summarization.scores_of(["the cat sat", "x"], [["a dog", "the cat"], ["x y"]])
     # First: ROUGE-1 2 * 2 / (3 + 2), ROUGE-2 2 * 1 / (2 + 1), ROUGE-L as ROUGE-1. Second: 2/3, 0, 2/3.
-    assert scores["rouge1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=1e-4)
-    assert scores["rouge2"] == pytest.approx((2 / 3 + 0) / 2, abs=1e-4)
+    assert scores["rouge1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=FOUR_PLACES)
+    assert scores["rouge2"] == pytest.approx((2 / 3 + 0) / 2, abs=FOUR_PLACES)
     assert scores["rougeL"] == scores["rouge1"]
     one, two = (0.8 + 2 / 3 + 0.8) / 3, (2 / 3 + 0 + 2 / 3) / 3
-    assert scores["mean"] == pytest.approx((one + two) / 2, abs=1e-4)
-    assert scores["standard_error"] == pytest.approx(abs(one - two) / 2, abs=1e-4)
+    assert scores["mean"] == pytest.approx((one + two) / 2, abs=FOUR_PLACES)
+    assert scores["standard_error"] == pytest.approx(abs(one - two) / 2, abs=FOUR_PLACES)
     assert scores["words"] == 2.0
 
 

@@ -21,6 +21,7 @@ from llm_course.minis.recipes import palm_e_mini as recipe
 from llm_course.shelf import catalogue, loading
 from llm_course.worlds import tabletop as world
 from llm_course.worlds import tabletop_goals as goals
+from rounding import SHARE
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_wishes_in_one_row_do_not_see_each_other(task: Any, tiny: Any) -> None:
             for row, _ in task.rows[table]:
                 ids = torch.tensor([task.head + row])
                 alone = tiny(ids, batch["image"][table : table + 1], batch["state"][table : table + 1]).logits[0]
-                assert torch.allclose(packed[table, place : place + len(row)], alone[len(task.head) :], atol=1e-5)
+                assert torch.allclose(packed[table, place : place + len(row)], alone[len(task.head) :], atol=SHARE)
                 place += len(row)
 
 

@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
         for rank in "01"
     ]  # fmt: skip
     try:
-        errors = [process.communicate(timeout=500)[1] for process in started]
+        errors = [process.communicate(timeout=1200)[1] for process in started]
     finally:
         for process in started:
             process.kill()

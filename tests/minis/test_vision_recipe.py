@@ -12,6 +12,7 @@ from llm_course.minis.recipes import vision_mini as recipe
 from llm_course.use_cases.pictures import normalized
 from llm_course.worlds.scene_questions import KINDS, caption, questions, words
 from llm_course.worlds.scenes import draw, random_scene, scene
+from rounding import LOGS
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_each_question_of_a_row_is_answered_as_if_it_stood_alone(task, model):
         own = blocks[0] == block
         alone = torch.cat([ids[0][blocks[0] == 0], ids[0][own]])[None]
         logits = model(input_ids=alone, pixel_values=picture).logits
-        assert torch.allclose(together[0, own], logits[0, recipe.IMAGE_TOKENS :], atol=1e-4)
+        assert torch.allclose(together[0, own], logits[0, recipe.IMAGE_TOKENS :], atol=LOGS)
     assert not answers[0][blocks[0] == 0].any()
 
 

@@ -26,7 +26,9 @@ def run(tmp_path: Path):
     shutil.copytree(TESTS / "guard", tmp_path / "guard")
     source = tmp_path / "99_tiny.md"
 
-    def run_pytest(text: str = LESSON, change=lambda notebook: None) -> subprocess.CompletedProcess[str]:
+    def run_pytest(
+        text: str = LESSON, change=lambda notebook: None, seconds: int = 600
+    ) -> subprocess.CompletedProcess[str]:
         source.write_text(text, encoding="utf-8")
         lesson = Lesson("99_tiny", source, tmp_path / "99_tiny.ipynb")
         notebooks.build(lesson)
@@ -36,9 +38,9 @@ def run(tmp_path: Path):
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent / "tools"), os.environ["PYTHONPATH"]])}
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env",
-             "--nbval-cell-timeout=8",
+             f"--nbval-cell-timeout={seconds}",
              f"--nbval-sanitize-with={TESTS / 'notebooks' / 'sanitize.cfg'}", str(lesson.notebook)],
-            capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=env,
+            capture_output=True, text=True, timeout=1200, check=False, cwd=tmp_path, env=env,
         )  # fmt: skip
 
     return run_pytest
@@ -76,7 +78,8 @@ def test_a_kernel_larger_than_binder_fails(run) -> None:
 
 
 def test_a_dead_kernel_fails(run) -> None:
-    done = run(change=lambda notebook: notebook.cells[-2].update(source="import os; os._exit(1)"))
+    # nbval waits for a dead kernel as long as for a slow cell
+    done = run(change=lambda notebook: notebook.cells[-2].update(source="import os; os._exit(1)"), seconds=8)
     assert "the kernel died before the end" in done.stdout
 
 

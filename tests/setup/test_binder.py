@@ -18,7 +18,7 @@ def dockerfile() -> str:
     program = Path(sys.executable).parent / "jupyter-repo2docker"
     done = subprocess.run(
         [str(program), "--no-build", "--debug", "."],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "NO_COLOR": "1"},
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def make(*arguments: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env={**clean, **env}
+        ["make", *arguments], cwd=cwd, capture_output=True, text=True, timeout=1200, check=False, env={**clean, **env}
     )
 
 
@@ -53,10 +53,8 @@ def test_set_up_installs_pinned_and_only_once(checkout: Path) -> None:
     log = (checkout / "log").read_text(encoding="utf-8")
     assert "-m venv --clear .venv" in log
     assert "-c constraints.txt -e .[lab,dev,train,grade,site]" in log
-    start = time.perf_counter()
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
-    assert time.perf_counter() - start < 2
-    assert (checkout / "log").read_text(encoding="utf-8") == log
+    assert (checkout / "log").read_text(encoding="utf-8") == log, "the second call does nothing"
     os.utime(checkout / "constraints.txt", (time.time() + 5, time.time() + 5))
     assert make("setup", "PYTHON=bin/fakepython", cwd=checkout).returncode == 0
     assert (checkout / "log").read_text(encoding="utf-8").count("-c constraints.txt") == 2
@@ -142,7 +140,7 @@ def test_train_installs_when_told_and_grade_wants_a_course(ready: Path) -> None:
 
 def test_make_alone_lists_every_command() -> None:
     listed = make().stdout
-    for command in ("lab", "test", "demo", "notebooks", "bench", "train", "browser"):
+    for command in ("lab", "test", "test-avx2", "test-default", "demo", "notebooks", "bench", "train", "browser"):
         assert f"make {command} " in listed
 
 
@@ -177,6 +175,7 @@ def test_ci_and_the_workflow_run_the_same_commands() -> None:
     subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
     jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
     assert [step["run"] for step in jobs["test"]["steps"] if "run" in step] == ["bash .ci/run"]
+    assert [step["run"] for step in jobs["avx2"]["steps"] if "run" in step] == ["make test-avx2"]
 
 
 def browser_installer(tmp_path: Path, *programs: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -189,7 +188,7 @@ def browser_installer(tmp_path: Path, *programs: str, **env: str) -> subprocess.
         script(folder / name, f'#!/bin/sh\necho "{name} $@" >> {tmp_path}/log\n')
     return subprocess.run(
         [shutil.which("sh") or "sh", str(ROOT / "tools/install_chromium.sh")],
-        capture_output=True, text=True, timeout=30, check=False, env={"PATH": str(folder), **env},
+        capture_output=True, text=True, timeout=120, check=False, env={"PATH": str(folder), **env},
     )  # fmt: skip
 
 

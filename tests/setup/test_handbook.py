@@ -36,7 +36,6 @@ def blocks() -> list[str]:
     return [textwrap.dedent(text) for _, text in found]
 
 
-@pytest.mark.timeout(1800)  # eight commands that each load nbgrader, also on a busy machine
 def test_from_clone_to_marks_every_command_as_pasted(tmp_path: Path, sandboxed: str) -> None:  # noqa: F811
     pytest.importorskip("nbgrader", reason="needs nbgrader: pip install 'llm-course[grade]'")
     programs = tmp_path / "programs"

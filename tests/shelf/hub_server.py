@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if self.hub.silent and self.hub.silent in path:
-            self.hub.over.wait(30)
+            self.hub.over.wait(600)
             self.close_connection = True
             return
         for part, status in self.hub.status.items():

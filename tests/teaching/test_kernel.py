@@ -29,7 +29,7 @@ CELLS = [
 
 def _run(home: Path) -> NotebookNode:
     notebook = v4.new_notebook(cells=[v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(CELLS)])
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=False, record_timing=False)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", store_widget_state=False, record_timing=False)
     with client.setup_kernel(env={**os.environ, "LLM_COURSE_HOME": str(home), "MPLCONFIGDIR": str(home / "mpl")}):
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)

@@ -52,7 +52,7 @@ for i in range(25):
 
 def test_four_kernels_write_at_once_and_nothing_is_lost() -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(n)], env=os.environ.copy()) for n in range(4)]
-    assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
+    assert [writer.wait(timeout=600) for writer in writers] == [0] * 4
     exercises = _stored()["exercises"]
     assert {f"{n}-{i}" for n in range(4) for i in range(25)} <= set(exercises)
     assert exercises["shared"]["tries"] == 100

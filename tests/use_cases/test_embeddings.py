@@ -15,6 +15,7 @@ from llm_course.errors import BadInput, BadOption
 from llm_course.results import Embedding
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.embeddings import nearest, unit, vectors
+from rounding import SHARE
 
 families = pytest.mark.parametrize("name", tiny_models.EMBEDDING)
 TEXTS = ["I love this product!", "no", "The food was cold, and the children laugh in the park.", "It is not bad."]
@@ -37,8 +38,8 @@ def test_a_vector_is_the_mean_of_the_last_states_at_length_one(name: str) -> Non
     lm = model(name)
     for text, found in zip(TEXTS, lc.embed(TEXTS, model=lm), strict=True):
         expected = plain(lm, lm.tokenizer(text)["input_ids"])
-        assert found.vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
-        assert found.vector.dtype == np.float32 and np.linalg.norm(found.vector) == pytest.approx(1, abs=1e-5)
+        assert found.vector == pytest.approx(expected / np.linalg.norm(expected), abs=SHARE)
+        assert found.vector.dtype == np.float32 and np.linalg.norm(found.vector) == pytest.approx(1, abs=SHARE)
         assert found.text == str(found) == text
 
 
@@ -47,7 +48,7 @@ def test_a_batch_says_what_each_text_says_alone(name: str) -> None:
     lm = model(name)
     texts = [*TEXTS, LONG, *TEXTS[::-1]]
     for text, found in zip(texts, lc.embed(texts, model=lm), strict=True):
-        assert found.vector == pytest.approx(lc.embed(text, model=lm).vector, abs=1e-5)
+        assert found.vector == pytest.approx(lc.embed(text, model=lm).vector, abs=SHARE)
 
 
 @families
@@ -60,15 +61,15 @@ def test_a_long_text_is_the_mean_of_its_windows_weighted_by_tokens(name: str) ->
     for start, end in windows(len(ids), room, room // 4):
         part = [*before, *ids[start:end], *after]
         total += len(part) * plain(lm, part)
-    assert lc.embed(LONG, model=lm).vector == pytest.approx(total / np.linalg.norm(total), abs=1e-5)
+    assert lc.embed(LONG, model=lm).vector == pytest.approx(total / np.linalg.norm(total), abs=SHARE)
 
 
 def test_other_layers() -> None:
     lm = model("bert-masked")
     for layer in (0, 1, 2):
         expected = plain(lm, lm.tokenizer(TEXTS[0])["input_ids"], layer)
-        assert vectors(lm, TEXTS, layer=layer)[0] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
-    assert vectors(lm, TEXTS, layer=2) == pytest.approx(vectors(lm, TEXTS), abs=1e-6), "two layers: 2 is the last"
+        assert vectors(lm, TEXTS, layer=layer)[0] == pytest.approx(expected / np.linalg.norm(expected), abs=SHARE)
+    assert vectors(lm, TEXTS, layer=2) == pytest.approx(vectors(lm, TEXTS), abs=SHARE), "two layers: 2 is the last"
 
 
 def test_a_model_with_a_head_and_one_without_give_the_same() -> None:
@@ -104,13 +105,15 @@ def test_search_finds_the_text_itself_first_and_sorts_the_rest() -> None:
     texts = [*TEXTS, "The cat sat on the mat.", "A dog runs in the park."]
     for center in (True, False):
         found = nearest(texts[4], texts, top=4, center=center, model=lm)
-        assert (found[0].text, found[0].position) == (texts[4], 4) and found[0].similarity == pytest.approx(1, abs=1e-5)
+        assert (found[0].text, found[0].position) == (texts[4], 4) and found[0].similarity == pytest.approx(
+            1, abs=SHARE
+        )
         close = [one.similarity for one in found]
         assert close == sorted(close, reverse=True) and len(found) == 4
     rows = vectors(lm, texts)
     centered = unit(rows - rows.mean(axis=0))
     expected = (centered @ unit((rows[4] - rows.mean(axis=0))[None])[0]).max()
-    assert nearest(texts[4], texts, top=1, model=lm)[0].similarity == pytest.approx(float(expected), abs=1e-5)
+    assert nearest(texts[4], texts, top=1, model=lm)[0].similarity == pytest.approx(float(expected), abs=SHARE)
     assert len(nearest("cat", texts, top=100, model=lm)) == len(texts)
     assert nearest("cat", ["dog"], model=lm)[0].similarity != 0, "nothing is subtracted from a single text"
 

@@ -20,7 +20,7 @@ from llm_course.shelf.loading import LanguageModel
 from llm_course.use_cases import embodied
 from llm_course.worlds import tabletop_view
 from llm_course.worlds.tabletop import Table
-from rounding import agree
+from rounding import SHARE, agree
 
 WISH = "put the red block on the blue one"
 
@@ -63,7 +63,7 @@ def test_two_tables_keep_their_own_observations(tiny: LanguageModel) -> None:
     both = tiny.model.embed(ids, image, state)
     for row in range(2):
         alone = tiny.model.embed(ids[:1], image[row : row + 1], state[row : row + 1])
-        assert torch.allclose(both[row], alone[0], atol=1e-6)
+        assert torch.allclose(both[row], alone[0], atol=SHARE)
 
 
 def test_a_missing_observation_is_an_error(tiny: LanguageModel) -> None:

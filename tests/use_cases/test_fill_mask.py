@@ -11,6 +11,7 @@ import llm_course as lc
 import tiny_models
 from llm_course.errors import BadInput, BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
+from rounding import SHARE
 
 families = pytest.mark.parametrize("name", tiny_models.MASKED)
 TEXTS = ["The [MASK] sat on the mat.", "I [MASK] this product, it is [MASK]!", "[MASK]", "My sister has a new [MASK]"]
@@ -34,7 +35,7 @@ def test_candidates_are_those_of_one_plain_pass(name: str) -> None:
         assert len(found.candidates) == text.count("[MASK]") == len(shares) and found.original == text
         for own, row in zip(found.candidates, shares, strict=True):
             words = torch.tensor([i for i in range(len(row)) if i not in lm.tokenizer.all_special_ids])
-            assert [c.probability for c in own] == pytest.approx(row[words].topk(4).values.tolist(), abs=1e-5)
+            assert [c.probability for c in own] == pytest.approx(row[words].topk(4).values.tolist(), abs=SHARE)
             assert not {c.token for c in own} & set(lm.tokenizer.all_special_tokens)
 
 
@@ -46,7 +47,7 @@ def test_a_batch_says_what_each_text_says_alone(name: str) -> None:
     for text, found in zip(texts, lc.fill_mask(texts, model=lm), strict=True):
         alone = lc.fill_mask(text, model=lm)
         assert [c.probability for own in found.candidates for c in own] == pytest.approx(
-            [c.probability for own in alone.candidates for c in own], abs=1e-5
+            [c.probability for own in alone.candidates for c in own], abs=SHARE
         )
         assert found.original == text and "[MASK]" not in found.text
 

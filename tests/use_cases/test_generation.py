@@ -15,6 +15,7 @@ from llm_course.errors import BadInput, BadOption, InputTooLong, NoMemory, Wrong
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases import generation
 from llm_course.use_cases.generation import Decoding, choose, token_logprobs
+from rounding import LOGS, SHARE
 
 families = pytest.mark.parametrize("name", tiny_models.GENERATION)
 PROMPTS = ["The cat", "Once upon a time in a land far away, the children laugh!", "Hello", "A dog runs in the park 猫"]
@@ -72,7 +73,7 @@ def test_a_batch_says_what_each_prompt_says_alone(name: str, options: dict[str, 
     for prompt, one in zip(PROMPTS, together, strict=True):
         alone = lc.generate(prompt, max_new_tokens=12, model=lm, **options)
         assert (one.text, one.tokens, one.ended, one.prompt) == (alone.text, alone.tokens, alone.ended, prompt)
-        assert one.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+        assert one.logprobs == pytest.approx(alone.logprobs, abs=LOGS)
 
 
 @families
@@ -89,7 +90,7 @@ def test_log_probabilities_are_those_of_one_plain_pass(name: str) -> None:
             assert fits, (text, logprob)
             tokens.append(fits[0])
             scores.append(float(row[fits[0]]))
-        assert found.logprobs == pytest.approx(scores, abs=1e-4) and len(scores) > 0
+        assert found.logprobs == pytest.approx(scores, abs=LOGS) and len(scores) > 0
 
 
 @families
@@ -217,10 +218,10 @@ def test_next_tokens_are_the_best_of_the_softmax(name: str) -> None:
     found = lc.next_tokens("The cat", 5, temperature=2.0, model=lm)
     shares = (lm.model(input_ids=torch.tensor([ids_of(lm, "The cat")])).logits[0, -1].float() / 2).softmax(-1)
     best = shares.topk(5)
-    assert [p for _, p in found] == pytest.approx(best.values.tolist(), abs=1e-6)
+    assert [p for _, p in found] == pytest.approx(best.values.tolist(), abs=SHARE)
     assert [t for t, _ in found] == [lm.tokenizer.decode([i]) for i in best.indices.tolist()]
     everything = lc.next_tokens("The cat", lm.model.config.vocab_size, model=lm)
-    assert sum(p for _, p in everything) == pytest.approx(1, abs=1e-5)
+    assert sum(p for _, p in everything) == pytest.approx(1, abs=SHARE)
 
 
 @families
@@ -230,7 +231,7 @@ def test_perplexity_is_the_mean_loss_of_the_library(name: str) -> None:
     found = lc.perplexity(text, model=lm)
     ids = torch.tensor([ids_of(lm, text)])
     loss = float(lm.model(input_ids=ids, labels=ids).loss)
-    assert found.loss == pytest.approx(loss, abs=1e-4) and found.perplexity == pytest.approx(math.exp(loss), rel=1e-3)
+    assert found.loss == pytest.approx(loss, abs=LOGS) and found.perplexity == pytest.approx(math.exp(loss), rel=1e-3)
     assert len(found.tokens) == len(found.logprobs) == ids.shape[1] - 1
     size = len("".join(found.tokens).encode()) if name != "llama" and name != "llama-tied" else None
     if size:
@@ -246,7 +247,7 @@ def test_perplexity_of_a_long_text_counts_each_token_once_with_half_a_window_bef
     for place in (1, 100, 127, 128, 200, 300, 383, 384, 410):
         start = min(max(0, math.ceil((place - 127) / 64) * 64), 411 - 128)
         row = lm.model(input_ids=torch.tensor([ids[start:place]])).logits[0, -1].log_softmax(-1)
-        assert found[place - 1] == pytest.approx(float(row[ids[place]]), abs=1e-4)
+        assert found[place - 1] == pytest.approx(float(row[ids[place]]), abs=LOGS)
 
 
 @families

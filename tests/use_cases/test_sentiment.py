@@ -11,6 +11,7 @@ from llm_course.batching import windows
 from llm_course.errors import WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.sentiment import class_labels
+from rounding import SHARE
 
 families = pytest.mark.parametrize("name", tiny_models.SENTIMENT)
 TEXTS = [
@@ -36,9 +37,9 @@ def test_scores_are_those_of_one_plain_pass(name: str) -> None:
     lm = model(name)
     for text, found in zip(TEXTS, lc.sentiment(TEXTS, model=lm), strict=True):
         shares = plain(lm, lm.tokenizer(text)["input_ids"])
-        assert found.scores == pytest.approx(dict(zip(class_labels(lm), shares.tolist(), strict=True)), abs=1e-5)
+        assert found.scores == pytest.approx(dict(zip(class_labels(lm), shares.tolist(), strict=True)), abs=SHARE)
         assert found.text == text and found.score == max(found.scores.values()) == found.scores[found.label]
-        assert sum(found.scores.values()) == pytest.approx(1, abs=1e-5)
+        assert sum(found.scores.values()) == pytest.approx(1, abs=SHARE)
 
 
 @families
@@ -46,7 +47,7 @@ def test_a_batch_says_what_each_text_says_alone(name: str) -> None:
     lm = model(name)
     texts = [*TEXTS, LONG, *TEXTS[::-1]]
     for text, found in zip(texts, lc.sentiment(texts, model=lm), strict=True):
-        assert found.scores == pytest.approx(lc.sentiment(text, model=lm).scores, abs=1e-5)
+        assert found.scores == pytest.approx(lc.sentiment(text, model=lm).scores, abs=SHARE)
 
 
 @families
@@ -64,7 +65,7 @@ def test_a_long_text_is_the_mean_of_its_windows_weighted_by_tokens(name: str) ->
         weight += len(part)
     found = lc.sentiment(LONG, model=lm)
     expected = dict(zip(class_labels(lm), (total / weight).tolist(), strict=True))
-    assert found.scores == pytest.approx(expected, abs=1e-5)
+    assert found.scores == pytest.approx(expected, abs=SHARE)
 
 
 @families
@@ -80,9 +81,9 @@ def test_a_text_that_just_fits_is_read_whole_and_one_token_more_in_windows(name:
         found = lc.sentiment(text, model=lm)
         if len(ids) <= lm.window:
             shares = plain(lm, ids).tolist()
-            assert found.scores == pytest.approx(dict(zip(class_labels(lm), shares, strict=True)), abs=1e-5)
+            assert found.scores == pytest.approx(dict(zip(class_labels(lm), shares, strict=True)), abs=SHARE)
         else:
-            assert sum(found.scores.values()) == pytest.approx(1, abs=1e-5)
+            assert sum(found.scores.values()) == pytest.approx(1, abs=SHARE)
 
 
 def test_the_labels_come_from_the_names_in_the_config() -> None:
@@ -113,7 +114,7 @@ def test_a_thousand_texts_keep_their_order() -> None:
     found = lc.sentiment(texts, model=lm)
     assert [one.text for one in found] == texts
     for i in (0, 17, 500, 999):
-        assert found[i].scores == pytest.approx(lc.sentiment(texts[i], model=lm).scores, abs=1e-5)
+        assert found[i].scores == pytest.approx(lc.sentiment(texts[i], model=lm).scores, abs=SHARE)
 
 
 @pytest.mark.gpu

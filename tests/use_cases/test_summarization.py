@@ -13,6 +13,7 @@ from llm_course.batching import split_sentences
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases.summarization import parts_of, sentence_scores, write
+from rounding import SHARE
 
 extractive = pytest.mark.parametrize("name", tiny_models.EXTRACTIVE)
 abstractive = pytest.mark.parametrize("name", tiny_models.ENCODER_DECODER)
@@ -59,7 +60,7 @@ def test_scores_are_those_of_one_plain_pass_over_each_part(name: str) -> None:
     for start, ids, marks in parts:
         assert len(ids) <= (lm.window or 0) and [ids[m] for m in marks] == [lm.tokenizer.cls_token_id] * len(marks)
         plain = lm.model(input_ids=torch.tensor([ids])).logits[0, marks, 0]
-        assert scores[start : start + len(marks)] == pytest.approx(plain.tolist(), abs=1e-5)
+        assert scores[start : start + len(marks)] == pytest.approx(plain.tolist(), abs=SHARE)
 
 
 @extractive

@@ -19,6 +19,7 @@ from llm_course.errors import BadInput, BadOption, InputTooLong, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases import vision
 from llm_course.worlds import scenes
+from rounding import LOGS
 
 SCENES = [
     scenes.scene(("star", "red", "big", 0.3, 0.4), ("circle", "blue", "small", 0.7, 0.7)),
@@ -207,7 +208,7 @@ def test_look_reads_the_models_own_attention(name: str, side: int) -> None:
         plain = lm.model(input_ids=ids, pixel_values=picture, output_attentions=True).attentions
         lm.model.set_attn_implementation("sdpa")
         expected = torch.stack(plain)[:, 0, :, -1, 1:37].reshape(layers, -1, 6, 6)  # the first one is the class token
-        assert np.allclose(found.weights[:, :, found.asked - 1], expected.numpy(), atol=1e-4)
+        assert np.allclose(found.weights[:, :, found.asked - 1], expected.numpy(), atol=LOGS)
 
 
 def test_the_map_on_a_picture_says_in_words_what_it_shows(mini: LanguageModel) -> None:
