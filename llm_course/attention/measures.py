@@ -68,9 +68,6 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-# --- the measures, one head or many ---------------------------------------------------------------------------------
-
-
 def entropy(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """Mean entropy of the rows, in bits: 0 if each row looks at one column, ``log2(columns)`` if at all alike.
 
@@ -197,9 +194,6 @@ def targets(
     return found
 
 
-# --- a whole recording ----------------------------------------------------------------------------------------------
-
-
 def is_attention(found: object) -> TypeGuard[Attention]:
     """Whether this is an ``Attention`` (or has its names), not an array."""
     return hasattr(found, "head") and hasattr(found, "rows") and hasattr(found, "kind")
@@ -291,6 +285,7 @@ def measure_name(name: str) -> str:
         BadOption: there is no such measure; the message lists all, the nearest first.
     """
     plain = " ".join(name.lower().replace("_", " ").replace("-", " ").split()) if isinstance(name, str) else ""
+    plain = plain.replace("normalised", "normalized")
     for one in MEASURES.values():
         if plain in (one.name, *one.also):
             return one.name

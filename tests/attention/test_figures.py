@@ -13,7 +13,7 @@ import llm_course as lc
 import tiny_models
 from llm_course.attention import alignment, effect_chart, head_grid, heat_map
 from llm_course.attention.figures import drawing
-from llm_course.attention.figures.drawing import drawable, lettering, pooled, readable, side
+from llm_course.attention.figures.drawing import drawable, font_for, inches_for, pooled, readable
 from llm_course.errors import BadInput, BadOption
 from made_up_heads import HOSTILE, MadeUp, at_random, names
 
@@ -158,11 +158,11 @@ def test_longer_texts_have_fewer_labels_and_say_so() -> None:
 
 
 def test_sizes_grow_and_letters_stay_legible() -> None:
-    sides = [side(count) for count in range(1, 3000, 7)]
+    sides = [inches_for(count) for count in range(1, 3000, 7)]
     assert sides == sorted(sides) and sides[-1] < 13
     for count in (1, 10, 24, 40, 80, 100, 500, 4096):
-        size, step = lettering(count, side(count))
-        assert 7 <= size <= 10 and size <= step * side(count) * 72 / count
+        size, step = font_for(count, inches_for(count))
+        assert 7 <= size <= 10 and size <= step * inches_for(count) * 72 / count
         assert step == 1 or count > 80
 
 

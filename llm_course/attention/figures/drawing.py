@@ -143,12 +143,12 @@ def _one_of(found: Attention, layer: int | None, head: int | None) -> tuple[np.n
     return found.head(layer, head), f"layer {layer}, head {head}"
 
 
-def side(count: int) -> float:
+def inches_for(count: int) -> float:
     """Inches for so many tokens in a row: roomy to 24, then closer, at 80 still a label for each."""
     return max(1.7, 0.36 * min(count, 24) + 0.034 * max(0, min(count, 120) - 24))
 
 
-def lettering(count: int, inches: float) -> tuple[float, int]:
+def font_for(count: int, inches: float) -> tuple[float, int]:
     """Font size in points for so many labels in so many inches, and every how many-th label fits."""
     pitch = inches * 72 / count
     size = min(10.0, max(7.0, pitch / 1.2))
@@ -168,7 +168,7 @@ def ticks(axis: Axis, tokens: Sequence[str], size: float, step: int, **more: Any
     axis.set_ticks(list(places), names, fontsize=size, fontfamily=families(), **PLAIN, **more)
 
 
-def every(step: int) -> str:
+def labels_left_out(step: int) -> str:
     """Words for an axis label when labels are left out."""
     return "" if step == 1 else f"; every {step}{'nd' if step == 2 else 'rd' if step == 3 else 'th'} token is labeled"
 

@@ -109,8 +109,8 @@ def _draw(
     from matplotlib.figure import Figure
 
     values, rows, columns = shown.values, shown.rows, shown.columns
-    wide, high = drawing.side(len(columns)), drawing.side(len(rows))
-    (row_size, row_step), (size, step) = drawing.lettering(len(rows), high), drawing.lettering(len(columns), wide)
+    wide, high = drawing.inches_for(len(columns)), drawing.inches_for(len(rows))
+    (row_size, row_step), (size, step) = drawing.font_for(len(rows), high), drawing.font_for(len(columns), wide)
     steep = step > 1 or len(columns) > 30
     below = drawing.width_of(columns, size) * (1 if steep else 0.87)
     figure = Figure(
@@ -132,8 +132,8 @@ def _draw(
     drawing.ticks(axes.xaxis, columns, size, step, rotation_mode="default" if steep else "anchor", **turn)
     drawing.ticks(axes.yaxis, rows, row_size, row_step)
     blocks = ["", "; blocks show their largest weight"][max(values.shape) > SQUARES]
-    axes.set_xlabel(looked_at + drawing.every(step) + blocks)
-    axes.set_ylabel(looking + drawing.every(row_step))
+    axes.set_xlabel(looked_at + drawing.labels_left_out(step) + blocks)
+    axes.set_ylabel(looking + drawing.labels_left_out(row_step))
     if rings:
         best = values.argmax(axis=1)
         dot = min(9.0, 0.45 * 72 * min(wide / len(columns), high / len(rows)))
