@@ -257,7 +257,7 @@ def _demo(figure: Path) -> None:
     print("\nSummarization    ", repr(lc.summarize(article, max_sentences=1)), sep="\n  ")
     sentence = "My sister bought a new car."
     print("\nTranslation      ", f"{sentence}  ->  {lc.translate(sentence)}", sep="\n  ")
-    from llm_course.attention.plots import alignment
+    from llm_course.attention import alignment
 
     drawn = alignment(lc.attend(sentence, model="marian-mini"))
     drawn.savefig(figure, dpi=150)

@@ -13,9 +13,25 @@ import numpy as np
 
 # Tokens that a picture or a page could trip over.
 HOSTILE = (
-    "$x_1$", "\n", "\u202eabc", "שלום", "مرحبا", "\x00\x1b[31m", "", "<img src=x onerror=alert(1)>", "</script>",
-    "中文字", "\u0301", "🙂", "\ud800", "\\", "%s{}", "\u200b", "_^{", "a" * 300,
-)  # fmt: skip
+    "$x_1$",
+    "\n",
+    "\u202eabc",
+    "שלום",
+    "مرحبا",
+    "\x00\x1b[31m",
+    "",
+    "<img src=x onerror=alert(1)>",
+    "</script>",
+    "中文字",
+    "\u0301",
+    "🙂",
+    "\ud800",
+    "\\",
+    "%s{}",
+    "\u200b",
+    "_^{",
+    "a" * 300,
+)
 
 
 @dataclass
@@ -70,9 +86,15 @@ class MadeUp:
 
 
 def at_random(
-    tokens: tuple[str, ...], *, layers: int = 2, heads: int = 3, kind: str = "encoder", sharp: float = 2.0,
-    columns: tuple[str, ...] | None = None, seed: int = 0,
-) -> MadeUp:  # fmt: skip
+    tokens: tuple[str, ...],
+    *,
+    layers: int = 2,
+    heads: int = 3,
+    kind: str = "encoder",
+    sharp: float = 2.0,
+    columns: tuple[str, ...] | None = None,
+    seed: int = 0,
+) -> MadeUp:
     """Random weights; those of a decoder look at nothing later."""
     columns = tokens if columns is None else columns
     scores = np.random.default_rng(seed).normal(size=(layers, heads, len(tokens), len(columns))) * sharp

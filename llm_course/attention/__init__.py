@@ -6,45 +6,70 @@ Names resolve on first use, so that importing the package loads neither numpy no
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llm_course.attention.ablation import ablate
+    from llm_course.attention.ablation import ablate, effects
     from llm_course.attention.capture import Attention, attend
-    from llm_course.attention.drawing import save
+    from llm_course.attention.counterfactual import answers_with, leave_one_out
     from llm_course.attention.explorer import explore, save_html
+    from llm_course.attention.figures.heads import effect_chart, head_grid
+    from llm_course.attention.figures.heat_maps import alignment, heat_map
     from llm_course.attention.gradients import weight_gradients
-    from llm_course.attention.grids import head_grid
-    from llm_course.attention.lines import line_view
     from llm_course.attention.measures import MEASURES, measure, measure_all, measure_names
-    from llm_course.attention.on_pictures import picture_map
-    from llm_course.attention.plots import alignment, heat_map, rollout_map
     from llm_course.attention.ranking import Ranking, find
     from llm_course.attention.through_layers import flow, rollout, rollouts
-    from llm_course.attention.weighted import gradient_weighted, relevance, value_weighted
+    from llm_course.attention.weighted import contributions, gradient_weighted, relevance, value_weighted
 
 _WHERE = {
-    "Attention": "capture", "attend": "capture",
-    "MEASURES": "measures", "measure": "measures", "measure_all": "measures", "measure_names": "measures",
-    "Ranking": "ranking", "find": "ranking",
-    "rollout": "through_layers", "rollouts": "through_layers", "flow": "through_layers",
-    "gradient_weighted": "weighted", "relevance": "weighted", "value_weighted": "weighted",
-    "heat_map": "plots", "alignment": "plots", "rollout_map": "plots", "line_view": "lines", "head_grid": "grids",
-    "save": "drawing", "explore": "explorer", "save_html": "explorer", "ablate": "ablation",
-    "weight_gradients": "gradients", "picture_map": "on_pictures",
-}  # fmt: skip
+    "ablation": ["ablate", "effects"],
+    "capture": ["Attention", "attend"],
+    "counterfactual": ["answers_with", "leave_one_out"],
+    "explorer": ["explore", "save_html"],
+    "figures.heads": ["effect_chart", "head_grid"],
+    "figures.heat_maps": ["alignment", "heat_map"],
+    "gradients": ["weight_gradients"],
+    "measures": ["MEASURES", "measure", "measure_all", "measure_names"],
+    "ranking": ["Ranking", "find"],
+    "through_layers": ["flow", "rollout", "rollouts"],
+    "weighted": ["contributions", "gradient_weighted", "relevance", "value_weighted"],
+}
+_MODULES = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
-    "MEASURES", "Attention", "Ranking", "ablate", "alignment", "attend", "explore", "find", "flow", "gradient_weighted",
-    "head_grid", "heat_map", "line_view", "measure", "measure_all", "measure_names", "picture_map", "relevance",
-    "rollout", "rollout_map", "rollouts", "save", "save_html", "value_weighted", "weight_gradients",
-]  # fmt: skip
+    "MEASURES",
+    "Attention",
+    "Ranking",
+    "ablate",
+    "alignment",
+    "answers_with",
+    "attend",
+    "contributions",
+    "effect_chart",
+    "effects",
+    "explore",
+    "find",
+    "flow",
+    "gradient_weighted",
+    "head_grid",
+    "heat_map",
+    "leave_one_out",
+    "measure",
+    "measure_all",
+    "measure_names",
+    "relevance",
+    "rollout",
+    "rollouts",
+    "save_html",
+    "value_weighted",
+    "weight_gradients",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
         raise AttributeError(f"llm_course.attention has no {name!r}. It has: {', '.join(__all__)}.")
-    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value  # the next access does not come here
     return value
 

@@ -92,6 +92,39 @@ class Offset:
         return [p for p in (self.distances, self.columns, self.slopes, self.places, self.matrix) if p is not None]
 
 
+def shorten(
+    mask: torch.Tensor | None, offset: torch.Tensor | None, batch: int, rows: int, columns: int, causal: bool
+) -> list[tuple[Mask, Offset | None]]:
+    """The mask and the offsets of each text of a batch, in their shortest forms.
+
+    Args:
+        mask: bool (True: may look) or added numbers, ``(batch or 1, heads or 1, rows or 1, columns)``.
+        offset: added numbers without a mask, ``(batch or 1, heads, rows or 1, columns)``.
+        batch, rows, columns: sizes of the scores.
+        causal: without a mask: whether rows look back only.
+    """
+    import torch
+
+    found: list[tuple[Mask, Offset | None]] = []
+    same = mask is None and (offset is None or len(offset) == 1)  # for every text of the batch
+    for b in range(1 if same else batch):
+        allowed = added = None
+        if mask is not None:
+            own = mask[b if len(mask) > 1 else 0]
+            if mask.dtype == torch.bool:
+                allowed = own.expand(-1, rows, columns)
+            else:
+                # "Minus infinity" is often the least number of the format, or half of it after a sum.
+                allowed = (own > torch.finfo(own.dtype).min / 4).expand(-1, rows, columns)
+                added = own.expand(-1, rows, columns)
+        if offset is not None:
+            own = offset[b if len(offset) > 1 else 0]
+            added = own if added is None else added + own
+        short = Mask(above=0 if causal and rows > 1 else None) if allowed is None else shorten_mask(allowed)
+        found.append((short, None if added is None else shorten_offset(added.detach(), allowed)))
+    return found * batch if same else found
+
+
 def shorten_mask(allowed: torch.Tensor) -> Mask:
     """The shortest rule that gives exactly this mask.
 

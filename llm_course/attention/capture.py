@@ -6,12 +6,14 @@ Knows nothing about plots and measures. The model runs its own fast attention; q
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from llm_course.attention.reading import Reading, Side, read
-from llm_course.attention.recording import Layer, Maps, quiet_model, run
+from llm_course.attention.kinds import KINDS, kind_of
+from llm_course.attention.reading import Side, read
+from llm_course.attention.recording import Layer, Maps, record
 from llm_course.batching import number_in, texts_of
 from llm_course.errors import BadInput, BadOption
 from llm_course.shelf.loading import LanguageModel, load
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from transformers import PreTrainedModel
 
     from llm_course.attention.ranking import Ranking
 
-KINDS = ("encoder", "decoder", "cross")
+HOOKED = "_output_capturing_hooks_installed"  # how the library notes that its hooks are in a model
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,8 @@ class Attention:
     kind: str
     model: str
     written: int
-    _sides: dict[str, tuple[Side, Side]] = field(repr=False)
-    _maps: dict[str, Maps] = field(repr=False)
+    _sides: Mapping[str, tuple[Side, Side]] = field(repr=False)
+    _maps: Mapping[str, Maps] = field(repr=False)
 
     def __repr__(self) -> str:
         def shown(tokens: tuple[str, ...]) -> str:
@@ -175,26 +178,22 @@ class Attention:
 
     def query(self, layer: int, head: int) -> np.ndarray | None:
         """The queries of one head, float32 ``(rows, d)``; ``None`` if nothing was recorded."""
-        layer, head = self._checked(layer, head)
-        own = self._layer(layer)
+        own, head = self._layer(layer, head)
         return None if own is None else own.query[head, : len(self.rows)].float().numpy().copy()
 
     def key(self, layer: int, head: int) -> np.ndarray | None:
         """The keys of one head, float32 ``(columns, d)``; heads of a group share them. ``None`` if not recorded."""
-        layer, head = self._checked(layer, head)
-        own = self._layer(layer)
+        own, head = self._layer(layer, head)
         return None if own is None else own.key[own.group(head)].float().numpy().copy()
 
     def value(self, layer: int, head: int) -> np.ndarray | None:
         """The values of one head, float32 ``(columns, d_v)``; heads of a group share them. ``None`` if not recorded."""
-        layer, head = self._checked(layer, head)
-        own = self._layer(layer)
+        own, head = self._layer(layer, head)
         return None if own is None else own.value[own.group(head)].float().numpy().copy()
 
     def scale(self, layer: int, head: int) -> float:
         """What multiplies q · k before the softmax: 1/sqrt(d) as a rule, 1.0 for T5; NaN if nothing was recorded."""
-        layer, head = self._checked(layer, head)
-        own = self._layer(layer)
+        own, _ = self._layer(layer, head)
         return float("nan") if own is None else own.scale
 
     def bias(self, layer: int, head: int) -> np.ndarray | None:
@@ -203,8 +202,7 @@ class Attention:
         Position biases (T5), ALiBi (BLOOM), windows and causal masks. ``None`` if nothing is added, and if nothing
         was recorded.
         """
-        layer, head = self._checked(layer, head)
-        own = self._layer(layer)
+        own, head = self._layer(layer, head)
         found = None if own is None else own.bias(head)
         return None if found is None else found[: len(self.rows)].numpy()
 
@@ -213,8 +211,7 @@ class Attention:
 
         ``"other"`` also if nothing was recorded, since then it is not known.
         """
-        layer, head = self._checked(layer, head)
-        own = self._layer(layer)
+        own, _ = self._layer(layer, head)
         return "other" if own is None or own.offset is not None else own.mask.kind
 
     def find(self, name: str, top: int = 5, *, lowest: bool = False) -> Ranking:
@@ -229,23 +226,27 @@ class Attention:
 
         return save_html(self, path, other)
 
-    def _layer(self, layer: int) -> Layer | None:
+    def _layer(self, layer: int, head: int) -> tuple[Layer | None, int]:
+        """What was recorded in a layer, ``None`` if nothing was; and the head's number, checked."""
+        layer, head = self._checked(layer, head)
         maps = self._maps[self.kind]
-        return maps.layers[layer] if maps.weights is None else None
+        return maps.layers[layer] if maps.weights is None else None, head
 
-    def _checked(self, layer: Any, head: Any) -> tuple[int, int]:
-        import numpy as np
-
-        layer, head = (int(one) if isinstance(one, np.integer) else one for one in (layer, head))
-        number_in("layer", layer, 0, self.layers - 1, int)
-        number_in("head", head, 0, self.heads - 1, int)
-        return layer, head
+    def _checked(self, layer: int, head: int) -> tuple[int, int]:
+        layer = number_in("layer", layer, 0, self.layers - 1, int)
+        return layer, number_in("head", head, 0, self.heads - 1, int)
 
 
 def attend(
-    text: str, pair: str | None = None, model: Any = "bert-mini", *, target: str | None = None,
-    kind: str | None = None, generate: int = 0, device: str = "auto",
-) -> Attention:  # fmt: skip
+    text: str,
+    pair: str | None = None,
+    model: str | Path | LanguageModel = "bert-mini",
+    *,
+    target: str | None = None,
+    kind: str | None = None,
+    generate: int = 0,
+    device: str = "auto",
+) -> Attention:
     """Attention of a model on a text.
 
     Args:
@@ -262,16 +263,6 @@ def attend(
         BadInput, BadOption, InputTooLong: the text or an option is not allowed.
         WrongTask: the model has no attention weights.
     """
-    lm = checked(text, pair, model, target, kind, generate, device)
-    with quiet_model(lm.model):
-        reading = read(lm, text, pair, target, generate)
-        return attention_of(lm, reading, run(lm.model, reading.inputs, lm.name)[0], kind)
-
-
-def checked(
-    text: Any, pair: Any, model: Any, target: Any, kind: Any, generate: Any, device: str
-) -> LanguageModel:  # fmt: skip
-    """Check what :func:`attend` takes, and load the model."""
     for one, what in ((text, "text"), (pair, "second text"), (target, "target")):
         if (one is not None or what == "text") and not texts_of(one, what)[1]:
             raise BadInput(f"attend() takes one {what}, not a list.")
@@ -282,25 +273,18 @@ def checked(
         raise BadOption(f"{lm.name} reads one text: leave pair out. Encoders such as bert-mini read pairs.")
     if target is not None and not both:
         raise BadOption(f"{lm.name} has no decoder beside its encoder: leave target out. marian-mini takes one.")
-    if kind is not None and (not isinstance(kind, str) or kind not in KINDS or not both):
-        raise BadOption(
-            f"kind={kind!r} is not allowed: encoder-decoder models have {', '.join(KINDS)}; others one kind."
-        )
+    kind = kind_of(lm.model, kind)
     if generate and (both or not lm.model.can_generate()):
         raise BadOption(
             f"{lm.name} continues no text: leave generate out. "
             + ("It writes its target by itself." if both else "Decoder models such as gpt-mini take it.")
         )
-    return lm
-
-
-def attention_of(lm: LanguageModel, reading: Reading, maps: dict[str, Maps], kind: str | None = None) -> Attention:
-    """The attention of one text from what was read and what was recorded."""
-    sides = dict(reading.sides)
-    if "self" in maps:
+    with evaluation_mode(lm.model):
+        reading = read(lm, text, pair, target, generate)
+        maps, sides = record(lm.model, reading.inputs, lm.name)[0], reading.sides
+    if kind == "self":
         kind = "decoder" if lm.model.can_generate() or _looks_back_only(maps["self"]) else "encoder"
         maps, sides = {kind: maps["self"]}, {kind: sides["self"]}
-    kind = kind or "cross"
     written = reading.written if len(maps) == 1 else len(sides[kind][0].tokens)
     return Attention(kind, lm.name, written, sides, maps)
 
@@ -312,3 +296,24 @@ def _looks_back_only(maps: Maps) -> bool:
     if maps.weights is None:
         return all(layer.mask.above == 0 for layer in maps.layers)
     return maps.weights.shape[-1] > 1 and not np.triu(maps.weights, 1).any()
+
+
+@contextmanager
+def evaluation_mode(model: PreTrainedModel) -> Iterator[None]:
+    """A model in evaluation mode; afterwards each part has its own mode, and no hooks that it did not have before."""
+    training = [part for part in model.modules() if part.training]
+    hooks = {part: (set(part._forward_hooks), HOOKED in vars(part)) for part in model.modules()}
+    try:
+        for part in training:
+            part.training = False
+        yield
+    finally:
+        for part, (own, hooked) in hooks.items():
+            # The library collects weights by hooks, which it would leave in the model.
+            for new in set(part._forward_hooks) - own:
+                if part._forward_hooks[new].__module__ == "transformers.utils.output_capturing":
+                    del part._forward_hooks[new]
+            if not hooked:
+                vars(part).pop(HOOKED, None)
+        for part in training:
+            part.training = True

@@ -6,24 +6,35 @@ are replaced by given ones, and everything before and after runs as it does; or 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llm_course.attention.ablation import places_of
-from llm_course.attention.capture import attend
-from llm_course.attention.recording import quiet_model
+from llm_course.attention.ablation import output_projections
+from llm_course.attention.capture import attend, evaluation_mode
 from llm_course.batching import number_in
 from llm_course.errors import BadInput, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from numpy.typing import ArrayLike
+    from transformers import BatchEncoding
 
 BATCH = 32  # masked copies of a text that are read at once
 
 
 def answers_with(
-    weights: Any, text: str, model: Any = "bert-mini-sentiment", *, layer: int | None = None, row: int = 0,
+    weights: ArrayLike,
+    text: str,
+    model: str | Path | LanguageModel = "bert-mini-sentiment",
+    *,
+    layer: int | None = None,
+    row: int = 0,
     device: str = "auto",
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """The class probabilities of a classifier, with other attention weights in one row.
 
     A classifier of BERT's kind reads its answer off the first token, ``[CLS]``. In the last layer only that row has
@@ -67,12 +78,12 @@ def answers_with(
     mixed = np.einsum("nht,htd->nhd", weights, np.stack(values)).reshape(len(weights), -1)  # type: ignore[arg-type]
     given = torch.from_numpy(mixed)
 
-    def put(projection: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def put(projection: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         changed = args[0].clone()
         changed[:, row] = given.to(changed)
         return (changed, *args[1:])
 
-    hook = places_of(lm)[layer].projection.register_forward_pre_hook(put)
+    hook = output_projections(lm)[layer].projection.register_forward_pre_hook(put)
     try:
         inputs = lm.tokenizer([text] * len(weights), return_tensors="pt").to(lm.device)
         return _probabilities(lm, inputs)
@@ -80,7 +91,9 @@ def answers_with(
         hook.remove()
 
 
-def leave_one_out(text: str, model: Any = "bert-mini-sentiment", *, device: str = "auto") -> np.ndarray:
+def leave_one_out(
+    text: str, model: str | Path | LanguageModel = "bert-mini-sentiment", *, device: str = "auto"
+) -> np.ndarray:
     """How far a classifier's answer moves when one token is masked, for each token.
 
     Half the sum of the changes of all probabilities (the total variation distance): 0 if the answer stays, 1 if all
@@ -113,10 +126,10 @@ def leave_one_out(text: str, model: Any = "bert-mini-sentiment", *, device: str 
     return moved
 
 
-def _probabilities(lm: LanguageModel, inputs: Any) -> np.ndarray:
+def _probabilities(lm: LanguageModel, inputs: BatchEncoding) -> np.ndarray:
     import torch
 
-    with quiet_model(lm.model), torch.inference_mode():  # no dropout, also in a model that is being trained
+    with evaluation_mode(lm.model), torch.inference_mode():  # no dropout, also in a model that is being trained
         logits = getattr(lm.model(**inputs), "logits", None)
     if logits is None or logits.dim() != 2:
         raise WrongTask(f"{lm.name} gives no classes. Take a classifier, such as bert-mini-sentiment.")

@@ -7,25 +7,32 @@ differentiated by each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from llm_course.attention.capture import Attention, attention_of, checked
+from llm_course.attention.capture import Attention, attend, evaluation_mode
 from llm_course.attention.reading import read
-from llm_course.attention.recording import plain_maps, quiet_model, run
+from llm_course.attention.recording import run_eager
 from llm_course.batching import number_in
 from llm_course.errors import BadOption, WrongTask
-from llm_course.shelf.loading import LanguageModel
+from llm_course.shelf.loading import LanguageModel, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
+    from transformers.utils import ModelOutput
 
 
 def weight_gradients(
-    text: str, pair: str | None = None, model: Any = "bert-mini-sentiment", *, target: str | int | None = None,
-    position: int | None = None, device: str = "auto",
-) -> tuple[Attention, np.ndarray]:  # fmt: skip
+    text: str,
+    pair: str | None = None,
+    model: str | Path | LanguageModel = "bert-mini-sentiment",
+    *,
+    target: str | int | None = None,
+    position: int | None = None,
+    device: str = "auto",
+) -> tuple[Attention, np.ndarray]:
     """Attention of a model on a text, and the derivative of one of its scores by every weight.
 
     The score is a logit, one number before the softmax of the output:
@@ -57,38 +64,36 @@ def weight_gradients(
     import numpy as np
     import torch
 
-    lm = checked(text, pair, model, None, None, 0, device)
+    lm = load(model, device)
     if lm.model.config.is_encoder_decoder:
         raise WrongTask(
             f"weight_gradients() does not read encoder-decoder models such as {lm.name}. It reads classifiers, decoder "
             "models and masked language models: bert-mini-sentiment, gpt-mini, bert-mini."
         )
-    with quiet_model(lm.model):
-        reading = read(lm, text, pair, None, 0)
-        attention = attention_of(lm, reading, run(lm.model, reading.inputs, lm.name)[0])
-        with quiet_model(lm.model, "eager"), torch.enable_grad(), _from_embeddings(lm.model):
-            out = lm.model(**reading.inputs, output_attentions=True)
-        maps = plain_maps(lm.model, reading.inputs, out.attentions, "self", lm.name)
-        score = _score(lm, out, reading.inputs["input_ids"][0].tolist(), target, position)
-        found = torch.autograd.grad(score, maps, allow_unused=True)
+    attention = attend(text, pair, lm)
+    inputs = read(lm, text, pair, None, 0).inputs
+    # Parameters are frozen, and something must be a variable: what the embeddings give out.
+    hook = lm.model.get_input_embeddings().register_forward_hook(_as_variable)
+    try:
+        with evaluation_mode(lm.model), torch.enable_grad():
+            out, kinds = run_eager(lm.model, inputs, lm.name)
+    finally:
+        hook.remove()
+    maps = kinds["self"]
+    score = _score(lm, out, inputs["input_ids"][0].tolist(), target, position)
+    found = torch.autograd.grad(score, maps, allow_unused=True)
     # A layer may have weights that the score does not depend on: the last one, for rows that are not read off.
     full = [torch.zeros_like(own) if one is None else one for one, own in zip(found, maps, strict=True)]
     return attention, np.ascontiguousarray(torch.stack([one[0] for one in full]).float().cpu().numpy())
 
 
-def _from_embeddings(model: Any) -> Any:
-    """While this lasts, what the embeddings give out is a variable: parameters are frozen, and something must be."""
-    from contextlib import ExitStack
-
-    def hook(module: Any, args: Any, out: torch.Tensor) -> torch.Tensor:
-        return out if out.requires_grad else out.detach().requires_grad_(True)
-
-    stack = ExitStack()
-    stack.callback(model.get_input_embeddings().register_forward_hook(hook).remove)
-    return stack
+def _as_variable(module: torch.nn.Module, args: object, out: torch.Tensor) -> torch.Tensor:
+    return out if out.requires_grad else out.detach().requires_grad_(True)
 
 
-def _score(lm: LanguageModel, out: Any, ids: list[int], target: Any, position: Any) -> torch.Tensor:
+def _score(
+    lm: LanguageModel, out: ModelOutput, ids: list[int], target: str | int | None, position: int | None
+) -> torch.Tensor:
     """The chosen logit, a tensor with one number."""
     logits = getattr(out, "logits", None)
     if logits is None:
@@ -103,10 +108,14 @@ def _score(lm: LanguageModel, out: Any, ids: list[int], target: Any, position: A
     else:
         row = logits[0, _position(lm, ids, position)]
     words = logits.dim() == 3 and row.shape[-1] >= len(lm.tokenizer) > 2
-    return row[_choice(lm, row, target, _token if words else _class)]
+    if target is None:
+        return row.max()
+    if isinstance(target, str):
+        return row[_token(lm, target) if words else _class(lm, target)]
+    return row[number_in("target", target, 0, row.shape[-1] - 1, int)]
 
 
-def _position(lm: LanguageModel, ids: list[int], position: Any) -> int:
+def _position(lm: LanguageModel, ids: list[int], position: int | None) -> int:
     if position is not None:
         return number_in("position", position, -len(ids), len(ids) - 1, int) % len(ids)
     if lm.model.can_generate():
@@ -118,16 +127,6 @@ def _position(lm: LanguageModel, ids: list[int], position: Any) -> int:
             f"{len(ids) - 1}, special tokens counted."
         )
     return masks[0]
-
-
-def _choice(
-    lm: LanguageModel, row: torch.Tensor, target: Any, by_name: Callable[[LanguageModel, str], int]
-) -> int:  # fmt: skip
-    if target is None:
-        return int(row.argmax())
-    if isinstance(target, str):
-        return by_name(lm, target)
-    return int(number_in("target", target, 0, row.shape[-1] - 1, int))
 
 
 def _class(lm: LanguageModel, name: str) -> int:

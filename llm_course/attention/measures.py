@@ -14,11 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
+from llm_course.attention.kinds import KINDS
 from llm_course.errors import BadInput, BadOption
+
+if TYPE_CHECKING:
+    from llm_course.attention.capture import Attention
 
 MASKED = -3e4  # a bias below this forbids a column: -inf, or the least number of float16 or float32
 UNREADABLE = "\ufffd"  # shown for a token that is part of a character: which part, the text does not say
@@ -33,12 +37,14 @@ class Measure:
         unit: ``"bits"``, ``"tokens"`` or ``"share"``.
         asks: the question that the number answers, in a sentence.
         kinds: the kinds of attention that can be asked.
+        also: other names by which it is found.
     """
 
     name: str
     unit: str
     asks: str
-    kinds: tuple[str, ...] = ("encoder", "decoder", "cross")
+    kinds: tuple[str, ...] = KINDS
+    also: tuple[str, ...] = ()
 
 
 SELF = ("encoder", "decoder")
@@ -47,25 +53,19 @@ MEASURES: Mapping[str, Measure] = {
     for one in (
         Measure("entropy", "bits", "How widely are the weights of a token spread?"),
         Measure("normalized entropy", "share", "How widely, as a share of the widest that is possible?"),
-        Measure("mean distance", "tokens", "How far away is what a token looks at?", SELF),
-        Measure("diagonal", "share", "How much of its weight does a token keep for itself?", SELF),
-        Measure("previous token", "share", "How much goes to the token just before?", SELF),
-        Measure("next token", "share", "How much goes to the token just after?", ("encoder",)),
-        Measure("first token", "share", "How much goes to the first token?"),
-        Measure("separators", "share", "How much goes to special tokens other than the first token?"),
-        Measure("special tokens", "share", "How much goes to special tokens?"),
+        Measure("mean distance", "tokens", "How far away is what a token looks at?", SELF, ("distance",)),
+        Measure("diagonal", "share", "How much of its weight does a token keep for itself?", SELF, ("self",)),
+        Measure("previous token", "share", "How much goes to the token just before?", SELF, ("previous",)),
+        Measure("next token", "share", "How much goes to the token just after?", ("encoder",), ("next",)),
+        Measure("first token", "share", "How much goes to the first token?", also=("first",)),
+        Measure(
+            "separators", "share", "How much goes to special tokens other than the first token?", also=("separator",)
+        ),
+        Measure("special tokens", "share", "How much goes to special tokens?", also=("special",)),
         Measure("induction", "share", "How much goes to the token after an earlier copy of the token?", SELF),
-        Measure("same token", "share", "How much goes to earlier copies of the token?", SELF),
+        Measure("same token", "share", "How much goes to earlier copies of the token?", SELF, ("duplicate token",)),
     )
 }
-_ALSO = {
-    "distance": "mean distance", "self": "diagonal", "previous": "previous token", "next": "next token",
-    "first": "first token", "separator": "separators", "special": "special tokens", "duplicate token": "same token",
-    "relative entropy": "normalized entropy", "normalised entropy": "normalized entropy",
-}  # fmt: skip
-
-
-# --- the measures, one head or many ---------------------------------------------------------------------------------
 
 
 def entropy(weights: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
@@ -194,10 +194,12 @@ def targets(
     return found
 
 
-# --- a whole recording ----------------------------------------------------------------------------------------------
+def is_attention(found: object) -> TypeGuard[Attention]:
+    """Whether this is an ``Attention`` (or has its names), not an array."""
+    return hasattr(found, "head") and hasattr(found, "rows") and hasattr(found, "kind")
 
 
-def measure(attention: Any, name: str) -> np.ndarray:
+def measure(attention: Attention, name: str) -> np.ndarray:
     """One measure of every head: float32 ``(layers, heads)``; see :data:`MEASURES` for names, units and questions.
 
     NaN where a head can look at no column in question (a window that never reaches the first token).
@@ -212,7 +214,7 @@ def measure(attention: Any, name: str) -> np.ndarray:
     return measure_all(attention, [name])[name]
 
 
-def measure_all(attention: Any, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+def measure_all(attention: Attention, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """Several measures in one pass over the heads: name to float32 ``(layers, heads)``, as :func:`measure`.
 
     Args:
@@ -238,7 +240,7 @@ class Gauge:
         found: name to float32 ``(layers, heads)``; NaN until :meth:`add` has seen the head.
     """
 
-    def __init__(self, attention: Any, names: Iterable[str] | None = None, at: np.ndarray | None = None) -> None:
+    def __init__(self, attention: Attention, names: Iterable[str] | None = None, at: np.ndarray | None = None) -> None:
         wanted = [measure_name(name) for name in (MEASURES if names is None else names)]
         self.attention, self.at = attention, np.arange(len(attention.rows)) if at is None else np.asarray(at)
         self.found = {
@@ -257,9 +259,9 @@ class Gauge:
         """Measure one head by its weights in the rows that are looked at, ``(rows, columns)``."""
         if not self.found:
             return
-        view, bits = self._looks(layer, head), None
-        if not {"entropy", "normalized entropy"}.isdisjoint(self.found):
-            bits = row_entropy(weights)
+        view = self._looks(layer, head)
+        asked = not {"entropy", "normalized entropy"}.isdisjoint(self.found)
+        bits = row_entropy(weights) if asked else np.empty(0)
         for name, values in self.found.items():
             spread = _SPREAD.get(name)
             values[layer, head] = spread(weights, view, bits) if spread else self._seen[name].share(weights)
@@ -283,20 +285,21 @@ def measure_name(name: str) -> str:
         BadOption: there is no such measure; the message lists all, the nearest first.
     """
     plain = " ".join(name.lower().replace("_", " ").replace("-", " ").split()) if isinstance(name, str) else ""
-    plain = _ALSO.get(plain, plain)
-    if plain in MEASURES:
-        return plain
+    plain = plain.replace("normalised", "normalized")
+    for one in MEASURES.values():
+        if plain in (one.name, *one.also):
+            return one.name
     near = get_close_matches(plain, MEASURES, 1, 0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise BadOption(f"There is no measure {name!r}.{hint} There are: {', '.join(MEASURES)}.")
 
 
-def measure_names(attention: Any) -> tuple[str, ...]:
+def measure_names(attention: Attention) -> tuple[str, ...]:
     """The measures that fit this attention and its text, in the order of :data:`MEASURES`."""
     return tuple(name for name in MEASURES if not _unfit(attention, name))
 
 
-def visible(attention: Any, layer: int, head: int) -> np.ndarray:
+def visible(attention: Attention, layer: int, head: int) -> np.ndarray:
     """Which columns each row of a head may look at: bool ``(rows, columns)``.
 
     Taken from the recorded bias (masks, windows); without one, a decoder sees what is not later, others see all.
@@ -363,19 +366,19 @@ def _over(rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return rows[..., counted].mean(axis=-1, dtype=np.float64) if counted.any() else np.full(rows.shape[:-1], np.nan)
 
 
-_SPREAD: dict[str, Callable[[np.ndarray, _View, Any], np.ndarray]] = {
+_SPREAD: dict[str, Callable[[np.ndarray, _View, np.ndarray], np.ndarray]] = {
     "entropy": lambda weights, view, bits: _over(bits, view.choice),
     "normalized entropy": lambda weights, view, bits: _over(bits / view.widest, view.choice),
     "mean distance": lambda weights, view, bits: _over(np.einsum("ij,ij->i", weights, view.steps), view.choice),
 }
 
 
-def _targets(attention: Any, name: str) -> np.ndarray:
+def _targets(attention: Attention, name: str) -> np.ndarray:
     columns = len(attention.columns) if attention.kind == "cross" else None
     return targets(name, len(attention.rows), tokens=attention.rows, special=attention.special, columns=columns)
 
 
-def _unfit(attention: Any, name: str) -> str:
+def _unfit(attention: Attention, name: str) -> str:
     """Why a measure does not fit an attention, as a sentence or two; empty if it does."""
     fits = MEASURES[name].kinds
     if attention.kind not in fits:

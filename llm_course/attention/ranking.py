@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from llm_course.attention.measures import MEASURES, measure, measure_name, visible
+from llm_course.attention.measures import MEASURES, Gauge, measure, measure_name, visible
 from llm_course.batching import number_in
 from llm_course.errors import BadInput
 from llm_course.results import Result
+
+if TYPE_CHECKING:
+    from llm_course.attention.capture import Attention
 
 
 class RankedHead(NamedTuple):
@@ -99,7 +102,7 @@ class Ranking(Result):
         )
 
 
-def find(attention: Any, name: str, top: int = 5, *, lowest: bool = False) -> Ranking:
+def find(attention: Attention, name: str, top: int = 5, *, lowest: bool = False) -> Ranking:
     """Rank the heads by a measure: which one looks at the previous token, which one continues repetitions?
 
     >>> found = lc.attend("The cat sat on the mat. The cat", model="gpt-mini")  # doctest: +SKIP
@@ -127,24 +130,17 @@ def find(attention: Any, name: str, top: int = 5, *, lowest: bool = False) -> Ra
         raise BadInput(f"No head of {attention.model} sees the tokens that {name!r} asks about. Give a shorter text.")
     order = np.argsort(scores if lowest else -scores, kind="stable")[:top]
     ranked = tuple(RankedHead(int(layers[i]), int(heads[i]), float(scores[i])) for i in order)
+    sees = visible(attention, 0, 0).astype(np.float32)
+    uniform = Gauge(attention, [name])
+    uniform.add(0, 0, sees / sees.sum(axis=1, keepdims=True))
     return Ranking(
-        name, MEASURES[name].unit, ranked, float(np.median(scores)),
-        float(measure(_Alike(attention), name)[0, 0]), len(scores),
-        attention.model, attention.kind, lowest,
-    )  # fmt: skip
-
-
-class _Alike:
-    """An attention of one head that looks at all columns it sees alike."""
-
-    layers = heads = 1
-
-    def __init__(self, attention: Any) -> None:
-        self._attention = attention
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._attention, name)
-
-    def head(self, layer: int, head: int) -> np.ndarray:
-        sees = visible(self._attention, layer, head).astype(np.float32)
-        return sees / sees.sum(axis=1, keepdims=True)
+        measure=name,
+        unit=MEASURES[name].unit,
+        heads=ranked,
+        median=float(np.median(scores)),
+        uniform=float(uniform.found[name][0, 0]),
+        count=len(scores),
+        model=attention.model,
+        kind=attention.kind,
+        lowest=lowest,
+    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.shelf.loading import LanguageModel
 
 if TYPE_CHECKING:
     import torch
+    from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def read(lm: LanguageModel, text: str, pair: str | None, target: str | None, gen
     return Reading(dict(inputs), {"self": (side, side)}, len(ids))
 
 
-def _framed(lm: LanguageModel, text: str, pair: str | None = None) -> Any:
+def _framed(lm: LanguageModel, text: str, pair: str | None = None) -> BatchEncoding:
     args = (text,) if pair is None else (text, pair)
     # A pair's second text is marked as such where the model has an embedding for it (BERT has, RoBERTa has not).
     marks = pair is not None and getattr(lm.model.config, "type_vocab_size", 0) > 1
@@ -97,10 +98,21 @@ def _decoder(lm: LanguageModel, text: str, new: int) -> Reading:
         fill = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends or [0])[0]
         # Greedy and nothing else, whatever the model's own file says.
         read = lm.model.generate(
-            input_ids=read, attention_mask=torch.ones_like(read), max_new_tokens=new, max_length=None, do_sample=False,
-            num_beams=1, repetition_penalty=1.0, temperature=None, top_k=None, top_p=None, pad_token_id=fill,
-            eos_token_id=ends or None, output_attentions=False, return_dict_in_generate=False,
-        )  # fmt: skip
+            input_ids=read,
+            attention_mask=torch.ones_like(read),
+            max_new_tokens=new,
+            max_length=None,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,
+            temperature=None,
+            top_k=None,
+            top_p=None,
+            pad_token_id=fill,
+            eos_token_id=ends or None,
+            output_attentions=False,
+            return_dict_in_generate=False,
+        )
     side = _side(lm, read[0].tolist())
     return Reading({"input_ids": read, "attention_mask": torch.ones_like(read)}, {"self": (side, side)}, count)
 
@@ -119,7 +131,7 @@ def _both(lm: LanguageModel, text: str, target: str | None) -> Reading:
     return Reading({**inputs, "decoder_input_ids": written}, sides, written.shape[1])
 
 
-def _written(lm: LanguageModel, inputs: Any, target: str | None) -> torch.Tensor:
+def _written(lm: LanguageModel, inputs: BatchEncoding, target: str | None) -> torch.Tensor:
     """What the decoder reads, ``(1, tokens)``: the start token, then the target, given or generated."""
     import torch
 
@@ -129,9 +141,14 @@ def _written(lm: LanguageModel, inputs: Any, target: str | None) -> torch.Tensor
             raise BadOption(f"{lm.name} ({type(lm.model).__name__}) writes no text by itself: give it a target.")
         room = min(2 * inputs["input_ids"].shape[1] + 20, (lm.window or 4096) - 1)
         return lm.model.generate(
-            **inputs, num_beams=4, do_sample=False, max_new_tokens=room, max_length=None, output_attentions=False,
+            **inputs,
+            num_beams=4,
+            do_sample=False,
+            max_new_tokens=room,
+            max_length=None,
+            output_attentions=False,
             return_dict_in_generate=False,
-        )  # fmt: skip
+        )
     ids = lm.tokenizer(text_target=target)["input_ids"]
     if lm.window and len(ids) >= lm.window:
         raise InputTooLong(
@@ -152,20 +169,23 @@ def _side(lm: LanguageModel, ids: Sequence[int], segments: Sequence[int] | None 
     )
 
 
-def _special(tokenizer: Any) -> set[int]:
+def _special(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """Tokens that stand around a text. A mask or an unknown word stands in it, in the place of a word.
 
     Some tokenizers use one token for both: GPT-2's unknown token is its end of text.
     """
     frame = {
-        tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id,
+        tokenizer.bos_token_id,
+        tokenizer.eos_token_id,
+        tokenizer.cls_token_id,
+        tokenizer.sep_token_id,
         tokenizer.pad_token_id,
-    }  # fmt: skip
+    }
     inside = {tokenizer.mask_token_id, tokenizer.unk_token_id} - frame
     return set(tokenizer.all_special_ids) - inside
 
 
-def _segments(inputs: Any, count: int) -> list[int]:
+def _segments(inputs: BatchEncoding, count: int) -> list[int]:
     """To which text of a pair each token belongs; a special token goes with what stands before it."""
     found, now = [], 0
     for own in inputs.sequence_ids(0)[:count]:

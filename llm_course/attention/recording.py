@@ -1,31 +1,37 @@
 """Record queries, keys and values while a model runs, so that attention weights can be rebuilt when asked for.
 
 Knows nothing about texts and tokens. The library calls attention through a table of functions; one more entry in it
-runs the same fast kernel and notes what went in. Weights take memory that grows with the square of the length,
-queries and keys only with the length. A model that does not go through that table, or does more than scale, add and
-softmax, is run once more with its plain ("eager") attention, which hands its weights out.
+runs the same fast kernel and notes what went in. (BLOOM does not go through that table: two hooks on each of its
+attention modules note the same.) Weights take memory that grows with the square of the length, queries and keys only
+with the length. A model that cannot be recorded, or does more than scale, add and softmax, is run once more with its
+plain ("eager") attention, which hands its weights out.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llm_course.attention.biases import Mask, Offset, shorten_mask, shorten_offset
+from llm_course.attention.biases import Mask, Offset, shorten
+from llm_course.attention.kinds import by_kind
 from llm_course.errors import WrongTask
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers.models.bloom.modeling_bloom import BloomAttention
+    from transformers.utils import ModelOutput
 
 NAME = "llm_course_recording"  # no "sdpa" or "flash" in it: the library reads meaning into such names
-# Options of an attention call that change the weights in ways a rebuilt head would not know.
-BEYOND = ("softcap", "s_aux", "sinks", "indices", "block_indices", "cache")
-HOOKED = "_output_capturing_hooks_installed"  # how the library notes that its hooks are in a model
+# Options of an attention call that change the weights in ways a rebuilt head would not know. A cache of keys and values
+# is none of them: what it holds is already in the keys and values of the call.
+CHANGES_WEIGHTS = ("softcap", "s_aux", "sinks", "indices", "block_indices")
 _active: ContextVar[Recorder | None] = ContextVar("llm_course_recorder", default=None)
 
 
@@ -113,14 +119,22 @@ class Maps:
 class Recorder:
     """Notes attention calls of one run, in their order."""
 
-    calls: list[tuple[Any, list[Layer]]] = field(default_factory=list)
+    calls: list[tuple[torch.nn.Module, list[Layer]]] = field(default_factory=list)
     # Layers share masks and position biases: each is shortened once. The tensors are held, so that no id comes twice.
-    _known: dict[tuple[int, ...], tuple[Any, Any]] = field(default_factory=dict)
+    _shortened: dict[tuple[int, ...], tuple[list[tuple[Mask, Offset | None]], object]] = field(default_factory=dict)
 
     def add(
-        self, module: Any, query: Any, key: Any, value: Any, mask: Any = None, *, scale: float | None = None,
-        causal: bool = False, offset: Any = None,
-    ) -> None:  # fmt: skip
+        self,
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        *,
+        scale: float | None = None,
+        causal: bool = False,
+        offset: torch.Tensor | None = None,
+    ) -> None:
         """Note one call for a batch.
 
         Args:
@@ -131,20 +145,20 @@ class Recorder:
             scale: 1 / sqrt(d) if ``None``.
             causal: without a mask: whether rows look back only.
             offset: added numbers without a mask, ``(batch or 1, heads, rows or 1, columns)``.
+
+        Raises:
+            CannotRecord: queries and keys do not fit each other.
         """
         batch, heads, rows, size = query.shape
-        if query.shape[-1] != key.shape[-1] or heads % key.shape[1] or key.shape[0] != batch:
+        if size != key.shape[-1] or heads % key.shape[1] or key.shape[0] != batch:
             raise CannotRecord(f"shapes {tuple(query.shape)} and {tuple(key.shape)}")
-        made = self._once((mask, offset), (batch, rows, key.shape[2], causal), _biases)
+        known = (id(mask), id(offset), batch, rows, key.shape[2], causal)
+        if known not in self._shortened:
+            self._shortened[known] = (shorten(mask, offset, *known[2:]), (mask, offset))
+        biases = self._shortened[known][0]
         query, key, value = (_own(part) for part in (query, key, value))
         factor = size**-0.5 if scale is None else float(scale)
-        self.calls.append((module, [Layer(query[b], key[b], value[b], factor, *made[b]) for b in range(batch)]))
-
-    def _once(self, tensors: tuple[Any, ...], more: tuple[int, ...], make: Callable[..., Any]) -> Any:
-        found = (*map(id, tensors), *more)
-        if found not in self._known:
-            self._known[found] = (tensors, make(*tensors, *more))
-        return self._known[found][1]
+        self.calls.append((module, [Layer(query[b], key[b], value[b], factor, *biases[b]) for b in range(batch)]))
 
 
 def _own(part: torch.Tensor) -> torch.Tensor:
@@ -154,136 +168,83 @@ def _own(part: torch.Tensor) -> torch.Tensor:
     return part.detach().clone(memory_format=torch.contiguous_format).cpu()
 
 
-def _biases(
-    mask: Any, offset: Any, batch: int, rows: int, columns: int, causal: bool
-) -> list[tuple[Mask, Offset | None]]:
-    """Mask and offset of each text of a batch, shortened."""
-    import torch
-
-    found: list[tuple[Mask, Offset | None]] = []
-    same = mask is None and (offset is None or len(offset) == 1)  # for every text of the batch
-    for b in range(1 if same else batch):
-        allowed = added = None
-        if mask is not None:
-            own = mask[b if len(mask) > 1 else 0]
-            if mask.dtype == torch.bool:
-                allowed = own.expand(-1, rows, columns)
-            else:
-                # "Minus infinity" is often the least number of the format, or half of it after a sum.
-                allowed = (own > torch.finfo(own.dtype).min / 4).expand(-1, rows, columns)
-                added = own.expand(-1, rows, columns)
-        if offset is not None:
-            own = offset[b if len(offset) > 1 else 0]
-            added = own if added is None else added + own
-        short = Mask(above=0 if causal and rows > 1 else None) if allowed is None else shorten_mask(allowed)
-        found.append((short, None if added is None else shorten_offset(added.detach(), allowed)))
-    return found * batch if same else found
-
-
-def _forward(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any) -> Any:
-    """The library's fast attention, which it calls in the name of :data:`NAME`; notes what goes in."""
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-
-    recorder = _active.get()
-    if recorder is not None:
-        for name in BEYOND:
-            if options.get(name) is not None:
-                raise CannotRecord(f"attention with {name}")
-        causal = options.get("is_causal")
-        causal = getattr(module, "is_causal", True) if causal is None else causal
-        recorder.add(
-            module, query, key, value, attention_mask, scale=options.get("scaling"),
-            offset=options.get("position_bias"), causal=bool(causal) and attention_mask is None,
-        )  # fmt: skip
-    return ALL_ATTENTION_FUNCTIONS["sdpa"](module, query, key, value, attention_mask, **options)
-
-
-def _register() -> None:
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
-
-    AttentionInterface.register(NAME, _forward)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
-
-
-def _configs(model: Any) -> list[Any]:
-    """Every config of a model and its parts, each once."""
-    found: dict[int, Any] = {}
-    waiting = [model.config, *(part.config for part in model.modules() if hasattr(part, "config"))]
-    while waiting:
-        config = waiting.pop()
-        if config is None or id(config) in found or not hasattr(config, "_attn_implementation"):
-            continue
-        found[id(config)] = config
-        waiting += [getattr(config, name, None) for name in getattr(config, "sub_configs", {})]
-    return list(found.values())
-
-
-@contextmanager
-def quiet_model(model: Any, implementation: str | None = None) -> Iterator[None]:
-    """A model in evaluation mode, with another attention implementation if one is named; then as it was before.
-
-    Each part of a model has its own mode and may have its own config: each is put back by itself.
-    """
-    training = [part for part in model.modules() if part.training]
-    before = [(config, config._attn_implementation) for config in _configs(model)] if implementation else []
-    hooks = {part: (set(part._forward_hooks), HOOKED in vars(part)) for part in model.modules()}
-    try:
-        for part in training:
-            part.training = False
-        for config, _ in before:
-            config._attn_implementation = {"": implementation}  # this config alone, not those below it
-        yield
-    finally:
-        for config, own in before:
-            config._attn_implementation = {"": own}
-        for part, (own, hooked) in hooks.items():
-            # The library collects weights by hooks, which it would leave in the model.
-            for new in set(part._forward_hooks) - own:
-                if part._forward_hooks[new].__module__ == "transformers.utils.output_capturing":
-                    del part._forward_hooks[new]
-            if not hooked:
-                vars(part).pop(HOOKED, None)
-        for part in training:
-            part.training = True
-
-
-def run(model: Any, inputs: Mapping[str, Any], name: str = "") -> list[dict[str, Maps]]:
+def record(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], name: str = "") -> list[dict[str, Maps]]:
     """Run a model once on a batch and give the attention of each text, by kind.
 
     Args:
-        model: a transformers model.
+        model: a transformers model, in evaluation mode.
         inputs: what it reads, on its device, each ``(batch, tokens)``; for encoder-decoder models with
             ``decoder_input_ids``.
         name: what to call the model in an error.
 
     Returns:
         For each text of the batch its maps: ``"encoder"``, ``"decoder"`` and ``"cross"`` for encoder-decoder models,
-        ``"self"`` for others. The model is left as it was found, also after an exception.
+        ``"self"`` for others. The model has its own attention implementation again, also after an exception.
 
     Raises:
         WrongTask: the model has no attention weights.
     """
-    found = _recorded(model, inputs)
-    return _handed_out(model, inputs, name or type(model).__name__) if found is None else found
-
-
-def _recorded(model: Any, inputs: Mapping[str, Any]) -> list[dict[str, Maps]] | None:
-    """The attention of each text, recorded; ``None`` if this architecture cannot be recorded."""
     import torch
 
-    from llm_course.attention.alibi import hooks_on_bloom
+    # Options that spare memory: no cache, and scores of the last token only.
+    takes = inspect.signature(model.forward).parameters
+    sparing = {option: value for option, value in (("use_cache", False), ("logits_to_keep", 1)) if option in takes}
+    with torch.no_grad():
+        found = _recorded(model, inputs, sparing)
+        if found is not None:
+            return found
+        handed_out = run_eager(model, inputs, name, **sparing)[1]
+    full = {kind: torch.stack(maps, 1).float().cpu().numpy() for kind, maps in handed_out.items()}
+    batch = len(next(iter(full.values())))
+    return [{kind: Maps(weights=weights[b]) for kind, weights in full.items()} for b in range(batch)]
 
+
+def run_eager(
+    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], name: str = "", **options: object
+) -> tuple[ModelOutput, dict[str, list[torch.Tensor]]]:
+    """Run a model with its plain attention: its output, and the weights that it hands out, by kind.
+
+    Args:
+        model, inputs, name: as for :func:`record`.
+        options: further ones of the model.
+
+    Returns:
+        The output, and for each kind a tensor ``(batch, heads, rows, columns)`` for each layer that has attention.
+
+    Raises:
+        WrongTask: there are no weights, or some of another form.
+    """
+    with _implementation(model, "eager"):
+        out = model(**inputs, **options, output_attentions=True)
+    name = f"{name or 'The model'} ({type(model).__name__})"
+    found = {}
+    for kind, shape in _shapes(model, inputs).items():
+        handed = getattr(out, "attentions" if kind == "self" else f"{kind}_attentions", None)
+        found[kind] = maps = [part for part in handed or () if part is not None]
+        if not maps:
+            raise WrongTask(
+                f"{name} has no attention weights to show: its layers mix tokens in another way, or do not hand them "
+                "out. Take a Transformer, such as bert-mini or gpt-mini."
+            )
+        if len({part.shape for part in maps}) > 1 or tuple(maps[0].shape[2:]) != shape:
+            raise WrongTask(
+                f"{name} has attention weights of another form than (heads, rows, columns) in each layer, which cannot "
+                "be shown. Take another Transformer, such as bert-mini or gpt-mini."
+            )
+    return out, found
+
+
+def _recorded(
+    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], options: Mapping[str, object]
+) -> list[dict[str, Maps]] | None:
+    """The attention of each text, recorded; ``None`` if this architecture cannot be recorded."""
+    blooms: list[BloomAttention] = [part for part in model.modules() if type(part).__name__ == "BloomAttention"]  # type: ignore[misc]
+    if not blooms and not getattr(model, "_supports_sdpa", False):
+        return None
     recorder = Recorder()
-    token = _active.set(recorder)
     try:
-        with hooks_on_bloom(model, recorder) as bloom:
-            if not bloom and not getattr(model, "_supports_sdpa", False):
-                return None
-            _register()
-            with quiet_model(model, None if bloom else NAME), torch.no_grad():
-                model(**inputs, **_sparing(model))
-        return _by_kind(model, recorder.calls, inputs)
+        with _hooks_on_bloom(blooms, recorder) if blooms else _table_entry(model, recorder):
+            model(**inputs, **options)
     except CannotRecord:
         return None
     except Exception:
@@ -291,42 +252,18 @@ def _recorded(model: Any, inputs: Mapping[str, Any]) -> list[dict[str, Maps]] | 
         if getattr(model, "_can_set_attn_implementation", lambda: True)():
             raise
         return None
-    finally:
-        _active.reset(token)
-
-
-def _sparing(model: Any) -> dict[str, Any]:
-    """Options that spare memory: no cache, and scores of the last token only."""
-    takes = inspect.signature(model.forward).parameters
-    return {name: value for name, value in (("use_cache", False), ("logits_to_keep", 1)) if name in takes}
-
-
-def _by_kind(
-    model: Any, calls: list[tuple[Any, list[Layer]]], inputs: Mapping[str, Any]
-) -> list[dict[str, Maps]] | None:
-    """Sort the calls of a run by kind; ``None`` if they are not what this kind of model makes."""
-    if not calls:
+    if not recorder.calls:
         return None
-    parts: dict[str, list[list[Layer]]] = {"self": [layers for _, layers in calls]}
-    if model.config.is_encoder_decoder:
-        inside = {id(part) for part in model.get_encoder().modules()}
-        decoder = [layers for module, layers in calls if id(module) not in inside]
-        # Each layer of a decoder looks at what is written, then at what the encoder read.
-        parts = {
-            "encoder": [layers for module, layers in calls if id(module) in inside],
-            "decoder": decoder[::2],
-            "cross": decoder[1::2],
-        }
-    sizes = _sizes(model, inputs)
-    for kind, found in parts.items():
-        shapes = {(layers[0].heads, layers[0].query.shape[1], layers[0].key.shape[1]) for layers in found}
-        if len(shapes) != 1 or shapes.pop()[1:] != sizes[kind]:
+    kinds = by_kind(model, recorder.calls)
+    for kind, shape in _shapes(model, inputs).items():
+        sizes = {(first.heads, first.query.shape[1], first.key.shape[1]) for first, *_ in kinds[kind]}
+        if len(sizes) != 1 or sizes.pop()[1:] != shape:  # not the calls that this kind of model makes
             return None
-    batch = len(calls[0][1])
-    return [{kind: Maps(tuple(layers[b] for layers in found)) for kind, found in parts.items()} for b in range(batch)]
+    batch = len(recorder.calls[0][1])
+    return [{kind: Maps(tuple(layer[b] for layer in layers)) for kind, layers in kinds.items()} for b in range(batch)]
 
 
-def _sizes(model: Any, inputs: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+def _shapes(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, int]]:
     """Rows and columns of each kind of attention."""
     read = inputs["input_ids"].shape[1]
     if not model.config.is_encoder_decoder:
@@ -335,38 +272,107 @@ def _sizes(model: Any, inputs: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     return {"encoder": (read, read), "decoder": (wrote, wrote), "cross": (wrote, read)}
 
 
-def _handed_out(model: Any, inputs: Mapping[str, Any], name: str) -> list[dict[str, Maps]]:
-    """The attention of each text as the model's plain attention hands it out."""
-    import torch
-
-    with quiet_model(model, "eager"), torch.no_grad():
-        out = model(**inputs, **_sparing(model), output_attentions=True)
-    names = {"self": "attentions"}
-    if model.config.is_encoder_decoder:
-        names = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
-    found: dict[str, np.ndarray] = {}
-    for kind, where in names.items():
-        maps = plain_maps(model, inputs, getattr(out, where, None), kind, name)
-        found[kind] = torch.stack([part.float().cpu() for part in maps], 1).numpy()
-    batch = len(next(iter(found.values())))
-    return [{kind: Maps(weights=weights[b]) for kind, weights in found.items()} for b in range(batch)]
+# --- how a model is made to tell ------------------------------------------------------------------------------------
 
 
-def plain_maps(model: Any, inputs: Mapping[str, Any], handed: Any, kind: str, name: str) -> list[torch.Tensor]:
-    """What plain attention handed out, checked: for each layer that has attention ``(batch, heads, rows, columns)``.
+@contextmanager
+def _table_entry(model: PreTrainedModel, recorder: Recorder) -> Iterator[None]:
+    """Have a model take its attention from the library's table in the name of :data:`NAME`, and the recorder listen."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
 
-    Raises:
-        WrongTask: there is nothing, or something of another form.
+    AttentionInterface.register(NAME, _recording_attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    token = _active.set(recorder)
+    try:
+        with _implementation(model, NAME):
+            yield
+    finally:
+        _active.reset(token)
+
+
+def _recording_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **options: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The library's fast attention; notes what goes in."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    recorder = _active.get()
+    if recorder is not None:
+        for name in CHANGES_WEIGHTS:
+            if options.get(name) is not None:
+                raise CannotRecord(f"attention with {name}")
+        causal = options.get("is_causal")
+        causal = getattr(module, "is_causal", True) if causal is None else causal
+        recorder.add(
+            module,
+            query,
+            key,
+            value,
+            attention_mask,
+            scale=options.get("scaling"),
+            causal=bool(causal) and attention_mask is None,
+            offset=options.get("position_bias"),
+        )
+    return ALL_ATTENTION_FUNCTIONS["sdpa"](module, query, key, value, attention_mask, **options)
+
+
+@contextmanager
+def _hooks_on_bloom(modules: list[BloomAttention], recorder: Recorder) -> Iterator[None]:
+    """Have BLOOM's attention modules tell the recorder what goes in; the hooks are gone afterwards.
+
+    Such a module gets the ALiBi offsets as an argument, and makes queries, keys and values in one linear layer.
     """
-    maps = [part for part in handed or () if part is not None]
-    if not maps:
-        raise WrongTask(
-            f"{name} ({type(model).__name__}) has no attention weights to show: its layers mix tokens in another "
-            "way, or do not hand them out. Take a Transformer, such as bert-mini or gpt-mini."
-        )
-    if len({tuple(part.shape) for part in maps}) > 1 or tuple(maps[0].shape[2:]) != _sizes(model, inputs)[kind]:
-        raise WrongTask(
-            f"{name} ({type(model).__name__}) has attention weights of another form than (heads, rows, columns) in "
-            "each layer, which cannot be shown. Take another Transformer, such as bert-mini or gpt-mini."
-        )
-    return maps
+    alibi = offset = mask = None
+
+    def before(module: BloomAttention, args: tuple[object, ...], options: dict[str, object]) -> None:
+        nonlocal alibi, offset, mask
+        given = inspect.signature(module.forward).bind(*args, **options).arguments
+        if alibi is not given["alibi"]:  # the same for all layers, so that it is shortened once
+            alibi = given["alibi"]  # (batch * heads, 1, columns)
+            offset = alibi.view(given["hidden_states"].shape[0], module.num_heads, 1, -1)
+        mask = given.get("attention_mask")
+
+    def after(module: BloomAttention, linear: torch.nn.Module, args: tuple[object, ...], fused: torch.Tensor) -> None:
+        batch, length, _ = fused.shape
+        # The layer writes query, key and value of a head side by side.
+        query, key, value = fused.view(batch, length, module.num_heads, 3, module.head_dim).permute(3, 0, 2, 1, 4)
+        scale = module.inv_norm_factor
+        recorder.add(module, query, key, value, mask, scale=scale, causal=mask is None, offset=offset)
+
+    with ExitStack() as stack:
+        for module in modules:
+            stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+            stack.callback(module.query_key_value.register_forward_hook(partial(after, module)).remove)
+        yield
+
+
+@contextmanager
+def _implementation(model: PreTrainedModel, name: str) -> Iterator[None]:
+    """A model with another attention implementation; each part has its own config, and each is put back by itself."""
+    before = [(config, config._attn_implementation) for config in _configs(model)]
+    try:
+        for config, _ in before:
+            config._attn_implementation = {"": name}  # this config alone, not those below it
+        yield
+    finally:
+        for config, own in before:
+            config._attn_implementation = {"": own}
+
+
+def _configs(model: PreTrainedModel) -> list[PretrainedConfig]:
+    """Every config of a model and its parts, each once."""
+    found: dict[int, PretrainedConfig] = {}
+    waiting = [getattr(part, "config", None) for part in model.modules()]
+    while waiting:
+        config = waiting.pop()
+        if config is None or id(config) in found or not hasattr(config, "_attn_implementation"):
+            continue
+        found[id(config)] = config
+        waiting += [getattr(config, name, None) for name in getattr(config, "sub_configs", {})]
+    return list(found.values())

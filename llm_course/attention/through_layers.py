@@ -9,12 +9,18 @@ values that are mixed nor the feed-forward layers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llm_course.attention.measures import is_attention
 from llm_course.batching import number_in
 from llm_course.errors import BadInput, BadOption, LLMCourseError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from llm_course.attention.capture import Attention
 
 CAPACITY = 2**30  # scipy's flows are whole numbers below 2**31; a row's capacities sum to 1, so no flow exceeds this
 
@@ -23,7 +29,7 @@ class PackageMissing(LLMCourseError, ImportError):
     """A package that this function needs, and the rest of the course does not, is not installed."""
 
 
-def rollouts(attention: Any, *, residual: float = 0.5) -> Iterator[np.ndarray]:
+def rollouts(attention: Attention | ArrayLike, *, residual: float = 0.5) -> Iterator[np.ndarray]:
     """The rollout up to each layer, from the first on; see :func:`rollout`. Holds one layer at a time."""
     so_far: np.ndarray | None = None
     for mixed in _mixed(attention, residual):
@@ -31,7 +37,7 @@ def rollouts(attention: Any, *, residual: float = 0.5) -> Iterator[np.ndarray]:
         yield so_far.astype(np.float32)
 
 
-def rollout(attention: Any, *, residual: float = 0.5, layer: int | None = None) -> np.ndarray:
+def rollout(attention: Attention | ArrayLike, *, residual: float = 0.5, layer: int | None = None) -> np.ndarray:
     """Attention rollout: the layers' weights multiplied, as if each token were nothing but the mix it looked at.
 
     In each layer the heads are averaged, and a token keeps a part of itself, since the residual connection passes it
@@ -54,7 +60,9 @@ def rollout(attention: Any, *, residual: float = 0.5, layer: int | None = None) 
     return next(found for number, found in _up_to(attention, layer, rollouts(attention, residual=residual)))
 
 
-def flow(attention: Any, row: int | None = None, *, residual: float = 0.5, layer: int | None = None) -> np.ndarray:
+def flow(
+    attention: Attention | ArrayLike, row: int | None = None, *, residual: float = 0.5, layer: int | None = None
+) -> np.ndarray:
     """Attention flow: the weights as pipes, and how much can flow from an input token up to a token above.
 
     The layers form a network: an edge's capacity is its weight, mixed with the residual as in :func:`rollout`. The
@@ -104,7 +112,7 @@ def flow(attention: Any, row: int | None = None, *, residual: float = 0.5, layer
     return flows if row is None else flows[0]
 
 
-def _mixed(attention: Any, residual: float) -> Iterator[np.ndarray]:
+def _mixed(attention: Attention | ArrayLike, residual: float) -> Iterator[np.ndarray]:
     """Each layer's weights, averaged over heads and mixed with the residual: float64 ``(tokens, tokens)``."""
     number_in("residual", residual, 0, 1)
     for weights in _means(attention):
@@ -113,8 +121,8 @@ def _mixed(attention: Any, residual: float) -> Iterator[np.ndarray]:
         yield mixed / np.where(sums > 0, sums, 1)
 
 
-def _means(attention: Any) -> Iterator[np.ndarray]:
-    if hasattr(attention, "mean") and hasattr(attention, "rows"):
+def _means(attention: Attention | ArrayLike) -> Iterator[np.ndarray]:
+    if is_attention(attention):
         if attention.kind == "cross":
             raise BadOption(
                 "Rollout and flow follow one text through the layers: they take self-attention, not cross-attention. "
@@ -131,9 +139,11 @@ def _means(attention: Any) -> Iterator[np.ndarray]:
     yield from (one.mean(axis=0) if weights.ndim == 4 else one for one in weights)
 
 
-def _up_to(attention: Any, layer: int | None, each: Iterator[np.ndarray], last: bool = True) -> Iterator[Any]:
+def _up_to(
+    attention: Attention | ArrayLike, layer: int | None, each: Iterator[np.ndarray], last: bool = True
+) -> Iterator[tuple[int, np.ndarray]]:
     """Number and array of the layers up to one, or of that one alone."""
-    count = attention.layers if hasattr(attention, "layers") else len(np.asarray(attention))
+    count = attention.layers if is_attention(attention) else len(np.asarray(attention))
     top = count - 1 if layer is None else number_in("layer", layer, 0, count - 1, int)
     for number, one in enumerate(each):
         if number == top or not last:

@@ -1,19 +1,28 @@
 """Attention weighted by what else is known: by gradients, and by the vectors that the weights multiply.
 
-Knows nothing about models: it takes arrays. A weight alone says how much of a vector is taken, not whether that vector
-is long, nor whether the prediction depends on it.
+A weight alone says how much of a vector is taken, not whether that vector is long, nor whether the prediction depends
+on it. All functions take arrays; :func:`contributions` alone looks something up in a model, its output projections.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llm_course.errors import BadInput
+from llm_course.attention.ablation import output_projections
+from llm_course.errors import BadInput, BadOption
+from llm_course.shelf.loading import LanguageModel, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+
+    from llm_course.attention.capture import Attention
 
 
-def gradient_weighted(weights: Any, gradients: Any) -> np.ndarray:
+def gradient_weighted(weights: ArrayLike, gradients: ArrayLike) -> np.ndarray:
     """Mean over heads of the positive part of gradient times weight: what speaks for the prediction.
 
     Chefer, Gur and Wolf 2021, "Generic attention-model explainability" (arXiv 2103.15679), equation 5.
@@ -37,7 +46,7 @@ def gradient_weighted(weights: Any, gradients: Any) -> np.ndarray:
     return np.maximum(weights * gradients, 0).mean(axis=-3).astype(np.float32)
 
 
-def relevance(weights: Any, gradients: Any) -> np.ndarray:
+def relevance(weights: ArrayLike, gradients: ArrayLike) -> np.ndarray:
     """Gradient-weighted attention followed through all layers of self-attention.
 
     Starts from the identity (each token is itself) and adds layer by layer what was looked at:
@@ -62,7 +71,7 @@ def relevance(weights: Any, gradients: Any) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def value_weighted(weights: Any, values: Any, output: Any = None) -> np.ndarray:
+def value_weighted(weights: ArrayLike, values: ArrayLike | None, output: ArrayLike | None = None) -> np.ndarray:
     """Each weight times the length of the vector it multiplies: how much really arrives.
 
     Kobayashi and others 2020, "Attention is not only a weight" (arXiv 2004.10102), section 3: the norm of
@@ -99,3 +108,39 @@ def value_weighted(weights: Any, values: Any, output: Any = None) -> np.ndarray:
             )
         values = values @ output
     return (weights * np.linalg.norm(values, axis=-1)[..., None, :]).astype(np.float32)
+
+
+def contributions(
+    attention: Attention, layer: int, head: int, model: str | Path | LanguageModel | None = None
+) -> np.ndarray:
+    """The length of what each token hands to each other one in a head: the norm of weight times transformed value.
+
+    Kobayashi and others 2020, "Attention is not only a weight" (arXiv 2004.10102), section 3: ``|weight * f(x)|``,
+    where ``f(x)`` is the value vector (with its bias) after the head's rows of the output projection (without bias).
+
+    Args:
+        attention: a recorded ``Attention``.
+        layer, head: counted from 0.
+        model: the model that it was recorded from; ``None`` loads it by its name.
+
+    Returns:
+        float32 ``(rows, columns)``, 0 or more; rows do not sum to 1.
+
+    Raises:
+        BadOption: there is no such layer or head, or the model has heads of another size.
+        BadInput: the attention was not recorded, so its values are not known.
+        WrongTask: the model has no output projection whose heads can be told apart.
+    """
+    weights, values = attention.head(layer, head), attention.value(layer, head)
+    if values is None:
+        return value_weighted(weights, values)  # raises: there are no values
+    lm = load(attention.model if model is None else model)
+    layers = output_projections(lm, attention.kind if lm.model.config.is_encoder_decoder else None)
+    width = values.shape[1]
+    if len(layers) != attention.layers or layers[layer].width != width:
+        raise BadOption(f"{lm.name} is another model than the one recorded ({attention.model}): its heads differ.")
+    projection = layers[layer].projection
+    table = projection.weight.detach().float().cpu().numpy()
+    if hasattr(projection, "in_features"):  # torch's Linear stores (out, in), GPT-2's Conv1D (in, out)
+        table = table.T
+    return value_weighted(weights, values, table[head * width : (head + 1) * width])

@@ -1,6 +1,6 @@
 """Where a model looks on a picture while it answers: the attention from each word to each patch.
 
-Knows nothing about drawing: :func:`llm_course.attention.picture_map` shows what is read here. Attention says
+Knows nothing about drawing: weights and patches are handed over as they are. Attention says
 where information may have come from, not why the answer is as it is (Jain and Wallace 2019, arXiv 1902.10186).
 """
 

@@ -11,7 +11,7 @@ import transformers
 
 import llm_course as lc
 import tiny_models
-from llm_course.attention.ablation import ablate
+from llm_course.attention.ablation import ablate, effects
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.kv_cache import cached
 from llm_course.shelf.loading import LanguageModel, load
@@ -222,3 +222,24 @@ def test_a_module_that_goes_around_its_projection_is_an_error_not_a_silent_nothi
     with pytest.raises(WrongTask, match="goes around"), ablate(lm, [(0, 0)]):
         model(torch.ones(1, 1, 4))
     assert hooks(model) == 0
+
+
+@pytest.mark.parametrize(("name", "kind"), [("gpt2", None), ("marian", "encoder")])
+def test_effects_switch_each_head_off_alone(name: str, kind: str | None) -> None:
+    lm = load(tiny_models.folder(name))
+    ids = lm.tokenizer("The cat sat on the mat.", return_tensors="pt")["input_ids"]
+    more = {"decoder_input_ids": ids[:, :4]} if kind else {}
+
+    @torch.inference_mode()
+    def run() -> float:
+        return lm.model(input_ids=ids, **more).logits.square().mean().item()
+
+    found = effects(lm, run, kind=kind)
+    assert found.shape == (2, 2)
+    before = run()
+    for layer, head in np.ndindex(2, 2):
+        with ablate(lm, [(layer, head)], kind=kind):
+            assert found[layer, head] == pytest.approx(run() - before, abs=1e-6)
+    assert np.abs(found).min() > 1e-6 and run() == pytest.approx(before, abs=1e-6)
+    with pytest.raises(BadOption):
+        effects(lm, run, kind="self")

@@ -13,9 +13,21 @@ from llm_course.shelf.loading import load
 from rounding import agree
 
 ALL = (
-    "gpt2", "gpt-neox", "llama", "qwen3", "bloom", "bert", "distilbert", "roberta", "modernbert", "t5", "bart",
-    "marian", "mbart", "pegasus",
-)  # fmt: skip
+    "gpt2",
+    "gpt-neox",
+    "llama",
+    "qwen3",
+    "bloom",
+    "bert",
+    "distilbert",
+    "roberta",
+    "modernbert",
+    "t5",
+    "bart",
+    "marian",
+    "mbart",
+    "pegasus",
+)
 BOTH = ("t5", "bart", "marian", "mbart", "pegasus")
 each = pytest.mark.parametrize("name", ALL)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import gc
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from tokenizers.processors import TemplateProcessing
 
 import llm_course as lc
 import tiny_models
-from llm_course.attention import reading, recording
+from llm_course.attention.recording import Maps
 from llm_course.errors import BadOption, InputTooLong, LLMCourseError, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases import generation
 from rounding import SHARE, agree
 
 DECODERS = ("gpt2", "gpt-neox", "llama", "qwen2", "bloom")
@@ -28,10 +28,30 @@ EACH = (*DECODERS, "qwen3", "bert", "distilbert", "roberta", "modernbert", "t5",
 TINY = {"vocab_size": 400, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
-def by_hand(model: Any, card: dict[str, Any] | None = None) -> LanguageModel:
-    """A model without a folder, with the tiny GPT-2's tokenizer."""
-    tokenizer = load(tiny_models.folder("gpt2")).tokenizer
-    return LanguageModel("by hand", model.eval(), tokenizer, card or {}, torch.device("cpu"))
+def by_hand(model: Any, tokenizer: Any = None) -> LanguageModel:
+    """A model without a folder; with the tiny GPT-2's tokenizer, unless another is given."""
+    tokenizer = tokenizer or load(tiny_models.folder("gpt2")).tokenizer
+    return LanguageModel("by hand", model.eval(), tokenizer, {}, torch.device("cpu"))
+
+
+@contextmanager
+def told(model: Any, change: Callable[[Any, dict[str, Any]], None]) -> Iterator[None]:
+    """While this lasts, a function sees each Llama attention module and the options it is called with, before it runs.
+
+    It may change the options, which go on to the function that computes the attention.
+    """
+
+    def hook(module: Any, args: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        change(module, options)
+        return args, options
+
+    parts = [part for part in model.modules() if type(part).__name__ == "LlamaAttention"]
+    hooks = [part.register_forward_pre_hook(hook, with_kwargs=True) for part in parts]
+    try:
+        yield
+    finally:
+        for one in hooks:
+            one.remove()
 
 
 # --- the object ---------------------------------------------------------------------------------------------
@@ -147,22 +167,27 @@ def test_a_mask_stands_in_the_text_and_is_no_special_token(name: str) -> None:
 
 
 def test_a_token_that_is_unknown_and_end_of_text_is_special() -> None:
-    class Tokenizer:  # GPT-2's own
-        bos_token_id = eos_token_id = unk_token_id = 7
-        pad_token_id = cls_token_id = sep_token_id = mask_token_id = None
-        all_special_ids = (7,)
-
-    assert reading._special(Tokenizer()) == {7}
+    """GPT-2's own tokenizer has one token for both."""
+    tokenizer = copy.deepcopy(load(tiny_models.folder("gpt2")).tokenizer)
+    tokenizer.unk_token = end = tokenizer.eos_token
+    lm = by_hand(load(tiny_models.folder("gpt2")).model, tokenizer=tokenizer)
+    found = lc.attend(f"the cat{end}sat", model=lm)
+    assert [token for token, special in zip(found.columns, found.special, strict=True) if special] == [end]
 
 
 def test_a_special_token_goes_with_the_text_before_it() -> None:
-    class Inputs:
-        """RoBERTa's form: <s> A A </s> </s> B </s>."""
-
-        def sequence_ids(self, text: int) -> list[int | None]:
-            return [None, 0, 0, None, None, 1, None]
-
-    assert reading._segments(Inputs(), 7) == [0, 0, 0, 0, 0, 1, 1]
+    """RoBERTa's form has two separators: <s> A A </s> </s> B </s>."""
+    own = load(tiny_models.folder("roberta"))
+    tokenizer = copy.deepcopy(own.tokenizer)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B:1 </s>:1",
+        special_tokens=[(name, tokenizer.convert_tokens_to_ids(name)) for name in ("<s>", "</s>")],
+    )
+    found = lc.attend("the cat", "dog", model=by_hand(own.model, tokenizer=tokenizer))
+    second = found.columns.index("</s>") + 2
+    assert found.columns[second - 1] == found.columns[-1] == "</s>" and second < len(found.columns) - 1
+    assert found.segments == (0,) * second + (1,) * (len(found.columns) - second)
 
 
 # --- decoder models -----------------------------------------------------------------------------------------
@@ -188,9 +213,22 @@ def test_a_text_is_read_as_generate_reads_it(name: str) -> None:
     started = LanguageModel(lm.name, lm.model, lm.tokenizer, {"starts_with_bos": True}, lm.device)
     for one in (lm, started) if lm.tokenizer.bos_token_id is not None else (lm,):
         found = lc.attend("The cat sat", model=one)
-        expected = generation._encode(one, "The cat sat", 0)
+        expected = first_read(one, lambda one=one: lc.generate("The cat sat", model=one, max_new_tokens=1))
+        assert first_read(one, lambda one=one: lc.attend("The cat sat", model=one)) == expected
         assert len(found.columns) == len(expected)
         assert found.special[0] == (expected[0] in one.tokenizer.all_special_ids)
+
+
+def first_read(lm: LanguageModel, run: Callable[[], object]) -> list[int]:
+    """The tokens that the model reads first."""
+    seen: list[list[int]] = []
+    table = lm.model.get_input_embeddings()
+    hook = table.register_forward_pre_hook(lambda module, args: seen.append(args[0][0].tolist()))
+    try:
+        run()
+    finally:
+        hook.remove()
+    return seen[0]
 
 
 def test_what_generate_takes() -> None:
@@ -229,7 +267,7 @@ def falcon() -> Any:
             alibi=True,
             bos_token_id=0,
             eos_token_id=0,
-        )  # fmt: skip
+        )
     )
 
 
@@ -245,7 +283,7 @@ def test_what_cannot_be_recorded_is_handed_out_by_eager(make: Any) -> None:
     lm = by_hand(make())
     found = lc.attend("The cat sat", model=lm, generate=2)
     assert not found.recorded and found.kind == "decoder" and found.weights.dtype == np.float32
-    ids = generation._encode(lm, "The cat sat", 0)
+    ids = lm.tokenizer("The cat sat")["input_ids"]
     inputs = torch.tensor([ids])
     plain = copy.deepcopy(lm.model)
     plain.config._attn_implementation = "eager"
@@ -256,25 +294,35 @@ def test_what_cannot_be_recorded_is_handed_out_by_eager(make: Any) -> None:
     assert np.isnan(found.scale(0, 0)) and found.bias_kind(0, 0) == "other"
 
 
-def test_a_kernel_that_does_more_than_softmax_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_does_more_than_softmax_is_not_recorded() -> None:
     """Found out in the middle of the run: the model is then run again."""
-    forward = recording._forward
-    monkeypatch.setattr(recording, "_forward", lambda *args, **options: forward(*args, **options, softcap=30.0))
-    lm = load(tiny_models.folder("llama"))
-    assert not lc.attend("the cat", model=lm).recorded
-    assert lm.model.config._attn_implementation != recording.NAME
+    model = load(tiny_models.folder("llama")).model
+    before = model.config._attn_implementation
+    with told(model, lambda module, options: options.update(s_aux=torch.zeros(2))):
+        assert not lc.attend("the cat", model=by_hand(model)).recorded
+    assert model.config._attn_implementation == before
+
+
+def test_a_cache_of_keys_and_values_is_nothing_more() -> None:
+    """From transformers 5.24 on ``cache`` is the name of what was ``past_key_values``; attention may be handed it."""
+    model = load(tiny_models.folder("llama")).model
+    expected = lc.attend("the cat sat", model=by_hand(model))
+    with told(model, lambda module, options: options.update(cache=transformers.DynamicCache())):
+        found = lc.attend("the cat sat", model=by_hand(model))
+    assert found.recorded and agree(found.weights, expected.weights)
 
 
 def test_a_model_that_stumbles_over_the_recording_is_run_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stumble(*args: object, **options: object) -> None:
-        raise KeyError(recording.NAME)
+    def stumble(module: Any, options: dict[str, Any]) -> None:
+        if module.config._attn_implementation not in ("eager", "sdpa"):
+            raise KeyError(module.config._attn_implementation)
 
-    monkeypatch.setattr(recording, "_forward", stumble)
     model = copy.deepcopy(load(tiny_models.folder("llama")).model)
-    with pytest.raises(KeyError):
-        lc.attend("the cat", model=by_hand(model))  # not hidden in a model that goes through the table
-    monkeypatch.setattr(type(model), "_can_set_attn_implementation", classmethod(lambda cls: False))
-    assert not lc.attend("the cat", model=by_hand(model)).recorded
+    with told(model, stumble):
+        with pytest.raises(KeyError):
+            lc.attend("the cat", model=by_hand(model))  # not hidden in a model that goes through the table
+        monkeypatch.setattr(type(model), "_can_set_attn_implementation", classmethod(lambda cls: False))
+        assert not lc.attend("the cat", model=by_hand(model)).recorded
 
 
 def mamba() -> Any:
@@ -309,13 +357,15 @@ def test_a_model_without_attention_weights_says_so(make: Any) -> None:
 def state(model: Any) -> Any:
     """All that a run could leave behind."""
     return (
-        [(name, part.training, len(part._forward_hooks), len(part._forward_pre_hooks), sorted(vars(part)))
-         for name, part in model.named_modules()],
+        [
+            (name, part.training, len(part._forward_hooks), len(part._forward_pre_hooks), sorted(vars(part)))
+            for name, part in model.named_modules()
+        ],
         [(key, config.to_dict(), config._attn_implementation) for key, config in enumerate(configs(model))],
         [own.to_dict() for own in [getattr(model, "generation_config", None)] if own],
         [(name, p.requires_grad, p.grad, p.sum().item()) for name, p in model.named_parameters()],
         torch.random.get_rng_state().tolist(),
-    )  # fmt: skip
+    )
 
 
 def configs(model: Any) -> Iterator[Any]:
@@ -351,7 +401,6 @@ def test_the_model_is_left_as_it_was(name: str, own: str) -> None:
     finally:
         del broken.forward
     assert state(lm.model) == before, "also after an exception"
-    assert recording._active.get() is None
 
 
 def fails(*args: object, **options: object) -> None:
@@ -385,17 +434,26 @@ def test_parts_with_implementations_of_their_own_keep_them() -> None:
 @pytest.mark.parametrize(("name", "make"), [("gpt2", None), ("t5", None), ("bloom", None), ("", falcon)])
 def test_nothing_stays_when_the_result_is_dropped(name: str, make: Any) -> None:
     """Not even until the garbage collector comes: it does not know how large a tensor is."""
-    found = lc.attend("the cat sat", model=by_hand(make()) if make else tiny_models.folder(name))
-    maps = weakref.ref(found._maps[found.kind])
-    other = found.of(found.kind)
+    lm = by_hand(make()) if make else load(tiny_models.folder(name))
+    lc.attend("the cat sat", model=lm)  # what the first run loads stays
+    gc.collect()
     gc.disable()
     try:
+        before = kept()
+        found = lc.attend("the cat sat", model=lm)
+        other = found.of(found.kind)
         del found
-        assert maps() is not None and other.head(0, 0) is not None
+        assert other.head(0, 0) is not None and kept() > before
         del other
-        assert maps() is None
+        assert kept() == before
     finally:
         gc.enable()
+
+
+def kept() -> int:
+    """How many tensors are in memory, and how many objects that hold what was recorded."""
+    kinds = map(type, gc.get_objects())
+    return sum(issubclass(kind, (torch.Tensor, lc.attention.Attention, Maps)) for kind in kinds)
 
 
 @pytest.fixture(scope="module")
@@ -431,9 +489,7 @@ def test_what_is_kept_grows_with_the_length_and_not_its_square(long_gpt: Languag
 @pytest.mark.parametrize("name", ["llama", "bloom", "bert", "modernbert", "t5"])
 def test_no_family_keeps_anything_quadratic(name: str) -> None:
     lm = load(tiny_models.folder(name))
-    kept = {
-        n: lc.attend("a " * n, model=lm, **({"target": "a " * n} if name == "t5" else {})) for n in (12, 24)
-    }  # fmt: skip
+    kept = {n: lc.attend("a " * n, model=lm, **({"target": "a " * n} if name == "t5" else {})) for n in (12, 24)}
     tokens = {n: len(found.columns) for n, found in kept.items()}
     assert tokens[24] > 1.7 * tokens[12]
     assert kept[24].nbytes / kept[12].nbytes <= 1.1 * tokens[24] / tokens[12]

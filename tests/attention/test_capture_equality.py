@@ -11,17 +11,38 @@ import torch
 import transformers
 
 import tiny_models
-from llm_course.attention.recording import Maps, run
+from llm_course.attention.recording import Maps, record
 from llm_course.shelf.loading import load
 
 FAMILIES = (
-    "gpt2", "gpt-neox", "llama", "qwen2", "qwen3", "bloom", "bert", "distilbert", "roberta", "modernbert", "t5",
-    "t5-untied", "bart", "marian", "mbart", "pegasus",
-)  # fmt: skip
+    "gpt2",
+    "gpt-neox",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "bloom",
+    "bert",
+    "distilbert",
+    "roberta",
+    "modernbert",
+    "t5",
+    "t5-untied",
+    "bart",
+    "marian",
+    "mbart",
+    "pegasus",
+)
 TEXTS = ["The cat sat on the mat. A dog runs in the park, and the children laugh!", "A dog.", "I love it, my sister"]
 TARGETS = ["Hello, how are you?", "the cat sat on the mat in the park", "no"]
-SIZES = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, vocab_size=60, bos_token_id=0, eos_token_id=1,
-             pad_token_id=2)  # fmt: skip
+SIZES = dict(
+    hidden_size=32,
+    intermediate_size=64,
+    num_hidden_layers=2,
+    vocab_size=60,
+    bos_token_id=0,
+    eos_token_id=1,
+    pad_token_id=2,
+)
 
 
 def _strong(model: Any) -> Any:
@@ -59,7 +80,7 @@ def _scaled_by_layer() -> Any:
             reorder_and_upcast_attn=True,
             bos_token_id=0,
             eos_token_id=0,
-        )  # fmt: skip
+        )
     )
 
 
@@ -73,7 +94,7 @@ def _albert() -> Any:
             num_hidden_layers=3,
             num_attention_heads=2,
             intermediate_size=64,
-        )  # fmt: skip
+        )
     )
 
 
@@ -84,8 +105,13 @@ def _bloom_of_three_heads() -> Any:
     )
 
 
-MORE = {"llama of three groups": _grouped, "mistral's window": _window, "gpt2 scaled by layer": _scaled_by_layer,
-        "albert": _albert, "bloom of three heads": _bloom_of_three_heads}  # fmt: skip
+MORE = {
+    "llama of three groups": _grouped,
+    "mistral's window": _window,
+    "gpt2 scaled by layer": _scaled_by_layer,
+    "albert": _albert,
+    "bloom of three heads": _bloom_of_three_heads,
+}
 
 
 def eager(model: Any, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -112,7 +138,7 @@ def difference(model: Any, inputs: dict[str, Any]) -> float:
 
     Rows of padding are left out: no result depends on them.
     """
-    found, expected = run(model, inputs), eager(model, inputs)
+    found, expected = record(model, inputs), eager(model, inputs)
     worst = 0.0
     for b, kinds in enumerate(found):
         assert set(kinds) == set(expected)
@@ -155,7 +181,7 @@ def test_padded_and_batched_texts_equal_eager_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_padding_is_kept_as_a_vector(name: str) -> None:
-    for kinds in run(load(tiny_models.folder(name)).model, inputs_of(name, TEXTS)):
+    for kinds in record(load(tiny_models.folder(name)).model, inputs_of(name, TEXTS)):
         for maps in kinds.values():
             for layer in maps.layers:
                 assert layer.mask.matrix is None
@@ -174,7 +200,7 @@ def test_other_ways_of_attention_equal_eager_ones(name: str, padded: bool) -> No
         mask[2, :1] = 0
     inputs = {"input_ids": ids, "attention_mask": mask}
     assert difference(model, inputs) < 1e-5
-    for kinds in run(model, inputs):
+    for kinds in record(model, inputs):
         for layer in kinds["self"].layers:
             assert layer.mask.matrix is None and (layer.offset is None or layer.offset.matrix is None)
 
@@ -183,7 +209,7 @@ def test_each_form_of_bias_is_stored_as_what_it_is() -> None:
     ids = {"input_ids": torch.arange(3, 23)[None], "attention_mask": torch.ones(1, 20, dtype=torch.long)}
 
     def first(model: Any, kind: str = "self", **more: Any) -> Any:
-        return run(model, {**ids, **more})[0][kind].layers
+        return record(model, {**ids, **more})[0][kind].layers
 
     window = first(_strong(_window()))[0]
     assert (window.mask.below, window.mask.above, window.mask.columns) == (4, 0, None) and window.offset is None
@@ -237,7 +263,7 @@ def test_float32_on_a_gpu(name: str) -> None:
 
 
 def test_numbers_are_float32_whatever_the_model_computes_in() -> None:
-    (kinds,) = run(load(tiny_models.folder("bert-bf16")).model.to(torch.bfloat16), inputs_of("bert", TEXTS[:1]))
+    (kinds,) = record(load(tiny_models.folder("bert-bf16")).model.to(torch.bfloat16), inputs_of("bert", TEXTS[:1]))
     assert kinds["self"].layers[0].query.dtype == torch.bfloat16, "kept as small as they are"
     weights = rebuilt(kinds["self"]).numpy()
     assert weights.dtype == np.float32 and np.abs(weights.sum(-1) - 1).max() < 1e-5

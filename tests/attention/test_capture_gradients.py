@@ -31,8 +31,9 @@ def moved(lm: LanguageModel, where: tuple[int, int, int, int], by: float, inputs
     """The logits ``(rows or none, ...)`` when one weight is larger by a number, and all else is computed as always."""
     calls = []
 
-    def attention(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: Any = None,
-                  **options: Any) -> Any:  # fmt: skip
+    def attention(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: Any = None, **options: Any
+    ) -> Any:
         groups = query.shape[1] // key.shape[1]
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
         scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
@@ -53,10 +54,21 @@ def moved(lm: LanguageModel, where: tuple[int, int, int, int], by: float, inputs
 
 @pytest.mark.parametrize(
     ("name", "target", "position"),
-    [("bert", "positive", None), ("bert", 0, None), ("distilbert", None, None), ("modernbert", 2, None),
-     ("gpt2-classifier", 1, None), ("gpt2", None, None), ("gpt2", 11, 2), ("llama", 40, -2), ("qwen2", 7, None),
-     ("gpt-neox", None, 3), ("bert-masked", 30, 2), ("bert-tagger", 4, 1)],
-)  # fmt: skip
+    [
+        ("bert", "positive", None),
+        ("bert", 0, None),
+        ("distilbert", None, None),
+        ("modernbert", 2, None),
+        ("gpt2-classifier", 1, None),
+        ("gpt2", None, None),
+        ("gpt2", 11, 2),
+        ("llama", 40, -2),
+        ("qwen2", 7, None),
+        ("gpt-neox", None, 3),
+        ("bert-masked", 30, 2),
+        ("bert-tagger", 4, 1),
+    ],
+)
 def test_gradients_are_what_finite_differences_say(name: str, target: Any, position: int | None) -> None:
     lm = in_float64(name)
     attention, found = weight_gradients(TEXT, model=lm, target=target, position=position)

@@ -102,3 +102,25 @@ def test_leave_one_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         lm.model.eval()
         for part, share in dropouts:
             part.p = share
+
+
+def test_leave_one_out_masks_one_word_at_a_time() -> None:
+    lm = load(tiny_models.folder("bert"))
+    ids = lm.tokenizer(TEXT, return_tensors="pt")["input_ids"]
+    found = leave_one_out(TEXT, lm)
+    assert found.shape == (ids.shape[1],) and found[0] == found[-1] == 0, "special tokens stay"
+    with torch.no_grad():
+        before = lm.model(ids).logits.softmax(-1)
+        for place in range(1, ids.shape[1] - 1):
+            holed = ids.clone()
+            holed[0, place] = lm.tokenizer.mask_token_id
+            moved = (lm.model(holed).logits.softmax(-1) - before).abs().sum().item() / 2
+            assert found[place] == pytest.approx(moved, abs=1e-5)
+    assert found.max() > 1e-3
+
+
+def test_leave_one_out_needs_a_mask_and_classes() -> None:
+    with pytest.raises(WrongTask, match="no classes"):
+        leave_one_out(TEXT, load(tiny_models.folder("bert-masked")))
+    with pytest.raises(WrongTask, match="no mask token"):
+        leave_one_out(TEXT, load(tiny_models.folder("gpt2-classifier")))

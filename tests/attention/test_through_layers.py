@@ -10,7 +10,7 @@ import pytest
 
 import llm_course as lc
 import tiny_models
-from llm_course.attention import flow, gradient_weighted, relevance, rollout, rollouts, value_weighted
+from llm_course.attention import flow, rollout, rollouts
 from llm_course.attention.through_layers import PackageMissing
 from llm_course.errors import BadInput, BadOption, LLMCourseError
 from made_up_heads import MadeUp, at_random
@@ -123,46 +123,3 @@ def test_bad_rows_of_flow() -> None:
     for row in (-1, 2, 0.5):
         with pytest.raises(BadOption, match="row"):
             flow(np.array([LOWER]), row)  # type: ignore[arg-type]
-
-
-# --- weighted -------------------------------------------------------------------------------------------------------
-
-
-def test_gradient_weighted_by_hand() -> None:
-    weights = np.array([[[0.5, 0.5], [0.2, 0.8]], [[1.0, 0.0], [0.4, 0.6]]])
-    gradients = np.array([[[2.0, -4.0], [5.0, 0.0]], [[-1.0, 9.0], [5.0, 1.0]]])
-    # products: (1 -2; 1 0) and (-1 0; 2 0.6). What is below 0 is dropped, then the two heads are averaged.
-    expected = [[0.5, 0], [1.5, 0.3]]
-    assert np.allclose(gradient_weighted(weights, gradients), expected)
-    assert np.allclose(gradient_weighted(weights[None], gradients[None]), [expected])
-    for bad in ((weights, gradients[:1]), (weights[0], gradients[0])):
-        with pytest.raises(BadInput, match="heads, rows, columns"):
-            gradient_weighted(*bad)
-
-
-def test_relevance_by_hand() -> None:
-    lower, upper = np.array([[[0.0, 1.0], [0.5, 0.0]]]), np.array([[[0.0, 2.0], [0.0, 0.0]]])
-    weights = np.stack([lower, upper])
-    # I + lower = (1 1; 0.5 1); upper times that = (1 2; 0 0); together (2 3; 0.5 1).
-    assert np.allclose(relevance(weights, np.ones_like(weights)), [[2, 3], [0.5, 1]])
-    assert np.allclose(relevance(weights, -np.ones_like(weights)), np.eye(2))
-    with pytest.raises(BadInput, match="tokens, tokens"):
-        relevance(weights[0], weights[0])
-
-
-def test_value_weighted_by_hand() -> None:
-    weights, values = [[0.5, 0.5], [0.25, 0.75]], [[3.0, 4.0], [0.0, 1.0]]  # lengths 5 and 1
-    assert np.allclose(value_weighted(weights, values), [[2.5, 0.5], [1.25, 0.75]])
-    projection = [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]  # keeps the first number alone: lengths 3 and 0
-    assert np.allclose(value_weighted(weights, values, projection), [[1.5, 0], [0.75, 0]])
-    many = value_weighted(np.array([weights, weights]), np.array([values, np.zeros((2, 2))]))
-    assert np.allclose(many, [[[2.5, 0.5], [1.25, 0.75]], np.zeros((2, 2))])
-
-
-def test_bad_input_of_value_weighted() -> None:
-    with pytest.raises(BadInput, match="not recorded"):
-        value_weighted(np.eye(2), None)
-    with pytest.raises(BadInput, match="do not fit"):
-        value_weighted(np.eye(2), np.ones((3, 4)))
-    with pytest.raises(BadInput, match="output projection"):
-        value_weighted(np.eye(2), np.ones((2, 4)), np.ones((3, 4)))

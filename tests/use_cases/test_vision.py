@@ -211,21 +211,7 @@ def test_look_reads_the_models_own_attention(name: str, side: int) -> None:
         assert np.allclose(found.weights[:, :, found.asked - 1], expected.numpy(), atol=LOGS)
 
 
-def test_the_map_on_a_picture_says_in_words_what_it_shows(mini: LanguageModel) -> None:
-    from llm_course.attention import picture_map
-
-    found = lc.look(SCENES[0], QUESTIONS[0], model=mini)
-    figure = picture_map(found, "star", layer=1, head=0)
-    values = found.weights[1, 0, 4]
-    row, column = np.unravel_index(values.argmax(), values.shape)
-    assert f"row {row + 1}, column {column + 1}: {values.max():.2f}" in figure.alt
-    assert "'star' (layer 1, head 0)" in figure.alt and "what color is the star ?" in figure.alt
-    assert len(figure.axes) == 3
-    for bad in ({"word": "giraffe"}, {"word": 99}, {"head": 0}, {"layer": 9}, {"layer": 0, "head": 9}):
-        with pytest.raises(BadOption):
-            picture_map(found, **bad)
-    with pytest.raises(BadInput, match="lc.look"):
-        picture_map("text")
+def test_a_look_takes_one_picture(mini: LanguageModel) -> None:
     with pytest.raises(BadInput, match="one picture and one question"):
         lc.look(SCENES, QUESTIONS[0], model=mini)
 

@@ -320,7 +320,7 @@ def _picture(part: encoding.Part, title: str) -> tuple[bytes, str]:
     from matplotlib.figure import Figure
     from PIL import Image  # which matplotlib itself needs
 
-    from llm_course.attention import drawing
+    from llm_course.attention.figures import drawing
 
     attention = part.attention
     named = max(len(attention.rows), len(attention.columns)) <= NAMED_PICTURE

@@ -1,9 +1,9 @@
-"""Heat maps: labels, units, words for those who do not see, values drawn as they are, and tokens of any kind."""
+"""Pictures: values drawn as they are, labels with units, words for those who do not see, and tokens of any kind."""
 
 from __future__ import annotations
 
+import io
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import pytest
 
 import llm_course as lc
 import tiny_models
-from llm_course.attention import alignment, heat_map, rollout, rollout_map, save
-from llm_course.attention.drawing import drawable, lettering, pooled, readable, side
+from llm_course.attention import alignment, effect_chart, head_grid, heat_map
+from llm_course.attention.figures import drawing
+from llm_course.attention.figures.drawing import drawable, font_for, inches_for, pooled, readable
 from llm_course.errors import BadInput, BadOption
 from made_up_heads import HOSTILE, MadeUp, at_random, names
 
@@ -96,25 +97,26 @@ def test_what_cannot_be_seen_is_written_out(token: str, shown: str) -> None:
 
 
 def test_a_character_without_a_font_is_written_as_code_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm_course.attention import drawing
-
     monkeypatch.setattr(drawing, "families", lambda: ["DejaVu Sans"])  # what comes with matplotlib
     assert drawable("中a") == "\\u4e2da" and drawable("é") == "é" and drawable("🙂" * 30).endswith("…")
 
 
-@pytest.mark.parametrize("picture", [heat_map, alignment, rollout_map])
-def test_hostile_tokens_are_drawn_without_a_warning(picture: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("picture", [heat_map, alignment, head_grid])
+def test_hostile_tokens_are_drawn_without_a_warning(picture: Any) -> None:
     found = at_random(HOSTILE, layers=1, heads=1, kind="cross" if picture is alignment else "encoder")
     found.model = "$evil$\x00 <b>"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure = picture(found)
-        save(figure, tmp_path / "figure.png", dpi=40)
+        figure.savefig(io.BytesIO(), dpi=40)
+    assert figure.alt.isprintable()
+    figure.alt.encode("utf-8")
+    if picture is head_grid:
+        return  # it names heads, not tokens
     labels = names(figure.axes[0].get_yticklabels())
     assert len(labels) == len(HOSTILE) and all(label.isprintable() and len(label) <= 48 for label in labels)
     assert "<img␣src=x␣onerror=aler…" in labels and "$x_1$" in labels
-    assert figure.alt.isprintable() and "שלום" in figure.alt and "中文字" in figure.alt
-    figure.alt.encode("utf-8")
+    assert "שלום" in figure.alt and "中文字" in figure.alt
 
 
 # --- long texts -----------------------------------------------------------------------------------------------------
@@ -156,11 +158,11 @@ def test_longer_texts_have_fewer_labels_and_say_so() -> None:
 
 
 def test_sizes_grow_and_letters_stay_legible() -> None:
-    sides = [side(count) for count in range(1, 3000, 7)]
+    sides = [inches_for(count) for count in range(1, 3000, 7)]
     assert sides == sorted(sides) and sides[-1] < 13
     for count in (1, 10, 24, 40, 80, 100, 500, 4096):
-        size, step = lettering(count, side(count))
-        assert 7 <= size <= 10 and size <= step * side(count) * 72 / count
+        size, step = font_for(count, inches_for(count))
+        assert 7 <= size <= 10 and size <= step * inches_for(count) * 72 / count
         assert step == 1 or count > 80
 
 
@@ -174,7 +176,7 @@ def test_of_thousands_of_tokens_blocks_keep_the_largest_weight() -> None:
     assert pooled(np.array([[1, 5, 2], [3, 4, 9], [7, 0, 1]]), 2).tolist() == [[5, 9], [7, 1]]
 
 
-# --- alignment and rollout ------------------------------------------------------------------------------------------
+# --- alignment ------------------------------------------------------------------------------------------------------
 
 
 def test_an_alignment_marks_the_strongest_square_of_each_row() -> None:
@@ -201,13 +203,72 @@ def test_an_alignment_takes_the_cross_attention_of_the_run() -> None:
         alignment(at_random(("a", "b")))
 
 
-def test_a_rollout_map_shows_the_rollout() -> None:
-    found = at_random(("a", "b", "c"), layers=3)
-    figure = rollout_map(found)
+# --- grid -----------------------------------------------------------------------------------------------------------
+
+
+def planted() -> MadeUp:
+    weights = np.full((2, 3, 4, 4), 0.25)
+    weights[1, 2] = 0.9 * np.eye(4, k=-1) + 0.1 * np.eye(4)
+    weights[1, 2, 0] = 0.25
+    return MadeUp(weights, tuple("abcd"), tuple("abcd"))
+
+
+def test_every_head_has_its_thumbnail_in_its_place_on_one_scale() -> None:
+    figure = head_grid(planted())
     axes, bar = figure.axes
-    assert np.allclose(axes.images[0].get_array(), rollout(found))
-    assert "rollout, layers 0 to 2" in axes.get_title().replace("\n", " ") and "rollout" in bar.get_ylabel()
-    assert axes.get_ylabel() == "token after layer 2" and axes.get_xlabel() == "input token"
-    first = rollout_map(found.weights, ["x", "y", "z"], layer=0, residual=0.25)
-    assert np.allclose(first.axes[0].images[0].get_array(), rollout(found, layer=0, residual=0.25))
-    assert names(first.axes[0].get_xticklabels()) == ["x", "y", "z"] and "layer 0" in first.alt
+    assert len(axes.images) == 6 and len({id(image.norm) for image in axes.images}) == 1
+    assert (axes.images[0].norm.vmin, axes.images[0].norm.vmax) == (0, pytest.approx(0.9))
+    for place, image in enumerate(axes.images):
+        layer, head = divmod(place, 3)
+        left, right, low, high = image.get_extent()
+        assert (left, high) == (head, layer) and head < right < head + 1 and layer < low < layer + 1
+        assert np.allclose(image.get_array(), planted().weights[layer, head])
+    assert names(axes.texts) == ["L0 H0", "L0 H1", "L0 H2", "L1 H0", "L1 H1", "L1 H2"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # layer 0 on top, as its labels say
+    assert "square-root" in bar.get_ylabel() and "layer" in axes.get_ylabel() and "head" in axes.get_xlabel()
+    assert "2 layers by 3 heads" in figure.alt and "previous token: layer 1 head 2." in figure.alt
+
+
+def test_a_measure_above_each_head() -> None:
+    figure = head_grid(planted(), measure="previous_token")
+    assert names(figure.axes[0].texts)[-1] == "L1 H2: 0.90" and names(figure.axes[0].texts)[0] == "L0 H0: 0.25"
+    assert "previous token (share)" in figure.axes[0].get_title().replace("\n", " ")
+    assert "Highest previous token: layer 1 head 2 0.90" in figure.alt
+    with pytest.raises(BadOption, match="induction"):
+        head_grid(planted(), measure="beauty")
+    with pytest.raises(BadInput, match="Attention"):
+        head_grid(np.eye(3))
+
+
+def test_a_grid_of_a_long_text_keeps_thumbnails_small() -> None:
+    found = at_random(tuple(f"t{i}" for i in range(200)), layers=1, heads=2, sharp=4)
+    figure = head_grid(found, measure="entropy")
+    for head, image in enumerate(figure.axes[0].images):
+        assert max(image.get_array().shape) <= 64 and image.get_array().max() == found.weights[0, head].max()
+    assert found.asked == 4  # each head once for the picture, once for the measure
+
+
+# --- chart ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_chart_has_a_dot_for_every_head_and_says_what_it_shows() -> None:
+    scores = np.array([[0.1, 0.9], [0.5, 0.2]])
+    rise = {"one text": np.array([[0.0, 0.7], [-0.1, 0.2]]), "another $1 text": np.zeros((2, 2))}
+    figure = effect_chart(scores, rise, "score (share)", "rise (nats)", named=1)
+    for axes, (title, values) in zip(figure.axes, rise.items(), strict=True):
+        dots = np.asarray(axes.collections[0].get_offsets())
+        assert sorted(map(tuple, dots.tolist())) == sorted(zip(scores.ravel(), values.ravel(), strict=True))
+        assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == (title, "score (share)", "rise (nats)")
+        assert [text.get_text().strip() for text in axes.texts] == ["layer 0, head 1"]
+    assert "layer 0 head 1: score 0.90, effect 0.70; all heads from -0.10 to 0.70" in figure.alt
+    figure.canvas.draw()
+
+
+def test_tables_that_do_not_fit() -> None:
+    for scores, rise in (
+        (np.ones((2, 2)), {"a": np.ones((2, 3))}),
+        (np.ones((2, 2)), {}),
+        (np.ones(4), {"a": np.ones(4)}),
+    ):
+        with pytest.raises(BadInput):
+            effect_chart(scores, rise, "score", "rise")

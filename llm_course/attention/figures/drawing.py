@@ -1,4 +1,4 @@
-"""What all pictures of attention share: tokens as labels, sizes that stay legible, words for the picture, saving.
+"""What all pictures of attention share: tokens as labels, sizes that stay legible, words for the picture.
 
 Knows nothing about what is drawn. matplotlib is used through its ``Figure`` alone, so no window opens and no figure
 stays in memory.
@@ -9,24 +9,26 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llm_course.batching import number_in
+from llm_course.attention.measures import is_attention
 from llm_course.errors import BadInput, BadOption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.axis import Axis
+    from numpy.typing import ArrayLike
+
+    from llm_course.attention.capture import Attention
 
 MAP = "cividis"  # reads the same to colour-blind eyes and in grey
 SHARE = "attention weight (share of the row)"
 LOOKING, LOOKED_AT = "looking (query)", "looked at (key)"
 LONGEST = 24  # characters of a token that a label shows
-ENDINGS = (".png", ".svg")
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a token with $ is a token, no formula
 
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
@@ -34,10 +36,10 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
 _JOINERS = "\u200c\u200d"  # part of ordinary words in Persian and Hindi, and of emoji
 # Fonts with many scripts, used for what matplotlib's own font lacks, where one of them is installed.
 _WIDE_FONTS = (
-    "Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans", "WenQuanYi Zen Hei", "Microsoft YaHei", "Yu Gothic",
-    "Malgun Gothic", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Arial Unicode MS", "Noto Sans Devanagari",
-    "Noto Sans Thai", "Nirmala UI", "Leelawadee UI", "FreeSans", "Unifont", "Noto Sans Symbols2", "Segoe UI Symbol",
-)  # fmt: skip
+    "Noto Sans CJK JP, Noto Sans CJK SC, Source Han Sans, WenQuanYi Zen Hei, Microsoft YaHei, Yu Gothic, Malgun "
+    "Gothic, PingFang SC, Hiragino Sans, Apple SD Gothic Neo, Arial Unicode MS, Noto Sans Devanagari, Noto Sans "
+    "Thai, Nirmala UI, Leelawadee UI, FreeSans, Unifont, Noto Sans Symbols2, Segoe UI Symbol"
+).split(", ")
 
 
 def readable(token: str, longest: int = LONGEST) -> str:
@@ -72,51 +74,66 @@ def _code_point(one: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 
 
-def checked(values: Any, rows: Any, columns: Any) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Weights ``(rows, columns)`` as an array, and both sides' tokens, numbered where there are none.
+@dataclass(frozen=True, eq=False)
+class LabeledWeights:
+    """What a picture shows.
+
+    Attributes:
+        values: ``(rows, columns)``, finite.
+        rows, columns: tokens that look, and tokens that are looked at.
+        title: says which heads of which model; empty for an array.
 
     Raises:
         BadInput: not two-dimensional, empty, not finite, or other numbers of tokens.
     """
-    values = np.asarray(values)
-    if values.ndim != 2 or not values.size or values.dtype.kind not in "fiub" or not np.isfinite(values).all():
-        raise BadInput(
-            f"A picture takes finite numbers of the shape (rows, columns), not {values.dtype} of the shape "
-            f"{values.shape}. Pick one head: weights[layer, head]."
-        )
-    sides = []
-    for given, count, what in ((rows, values.shape[0], "rows"), (columns, values.shape[1], "columns")):
-        names = tuple(str(i) for i in range(count)) if given is None else tuple(given)
-        if len(names) != count:
-            raise BadInput(f"The weights have {count} {what}, and there are {len(names)} tokens for them.")
-        sides.append(names)
-    return values, sides[0], sides[1]
+
+    values: np.ndarray
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if values.ndim != 2 or not values.size or values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+            raise BadInput(
+                f"A picture takes finite numbers of the shape (rows, columns), not {values.dtype} of the shape "
+                f"{values.shape}. Pick one head: weights[layer, head]."
+            )
+        for names, count, what in ((self.rows, len(values), "rows"), (self.columns, values.shape[1], "columns")):
+            if len(names) != count:
+                raise BadInput(f"The weights have {count} {what}, and there are {len(names)} tokens for them.")
 
 
-def is_attention(found: Any) -> bool:
-    """Whether this is an ``Attention`` (or has its names), not an array."""
-    return hasattr(found, "head") and hasattr(found, "rows") and hasattr(found, "kind")
-
-
-def chosen(
-    found: Any, rows: Any, columns: Any, layer: int | None, head: int | None, what: str = "{kind} attention"
-) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...], str]:
-    """What a picture shows of an ``Attention`` or an array: weights, both sides' tokens, and a title.
+def labeled(
+    found: Attention | ArrayLike,
+    rows: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    layer: int | None,
+    head: int | None,
+    what: str = "{kind} attention",
+) -> LabeledWeights:
+    """The weights of an ``Attention`` (a head, a mean) or an array, with their tokens, numbered where there are none.
 
     Raises:
         BadOption: there is no such layer or head, or a head without its layer.
-        BadInput: as :func:`checked`.
+        BadInput: as :class:`LabeledWeights`.
     """
-    if not is_attention(found):
-        if layer is not None or head is not None:
-            raise BadOption("layer= and head= go with an Attention. From an array pick one head: weights[layer, head].")
-        return *checked(found, rows, columns), ""
-    values, where = _one_of(found, layer, head)
-    title = f"{found.model}: {what.format(kind=found.kind)}, {where}"
-    return *checked(values, found.rows, found.columns), title
+    if is_attention(found):
+        values, where = _one_of(found, layer, head)
+        title = f"{found.model}: {what.format(kind=found.kind)}, {where}"
+        return LabeledWeights(values, found.rows, found.columns, title)
+    if layer is not None or head is not None:
+        raise BadOption("layer= and head= go with an Attention. From an array pick one head: weights[layer, head].")
+    values = np.asarray(found)
+    counts = (*values.shape, 0, 0)[:2]
+    looking, looked_at = (
+        tuple(map(str, range(count))) if own is None else tuple(own)
+        for own, count in zip((rows, columns), counts, strict=True)
+    )
+    return LabeledWeights(values, looking, looked_at)
 
 
-def _one_of(found: Any, layer: int | None, head: int | None) -> tuple[np.ndarray, str]:
+def _one_of(found: Attention, layer: int | None, head: int | None) -> tuple[np.ndarray, str]:
     if head is not None and layer is None:
         raise BadOption(f"head={head} needs its layer: give layer=, from 0 to {found.layers - 1}.")
     if layer is None:
@@ -126,12 +143,12 @@ def _one_of(found: Any, layer: int | None, head: int | None) -> tuple[np.ndarray
     return found.head(layer, head), f"layer {layer}, head {head}"
 
 
-def side(count: int) -> float:
+def inches_for(count: int) -> float:
     """Inches for so many tokens in a row: roomy to 24, then closer, at 80 still a label for each."""
     return max(1.7, 0.36 * min(count, 24) + 0.034 * max(0, min(count, 120) - 24))
 
 
-def lettering(count: int, inches: float) -> tuple[float, int]:
+def font_for(count: int, inches: float) -> tuple[float, int]:
     """Font size in points for so many labels in so many inches, and every how many-th label fits."""
     pitch = inches * 72 / count
     size = min(10.0, max(7.0, pitch / 1.2))
@@ -144,14 +161,14 @@ def width_of(tokens: Sequence[str], size: float) -> float:
     return longest * size * 0.6 / 72
 
 
-def ticks(axis: Any, tokens: Sequence[str], size: float, step: int, **more: Any) -> None:
+def ticks(axis: Axis, tokens: Sequence[str], size: float, step: int, **more: Any) -> None:
     """Label an axis (``axes.xaxis`` or ``axes.yaxis``) with tokens, each ``step``-th one, as plain text."""
     places = range(0, len(tokens), step)
     names = [drawable(tokens[i]) for i in places]
     axis.set_ticks(list(places), names, fontsize=size, fontfamily=families(), **PLAIN, **more)
 
 
-def every(step: int) -> str:
+def labels_left_out(step: int) -> str:
     """Words for an axis label when labels are left out."""
     return "" if step == 1 else f"; every {step}{'nd' if step == 2 else 'rd' if step == 3 else 'th'} token is labeled"
 
@@ -211,45 +228,3 @@ def strongest(values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
         for i, j in each
     ]
     return f"{start}: {'; '.join(names)}."
-
-
-def save(figure: Figure, path: str | Path, dpi: int = 300) -> Path:
-    """Save a figure for a paper or a page: as PNG, or as SVG whose text stays text.
-
-    The figure's ``.alt`` goes into the file as its description, its title as the title. The same figure gives the
-    same file: no date is stored.
-
-    Args:
-        figure: of :mod:`llm_course.attention.plots` and its neighbors, or any matplotlib figure.
-        path: ends in ``.png`` or ``.svg``; the folder must exist.
-        dpi: dots per inch of a PNG, from 30 to 1200; papers ask for 300. An SVG has no dots.
-
-    Raises:
-        BadOption: another ending, no such folder, or ``dpi`` out of range.
-        BadInput: ``figure`` is no matplotlib figure.
-    """
-    if not hasattr(figure, "savefig"):
-        raise BadInput(f"save() takes a matplotlib figure, not {type(figure).__name__}. From axes: axes.figure.")
-    number_in("dpi", dpi, 30, 1200, int)
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise BadOption(f"A figure is saved as {' or '.join(ENDINGS)}, not as {path.suffix or 'a bare name'}.")
-    if path.is_dir():
-        raise BadOption(f"{path} is a folder. Give the path of a file in it.")
-    if not path.parent.is_dir():
-        raise BadOption(f"There is no folder {path.parent}. Make it first, or give another path.")
-    from matplotlib import rc_context
-
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)  # a first pass, so that a second save finds the layout as settled as the first one
-    titles = [" ".join(axes.get_title().split()) for axes in figure.axes]
-    metadata: dict[str, Any] = {
-        "Title": next(filter(None, titles), ""),
-        "Description": getattr(figure, "alt", ""),
-        **({"Date": None} if ending == ".svg" else {"Software": None}),
-    }
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "llm-course"}):
-        figure.savefig(path, format=ending[1:], dpi=dpi, bbox_inches="tight", metadata=metadata)
-    return path

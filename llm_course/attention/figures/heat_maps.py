@@ -1,29 +1,30 @@
-"""Heat maps of attention: one head or a mean, the alignment of a translation, a rollout.
+"""Heat maps of attention: one head or a mean, and the alignment of a translation.
 
-Knows nothing about models: it draws what :mod:`llm_course.attention.capture` read, or an array. Lines are in
-:mod:`llm_course.attention.lines`, all heads at once in :mod:`llm_course.attention.grids`.
+Knows nothing about models: it draws what :mod:`llm_course.attention.capture` read, or an array. All heads at once are
+in :mod:`llm_course.attention.figures.heads`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from llm_course.attention import drawing
-from llm_course.attention.drawing import LOOKED_AT, LOOKING, SHARE, is_attention
-from llm_course.attention.through_layers import rollout
+from llm_course.attention.figures import drawing
+from llm_course.attention.figures.drawing import LOOKED_AT, LOOKING, SHARE, LabeledWeights
+from llm_course.attention.measures import is_attention
 from llm_course.errors import BadOption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from llm_course.attention.capture import Attention
 
 SQUARES = 600  # more rows or columns than this are drawn as blocks
 
 
 def heat_map(
-    weights: Any,
+    weights: Attention | ArrayLike,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     *,
@@ -52,12 +53,12 @@ def heat_map(
         BadOption: there is no such layer or head.
         BadInput: the array has another shape, or holds what is no number.
     """
-    values, rows, columns, made = drawing.chosen(weights, rows, columns, layer, head)
-    return _draw(values, rows, columns, title or made or "Attention weights", label, "Heat map")
+    shown = drawing.labeled(weights, rows, columns, layer, head)
+    return _draw(shown, title or shown.title or "Attention weights", "Heat map", label=label)
 
 
 def alignment(
-    weights: Any,
+    weights: Attention | ArrayLike,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     *,
@@ -84,54 +85,32 @@ def alignment(
                 "have it: lc.attend(text, model='marian-mini')."
             )
         weights = weights.of("cross")
-    values, rows, columns, made = drawing.chosen(weights, rows, columns, layer, head, "alignment")
+    shown = drawing.labeled(weights, rows, columns, layer, head, "alignment")
     return _draw(
-        values, rows, columns, title or made or "Alignment", SHARE,
+        shown,
+        title or shown.title or "Alignment",
         "Alignment as a heat map, a ring on the strongest square of each row",
-        looking="written (query)", looked_at="read (key)", rings=True,
-    )  # fmt: skip
-
-
-def rollout_map(
-    attention: Any,
-    tokens: Sequence[str] | None = None,
-    *,
-    layer: int | None = None,
-    residual: float = 0.5,
-    title: str | None = None,
-) -> Figure:
-    """A heat map of :func:`llm_course.attention.rollout`: which input tokens may have reached each token.
-
-    Args:
-        attention: self-attention, or an array as :func:`llm_course.attention.rollout` takes it.
-        tokens: labels, when ``attention`` is an array.
-        layer: up to and including this layer; ``None`` for all.
-        residual: the part of itself that a token keeps in each layer.
-        title: the figure's title, plain text; one is made if there is none.
-
-    Raises:
-        BadOption, BadInput: as :func:`llm_course.attention.rollout`.
-    """
-    values = rollout(attention, residual=residual, layer=layer)
-    known = is_attention(attention)
-    top = (attention.layers if known else len(attention)) - 1 if layer is None else layer
-    made = "attention rollout, " + (f"layers 0 to {top}" if top else "layer 0")
-    if known:
-        tokens, made = attention.columns, f"{attention.model}: {made}"
-    return _draw(
-        *drawing.checked(values, tokens, tokens), title or made, "rollout (share of the row)", "Heat map",
-        looking=f"token after layer {top}", looked_at="input token",
-    )  # fmt: skip
+        looking="written (query)",
+        looked_at="read (key)",
+        rings=True,
+    )
 
 
 def _draw(
-    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, label: str, what: str, *,
-    looking: str = LOOKING, looked_at: str = LOOKED_AT, rings: bool = False,
-) -> Figure:  # fmt: skip
+    shown: LabeledWeights,
+    title: str,
+    what: str,
+    *,
+    label: str = SHARE,
+    looking: str = LOOKING,
+    looked_at: str = LOOKED_AT,
+    rings: bool = False,
+) -> Figure:
     from matplotlib.figure import Figure
 
-    wide, high = drawing.side(len(columns)), drawing.side(len(rows))
-    (row_size, row_step), (size, step) = drawing.lettering(len(rows), high), drawing.lettering(len(columns), wide)
+    values, rows, columns = shown.values, shown.rows, shown.columns
+    wide, high = drawing.inches_for(len(columns)), drawing.inches_for(len(rows))
+    (row_size, row_step), (size, step) = drawing.font_for(len(rows), high), drawing.font_for(len(columns), wide)
     steep = step > 1 or len(columns) > 30
     below = drawing.width_of(columns, size) * (1 if steep else 0.87)
     figure = Figure(
@@ -141,15 +120,20 @@ def _draw(
     )
     axes = figure.subplots()
     image = axes.imshow(
-        drawing.pooled(values, SQUARES), cmap=drawing.MAP, vmin=0, vmax=max(float(values.max()), 1e-9), aspect="auto",
-        interpolation="nearest", extent=(-0.5, len(columns) - 0.5, len(rows) - 0.5, -0.5),
-    )  # fmt: skip
+        drawing.pooled(values, SQUARES),
+        cmap=drawing.MAP,
+        vmin=0,
+        vmax=max(float(values.max()), 1e-9),
+        aspect="auto",
+        interpolation="nearest",
+        extent=(-0.5, len(columns) - 0.5, len(rows) - 0.5, -0.5),
+    )
     turn = {"rotation": 90 if steep else 60, "ha": "center" if steep else "right"}
     drawing.ticks(axes.xaxis, columns, size, step, rotation_mode="default" if steep else "anchor", **turn)
     drawing.ticks(axes.yaxis, rows, row_size, row_step)
     blocks = ["", "; blocks show their largest weight"][max(values.shape) > SQUARES]
-    axes.set_xlabel(looked_at + drawing.every(step) + blocks)
-    axes.set_ylabel(looking + drawing.every(row_step))
+    axes.set_xlabel(looked_at + drawing.labels_left_out(step) + blocks)
+    axes.set_ylabel(looking + drawing.labels_left_out(row_step))
     if rings:
         best = values.argmax(axis=1)
         dot = min(9.0, 0.45 * 72 * min(wide / len(columns), high / len(rows)))
