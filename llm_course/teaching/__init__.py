@@ -8,11 +8,11 @@ importing this loads neither ipywidgets nor matplotlib nor PyTorch.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llm_course.lessons.five_types.experiment import abilities_table
-    from llm_course.teaching.bars import progress, reset_progress
+    from llm_course.teaching._parsons import parsons
+    from llm_course.teaching._progress import progress, reset_progress
     from llm_course.teaching.checking import check, hint, solution
     from llm_course.teaching.environment import doctor
     from llm_course.teaching.figures import show
@@ -26,32 +26,56 @@ if TYPE_CHECKING:
         translation_playground,
     )
     from llm_course.teaching.predicting import predict, reveal
-    from llm_course.teaching.puzzles import parsons
     from llm_course.teaching.quizzes import quiz
 
 # No module has the name of a function: importing a module sets its name in the package and would hide the function.
 _WHERE = {
-    "predict": "predicting", "reveal": "predicting", "quiz": "quizzes", "parsons": "puzzles",
-    "check": "checking", "hint": "checking", "solution": "checking", "show": "figures",
-    "progress": "bars", "reset_progress": "bars", "doctor": "environment",
-    "abilities_table": "abilities", "chat_box": "playgrounds",
-    "decoding_playground": "playgrounds", "scene_playground": "playgrounds", "sentiment_playground": "playgrounds",
+    "chat_box": "playgrounds",
+    "check": "checking",
+    "decoding_playground": "playgrounds",
+    "doctor": "environment",
+    "hint": "checking",
+    "parsons": "_parsons",
+    "predict": "predicting",
+    "progress": "_progress",
+    "quiz": "quizzes",
+    "reset_progress": "_progress",
+    "reveal": "predicting",
     "robot_playground": "playgrounds",
-    "summary_playground": "playgrounds", "translation_playground": "playgrounds",
-}  # fmt: skip
+    "scene_playground": "playgrounds",
+    "sentiment_playground": "playgrounds",
+    "show": "figures",
+    "solution": "checking",
+    "summary_playground": "playgrounds",
+    "translation_playground": "playgrounds",
+}
 
 __all__ = [
-    "abilities_table", "chat_box", "check", "decoding_playground", "doctor", "hint", "parsons", "predict",
-    "progress", "quiz", "reset_progress", "reveal", "robot_playground", "scene_playground", "sentiment_playground",
-    "show", "solution", "summary_playground", "translation_playground",
-]  # fmt: skip
+    "chat_box",
+    "check",
+    "decoding_playground",
+    "doctor",
+    "hint",
+    "parsons",
+    "predict",
+    "progress",
+    "quiz",
+    "reset_progress",
+    "reveal",
+    "robot_playground",
+    "scene_playground",
+    "sentiment_playground",
+    "show",
+    "solution",
+    "summary_playground",
+    "translation_playground",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    else:
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
         raise AttributeError(f"llm_course.teaching has no {name!r}. It has: {', '.join(__all__)}.")
+    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     globals()[name] = value  # the next access does not come here
     return value
 

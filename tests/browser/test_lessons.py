@@ -16,15 +16,14 @@ from test_machinery import store
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-# A playground whose course answers at once, so that this test is about the form and not about a model.
+# A playground whose model answers at once, so that this test is about the form and not about a model.
 QUICK = """
 from types import SimpleNamespace
 from llm_course import teaching
-course = SimpleNamespace(
-    next_tokens=lambda prompt, k=10, temperature=1.0, model=None: [("a", 0.6), ("b", 0.4)],
-    generate=lambda prompt, **asked: SimpleNamespace(text=f" at {asked['temperature']:.1f}", prompt=prompt),
-)
-teaching.decoding_playground("Once", course=course)
+from llm_course.use_cases import generation
+generation.next_tokens = lambda prompt, k=10, temperature=1.0, model=None: [("a", 0.6), ("b", 0.4)]
+generation.generate = lambda prompt, **asked: SimpleNamespace(text=f" at {asked['temperature']:.1f}", prompt=prompt)
+teaching.decoding_playground("Once")
 """
 
 
@@ -58,12 +57,12 @@ def answer_first_question(quiz: Locator) -> str:
 
 
 def test_forms_answer_to_the_keyboard(page: LabPage, lab: tuple[str, Path]) -> None:
-    page.run(store(lab[1], "forms.ipynb", QUICK, "teaching.quiz('00')"))
+    page.run(store(lab[1], "forms.ipynb", QUICK, "teaching.quiz('start_here')"))
     playground = page.form("decoding_playground", "Decoding playground")
     expect(playground).to_contain_text("Once at 0.7")
     move_slider(playground, "Temperature")
     expect(playground).to_contain_text("Once at 0.8")
-    said = answer_first_question(page.form("teaching.quiz", "Quiz of lesson 00"))
+    said = answer_first_question(page.form("quiz", "Quiz of the lesson “Start here”"))
     assert len(said) > 20, "the answer is explained"
     assert page.complaints == []
     assert page.away() == []
@@ -77,7 +76,7 @@ def built(folder: Path, name: str) -> str:
 def test_the_first_lesson_runs_to_its_end(page: LabPage, lab: tuple[str, Path]) -> None:
     cells = page.run(built(lab[1], "00_start_here.ipynb"))
     assert len(cells) >= 5
-    answer_first_question(page.form("teaching.quiz", "Quiz of lesson 00"))
+    answer_first_question(page.form("quiz", "Quiz of the lesson “Start here”"))
     assert page.complaints == []
     assert page.away() == []
 
@@ -87,6 +86,6 @@ def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage, lab: tup
     move_slider(page.form("decoding_playground", "Decoding playground"), "Temperature")
     if pictures := os.environ.get("LLM_COURSE_PICTURES"):  # README's picture: LLM_COURSE_PICTURES=docs/images
         page.picture(Path(pictures) / "lesson.png")
-    answer_first_question(page.form("teaching.quiz", "Quiz of lesson 07"))
+    answer_first_question(page.form("quiz", "Quiz of the lesson “Text generation”"))
     assert page.complaints == []
     assert page.away() == []

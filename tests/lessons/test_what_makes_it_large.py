@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from packaging.requirements import Requirement
 
+from llm_course import teaching
 from llm_course.teaching import environment as module
 from llm_course.teaching.environment import Check, Report
 
@@ -31,7 +32,7 @@ def test_this_environment_is_fine(page: Any, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    report = lesson.doctor()
+    report = teaching.doctor()
     assert {"Python", "torch", "transformers", "ipywidgets", "Minis", "Memory", "Disk", "GPU", "Chromium", "Hub"} <= {
         check.name for check in report.checks
     }

@@ -1,4 +1,4 @@
-"""Exercises of lesson 11: what training costs in hours and days, and what more parameters buy under a power law.
+"""Exercises: what training costs in hours and days, and what more parameters buy under a power law.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is known, and
 names the mistake that a wrong answer points to.

@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: the weights of attention, and attention whole, with a mask.
+"""Exercises: the weights of attention, and attention whole, with a mask.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on tables of numbers whose answer is
 known, and compares a wrong answer with what the usual mistakes would give.

@@ -1,4 +1,4 @@
-"""Exercises of lesson 06, five famous models: the slopes of ALiBi, and the table that it adds to the scores.
+"""Exercises: the slopes of ALiBi, and the table that it adds to the scores.
 
 Knows nothing about models. The rule is that of Press, Smith and Lewis (2021, arXiv 2108.12409, section 3): from the
 score of a query and a key, the head takes its slope times their distance.
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons import fill
 
 
 def alibi_slopes(heads: int) -> np.ndarray:
@@ -92,7 +93,8 @@ def check_alibi_slopes(answer: Callable[..., Any]) -> str | None:
 @exercise(
     "alibi_bias",
     hint="Make a table of distances first: `np.arange(length)[:, None] - np.arange(length)`, rows are queries. Then "
-    "`-slope * distance` for each slope, and `np.where(distance >= 0, ..., -np.inf)`, as in lesson 02.",
+    "`-slope * distance` for each slope, and `np.where(distance >= 0, ..., -np.inf)`, as in "
+    + fill("{{lesson attention_from_scratch}}."),
     solution="""\
 def alibi_bias(slopes, length):
     distance = np.arange(length)[:, None] - np.arange(length)

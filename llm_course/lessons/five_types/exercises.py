@@ -1,4 +1,4 @@
-"""Exercises of lesson 05: a conversation as one text, by two templates, and the loss of what the assistant says.
+"""Exercises: a conversation as one text, by two templates, and the loss of what the assistant says.
 
 Knows nothing about notebooks or models. The first two checks call the reader's function on conversations whose text
 is known; the third on a handful of losses whose mean can be computed by hand. Each names the mistake that a wrong

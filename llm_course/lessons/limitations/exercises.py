@@ -1,4 +1,4 @@
-"""Exercises of lesson 12: the energy of training, and that of one token. Energy is power times time.
+"""Exercises: the energy of training, and that of one token. Energy is power times time.
 
 Knows nothing about models. Each check calls the reader's function on figures whose answer is known, and names the
 mistake that a wrong answer points to.

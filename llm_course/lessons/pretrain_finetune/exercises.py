@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: LoRA by hand, how many numbers it trains and what the changed matrix is.
+"""Exercises: LoRA by hand, how many numbers it trains and what the changed matrix is.
 
 Knows nothing about models. Each check calls the reader's function on matrices whose answer is known, and names the
 mistake that a wrong answer points to.

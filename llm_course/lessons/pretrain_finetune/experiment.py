@@ -28,8 +28,7 @@ Row = tuple[str, int]
 def labeled_sentences(use: str) -> list[Row]:
     """The sentences that ship with the course, as ``(text, class)``; ``use`` is ``"train"`` or ``"held-out"``.
 
-    500 and 365 sentences on films, cameras and restaurants, half of each class; ``lessons/pretrain_finetune/labeled.jsonl`` says
-    from where.
+    500 and 365 sentences on films, cameras and restaurants, half of each class; ``labeled.jsonl`` says from where.
     """
     lines = (
         (files("llm_course.lessons") / "pretrain_finetune" / "labeled.jsonl").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: mean distance and previous-token score of a head, from its table of weights.
+"""Exercises: mean distance and previous-token score of a head, from its table of weights.
 
 Knows nothing about models. A table has one row for each token that looks and one column for each token looked at;
 every row sums to 1. Each check calls the reader's function on tables whose answer is known, and names the mistake

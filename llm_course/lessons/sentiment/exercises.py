@@ -1,4 +1,4 @@
-"""Exercises of lesson 08: precision and macro-F1 from a confusion matrix.
+"""Exercises: precision and macro-F1 from a confusion matrix.
 
 Knows nothing about notebooks or models. Rows of a matrix are true classes, columns predicted ones. Each check
 calls the reader's function on matrices whose answer is known, and names the mistake that a wrong answer points to.

@@ -1,4 +1,4 @@
-"""Exercises of lesson 00: call a use case for many texts, and read the results.
+"""Exercises: call a use case for many texts, and read the results.
 
 Knows nothing about notebooks or about how the models work. Each check calls the reader's function on a few texts,
 compares with what the models say about them, and names the mistake that a wrong answer points to.

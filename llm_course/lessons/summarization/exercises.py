@@ -1,4 +1,4 @@
-"""Exercises of lesson 09, summarization: ROUGE for any n, the best of several references, words not in the text.
+"""Exercises: ROUGE for any n, the best of several references, words not in the text.
 
 Knows nothing about models or notebooks: the texts are toys whose answers can be counted on paper.
 """

@@ -1,4 +1,4 @@
-"""Exercises of lesson 07: reshape a distribution before the draw (temperature, top-p).
+"""Exercises: reshape a distribution before the draw (temperature, top-p).
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is
 known, and names the mistake that a wrong answer points to.

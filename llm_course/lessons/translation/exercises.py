@@ -1,4 +1,4 @@
-"""Exercises of lesson 10, translation: one step of beam search, and the whole search.
+"""Exercises: one step of beam search, and the whole search.
 
 Knows nothing about models: the tables are toy languages whose answers can be worked out on paper. A table maps the
 words written so far (a tuple) to the probabilities of the next word.

@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: from probabilities to perplexity, and to bits per byte.
+"""Exercises: from probabilities to perplexity, and to bits per byte.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is
 known, and names the mistake that a wrong answer points to.
