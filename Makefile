@@ -46,7 +46,7 @@ test: $(READY) ## every check: style, types, lessons, tests, notebooks, browser
 		--nbval-sanitize-with=tests/notebooks/sanitize.cfg \
 		--nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 tests notebooks $(TEST)
 
-notebooks: $(READY) ## rebuild changed lessons; LESSON=07_text_generation for one, ALL=1 for all
+notebooks: $(READY) ## rebuild changed lessons; LESSON=text_generation for one, ALL=1 for all
 	@$(BIN)/python tools/notebooks.py build $(LESSON) $(if $(ALL),--all)
 
 lint: $(READY) ## the rules for lessons, and sources against notebooks
@@ -55,7 +55,7 @@ lint: $(READY) ## the rules for lessons, and sources against notebooks
 	@$(BIN)/python tools/assignments.py check
 
 # The first three need nothing more, the others train on the corpora. benchmarks/graders.py belongs to grade-proof.
-bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, for lessons 04 and 11
+bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, which lessons show
 	@set -e; for script in attention_viewers startup use_cases; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py; done
 	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling lora_or_full; do \

@@ -19,11 +19,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 # A playground whose model answers at once, so that this test is about the form and not about a model.
 QUICK = """
 from types import SimpleNamespace
-from llm_course import teaching
+import llm_course as lc
 from llm_course.use_cases import generation
 generation.next_tokens = lambda prompt, k=10, temperature=1.0, model=None: [("a", 0.6), ("b", 0.4)]
 generation.generate = lambda prompt, **asked: SimpleNamespace(text=f" at {asked['temperature']:.1f}", prompt=prompt)
-teaching.decoding_playground("Once")
+lc.decoding_playground("Once")
 """
 
 
@@ -57,7 +57,7 @@ def answer_first_question(quiz: Locator) -> str:
 
 
 def test_forms_answer_to_the_keyboard(page: LabPage, lab: tuple[str, Path]) -> None:
-    page.run(store(lab[1], "forms.ipynb", QUICK, "teaching.quiz('start_here')"))
+    page.run(store(lab[1], "forms.ipynb", QUICK, "lc.quiz('start_here')"))
     playground = page.form("decoding_playground", "Decoding playground")
     expect(playground).to_contain_text("Once at 0.7")
     move_slider(playground, "Temperature")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from packaging.requirements import Requirement
 
-from llm_course import teaching
+import llm_course as lc
 from llm_course.teaching import environment as module
 from llm_course.teaching.environment import Check, Report
 
@@ -32,7 +32,7 @@ def test_this_environment_is_fine(page: Any, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    report = teaching.doctor()
+    report = lc.doctor()
     assert {"Python", "torch", "transformers", "ipywidgets", "Minis", "Memory", "Disk", "GPU", "Chromium", "Hub"} <= {
         check.name for check in report.checks
     }

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from llm_course import teaching
+import llm_course as lc
 from llm_course.errors import BadOption, DataMissing
 from llm_course.lessons import Lesson, contents, find
-from llm_course.teaching import _parsons, _progress, content, output, predicting, progress_file, quizzes
+from llm_course.teaching import content, output, parsons, predicting, progress, progress_file, quizzes
 
 START = find("start_here")
 QUIZZES = [lesson for lesson in contents() if (lesson.folder / "quiz.json").is_file()]
@@ -37,7 +37,7 @@ def plain(text: str) -> str:
 
 
 def test_prediction_shows_question_and_options_and_a_widget(notebook: Any, page: Any) -> None:
-    teaching.predict("key", f"Which, {NASTY}?", ["one", NASTY])
+    lc.predict("key", f"Which, {NASTY}?", ["one", NASTY])
     read = page(notebook.last["text/html"])
     assert f"Which, {NASTY}?" in read.text and "one" in read.text
     assert read.tags.count("li") == 2 and "script" not in read.tags
@@ -49,27 +49,27 @@ def test_prediction_shows_question_and_options_and_a_widget(notebook: Any, page:
 
 
 def test_prediction_is_recorded_and_revealed(notebook: Any, press: Any, capsys: Any) -> None:
-    teaching.predict("key", "Which?", ["one", "two"])
+    lc.predict("key", "Which?", ["one", "two"])
     state = press(notebook.widget(), question=0, choice=1)
     assert "two" in state["feedback"][0] and state["problem"] == ""
-    teaching.reveal("key", "one")
+    lc.reveal("key", "one")
     assert capsys.readouterr().out == "You predicted two. The answer: one.\n"
     assert progress_file.read()["predictions"] == {"key": {"choice": "two", "answer": "one"}}
-    teaching.predict("key", "Which?", ["one", "two"])
+    lc.predict("key", "Which?", ["one", "two"])
     assert notebook.widget().state["chosen"] == [1], "the widget comes back with what was recorded"
 
 
 def test_reveal_without_prediction_says_so(capsys: Any) -> None:
-    teaching.reveal("other", 3)
-    teaching.reveal("sentence", "It ends by itself.")
+    lc.reveal("other", 3)
+    lc.reveal("sentence", "It ends by itself.")
     assert capsys.readouterr().out == (
         "No prediction recorded. The answer: 3.\nNo prediction recorded. The answer: It ends by itself.\n"
     )
 
 
 def test_what_is_shown_statically_does_not_depend_on_what_was_recorded(notebook: Any) -> None:
-    teaching.predict("key", "Which?", ["one", "two"])
-    teaching.predict("key", "Which?", ["one", "two"], choice="one")
+    lc.predict("key", "Which?", ["one", "two"])
+    lc.predict("key", "Which?", ["one", "two"], choice="one")
     first, second = ({k: v for k, v in b.items() if k != output.WIDGET_VIEW} for b in notebook.bundles)
     assert first == second
     assert progress_file.read()["predictions"]["key"]["choice"] == "one"
@@ -78,12 +78,12 @@ def test_what_is_shown_statically_does_not_depend_on_what_was_recorded(notebook:
 @pytest.mark.parametrize("options", [[], ["one"], ["one", "one"], ["one", " "], "one two"])
 def test_prediction_needs_real_options(options: Any) -> None:
     with pytest.raises(BadOption, match="two or more options"):
-        teaching.predict("key", "Which?", options)
+        lc.predict("key", "Which?", options)
 
 
 def test_prediction_of_something_else_is_refused() -> None:
     with pytest.raises(BadOption, match="'three' is no option. Options: 'one', 'two'"):
-        teaching.predict("key", "Which?", ["one", "two"], choice="three")
+        lc.predict("key", "Which?", ["one", "two"], choice="three")
     assert progress_file.read()["predictions"] == {}
 
 
@@ -92,7 +92,7 @@ def test_prediction_of_something_else_is_refused() -> None:
 
 @pytest.mark.parametrize("lesson", QUIZZES, ids=lambda lesson: lesson.slug)
 def test_static_quiz_holds_every_question_option_and_reason(lesson: Lesson, notebook: Any, page: Any) -> None:
-    teaching.quiz(lesson.slug)
+    lc.quiz(lesson.slug)
     read = page(notebook.last["text/html"])
     questions = content.load_quiz(lesson)
     for question in questions:
@@ -118,7 +118,7 @@ def test_markup_in_a_quiz_is_shown_as_text(page: Any) -> None:
 
 
 def test_every_option_answers_with_its_own_reason(notebook: Any, press: Any) -> None:
-    teaching.quiz("start_here")
+    lc.quiz("start_here")
     widget = notebook.widget()
     for place, question in enumerate(QUESTIONS):
         for choice, option in enumerate(question.options):
@@ -131,13 +131,13 @@ def test_every_option_answers_with_its_own_reason(notebook: Any, press: Any) -> 
 
 
 def test_the_browser_is_not_told_the_answers_before(notebook: Any) -> None:
-    teaching.quiz("start_here")
+    lc.quiz("start_here")
     sent = json.dumps([notebook.widget().spec, notebook.widget().state])
     assert not any(option.why[:30] in sent for question in QUESTIONS for option in question.options)
 
 
 def test_quiz_without_buttons(capsys: Any) -> None:
-    teaching.quiz("start_here", answers=[FIRST, SECOND.upper(), ""])
+    lc.quiz("start_here", answers=[FIRST, SECOND.upper(), ""])
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"1. Right. {QUESTIONS[0].options[RIGHT_AT[0]].why}"
     assert second == f"2. Not right. {QUESTIONS[1].options[WRONG_AT[1]].why}"
@@ -147,17 +147,17 @@ def test_quiz_without_buttons(capsys: Any) -> None:
     }
     for wrong in (["b"], "bac", ["b", "a", "z"], ["b", "a", "ab"]):
         with pytest.raises(BadOption):
-            teaching.quiz("start_here", answers=wrong)
+            lc.quiz("start_here", answers=wrong)
 
 
 def test_unknown_quiz_is_an_error_with_a_way_out() -> None:
     with pytest.raises(DataMissing, match="Lesson 'claims' has no quiz file. Lessons that have one: start_here, what"):
-        teaching.quiz("claims")
+        lc.quiz("claims")
     with pytest.raises(BadOption, match="Did you mean 'sentiment'"):
-        teaching.quiz("sentiments")
+        lc.quiz("sentiments")
 
 
-@pytest.mark.parametrize("verb", [teaching.quiz, teaching.parsons])
+@pytest.mark.parametrize("verb", [lc.quiz, lc.parsons])
 @pytest.mark.parametrize("number", ["07", 7])
 def test_a_number_from_before_is_an_error_that_names_the_lesson(verb: Any, number: Any) -> None:
     with pytest.raises(BadOption, match="name the lesson. 'text_generation' is lesson 07 today"):
@@ -166,15 +166,15 @@ def test_a_number_from_before_is_an_error_that_names_the_lesson(verb: Any, numbe
 
 def test_plain_python_prints_everything(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "shell", lambda: None)
-    teaching.quiz("start_here")
-    teaching.parsons("start_here")
+    lc.quiz("start_here")
+    lc.parsons("start_here")
     printed = capsys.readouterr().out
     assert all(question.question in printed for question in QUESTIONS)
     assert all(line.strip() in printed for line in PUZZLE.lines)
 
 
 def test_a_strange_message_shows_a_problem_and_the_widget_lives_on(notebook: Any, press: Any) -> None:
-    teaching.quiz("start_here")
+    lc.quiz("start_here")
     assert press(notebook.widget(), question=0, choice=77)["problem"].startswith("IndexError")
     assert press(notebook.widget(), nothing=1)["problem"].startswith("KeyError")
     assert press(notebook.widget(), question=0, choice=1)["problem"] == ""
@@ -187,32 +187,32 @@ def test_without_anywidget_the_static_form_is_shown(notebook: Any, monkeypatch: 
         raise ImportError("No module named 'anywidget'")
 
     monkeypatch.setattr(widgets, "_form_class", missing)
-    teaching.quiz("start_here")
+    lc.quiz("start_here")
     assert set(notebook.last) == {"text/plain", "text/html"}
 
 
 # Parsons puzzles
 
-RIGHT = _parsons.from_text("\n".join(PUZZLE.lines))
+RIGHT = parsons.from_text("\n".join(PUZZLE.lines))
 
 
 def test_static_puzzle_holds_the_task_and_every_line(notebook: Any, page: Any) -> None:
-    teaching.parsons("start_here")
+    lc.parsons("start_here")
     read = page(notebook.last["text/html"])
     for text in (PUZZLE.title, PUZZLE.task, PUZZLE.explain, *PUZZLE.lines, PUZZLE.distractors[0].line):
         assert plain(text) in read.text
     before_solution = notebook.last["text/html"].split("<details>")[0]
-    places = [before_solution.index(_parsons.escape(text)) for text, _ in RIGHT]
+    places = [before_solution.index(parsons.escape(text)) for text, _ in RIGHT]
     assert places != sorted(places), "the lines stand in the right order already"
 
 
 @pytest.mark.parametrize("lesson", PUZZLES, ids=lambda lesson: lesson.slug)
 def test_each_puzzle_is_shuffled_the_same_way_and_can_be_solved(lesson: Lesson) -> None:
     puzzle = content.load_puzzle(lesson)
-    lines, right = _parsons.shuffled(puzzle), _parsons.from_text("\n".join(puzzle.lines))
-    assert lines == _parsons.shuffled(puzzle)
+    lines, right = parsons.shuffled(puzzle), parsons.from_text("\n".join(puzzle.lines))
+    assert lines == parsons.shuffled(puzzle)
     assert lines[: len(right)] != [text for text, _ in right]
-    assert _parsons.diagnose(puzzle, right) is None
+    assert parsons.diagnose(puzzle, right) is None
     missing = list(lines)
     for text, _ in right:
         missing.remove(text)  # raises if a line of the solution is not on offer
@@ -220,7 +220,7 @@ def test_each_puzzle_is_shuffled_the_same_way_and_can_be_solved(lesson: Lesson) 
 
 
 def test_only_the_right_order_is_right() -> None:
-    right = [list(order) for order in itertools.permutations(RIGHT) if _parsons.diagnose(PUZZLE, list(order)) is None]
+    right = [list(order) for order in itertools.permutations(RIGHT) if parsons.diagnose(PUZZLE, list(order)) is None]
     assert right == [RIGHT]
 
 
@@ -240,27 +240,27 @@ def test_only_the_right_order_is_right() -> None:
         ([*RIGHT, RIGHT[-1]], "one line too many"),
     ],
 )
-def test_each_mistake_in_a_program_is_named(answer: _parsons.Answer, said: str) -> None:
-    assert said in (_parsons.diagnose(PUZZLE, answer) or "")
+def test_each_mistake_in_a_program_is_named(answer: parsons.Answer, said: str) -> None:
+    assert said in (parsons.diagnose(PUZZLE, answer) or "")
 
 
 def test_a_line_at_another_level_can_be_a_distractor() -> None:
     more = content.Distractor("print(result)", "It would print an empty text, too.")
     puzzle = replace(PUZZLE, distractors=(*PUZZLE.distractors, more))
-    assert _parsons.shuffled(puzzle).count("print(result)") == 1
-    assert _parsons.diagnose(puzzle, RIGHT) is None
-    said = _parsons.diagnose(puzzle, [*RIGHT[:-1], ("print(result)", 0)])
+    assert parsons.shuffled(puzzle).count("print(result)") == 1
+    assert parsons.diagnose(puzzle, RIGHT) is None
+    said = parsons.diagnose(puzzle, [*RIGHT[:-1], ("print(result)", 0)])
     assert said is not None and "It would print an empty text, too." in said
 
 
 def test_lines_that_are_equal_can_change_places() -> None:
     lines = ["x = f(x)", "y = x", "x = f(x)"]
     puzzle = replace(PUZZLE, lines=tuple(lines))
-    assert _parsons.diagnose(puzzle, _parsons.from_text("\n".join(lines))) is None
+    assert parsons.diagnose(puzzle, parsons.from_text("\n".join(lines))) is None
 
 
 def test_puzzle_with_buttons(notebook: Any, press: Any) -> None:
-    teaching.parsons("start_here")
+    lc.parsons("start_here")
     widget = notebook.widget()
     lines = widget.spec["lines"]
     right = [[lines.index(text), level] for text, level in RIGHT]
@@ -271,18 +271,18 @@ def test_puzzle_with_buttons(notebook: Any, press: Any) -> None:
 
 
 def test_puzzle_without_buttons(capsys: Any) -> None:
-    teaching.parsons("start_here", answer="\n\n".join(PUZZLE.lines).replace("    ", "\t"))
+    lc.parsons("start_here", answer="\n\n".join(PUZZLE.lines).replace("    ", "\t"))
     assert capsys.readouterr().out == f"Right: {PUZZLE.explain}\n"
-    teaching.parsons("start_here", answer="import llm_course as lc")
+    lc.parsons("start_here", answer="import llm_course as lc")
     assert capsys.readouterr().out == "Not yet: So far it is right, and 4 lines are still missing.\n"
 
 
 def test_random_answers_never_raise() -> None:
     drawn = random.Random(1)
-    lines = _parsons.shuffled(PUZZLE)
+    lines = parsons.shuffled(PUZZLE)
     for _ in range(300):
         answer = [(drawn.choice(lines), drawn.randrange(3)) for _ in range(drawn.randrange(8))]
-        said = _parsons.diagnose(PUZZLE, answer)
+        said = parsons.diagnose(PUZZLE, answer)
         assert (said is None) == (answer == RIGHT)
 
 
@@ -295,15 +295,15 @@ def test_bars_count_what_was_right(page: Any) -> None:
     total = 4 + sum(home == "start_here" for home in index().values())
 
     def own() -> tuple[int, int]:
-        (found,) = (one for one in teaching.progress().lessons if one.lesson == START)
+        (found,) = (one for one in lc.progress().lessons if one.lesson == START)
         return found.done, found.total
 
     assert own() == (0, total)
-    teaching.quiz("start_here", answers=[FIRST, SECOND, ""])
-    teaching.parsons("start_here", answer="\n".join(PUZZLE.lines))
-    teaching.predict("key", "Which?", ["one", "two"], choice="one")
+    lc.quiz("start_here", answers=[FIRST, SECOND, ""])
+    lc.parsons("start_here", answer="\n".join(PUZZLE.lines))
+    lc.predict("key", "Which?", ["one", "two"], choice="one")
     assert own() == (2, total)
-    shown = teaching.progress()
+    shown = lc.progress()
     assert f"2 of {total}" in str(shown) and shown.predictions == 1
     read = page(shown._repr_html_())
     assert f"2 of {total}" in read.text and "Start here" in read.text and "█" in read.text
@@ -314,15 +314,15 @@ def test_progress_shows_with_a_broken_content_file(monkeypatch: pytest.MonkeyPat
     (tmp_path / "quiz.json").write_text("{}", encoding="utf-8")
     shutil.copy(START.folder / "parsons.json", tmp_path)
     broken = replace(START, folder=tmp_path)
-    monkeypatch.setattr(_progress, "contents", lambda: (broken,))
-    (only,) = teaching.progress().lessons
+    monkeypatch.setattr(progress, "contents", lambda: (broken,))
+    (only,) = lc.progress().lessons
     assert only.lesson == broken and only.total >= 1
 
 
 def test_reset(capsys: Any) -> None:
-    teaching.reset_progress()
-    teaching.quiz("start_here", answers=["b", "", ""])
-    teaching.reset_progress()
+    lc.reset_progress()
+    lc.quiz("start_here", answers=["b", "", ""])
+    lc.reset_progress()
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "There is no progress to reset." and "progress.previous.json" in printed[-1]
     assert progress_file.read() == progress_file.empty()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from llm_course.lessons import find
-from llm_course.teaching import _parsons, content, quizzes
+from llm_course.teaching import content, parsons, quizzes
 from llm_course.teaching.widgets import _form_class
 
 pytestmark = pytest.mark.browser
@@ -101,14 +101,14 @@ def test_a_quiz_is_answered_by_keyboard(show: Any) -> None:
 
 def test_a_puzzle_is_solved_by_keyboard(show: Any) -> None:
     puzzle = content.load_puzzle(find("start_here"))
-    lines = _parsons.shuffled(puzzle)
-    form = _parsons.live_form(puzzle, lines)
+    lines = parsons.shuffled(puzzle)
+    form = parsons.live_form(puzzle, lines)
     page = show("parsons", form.spec, form.state)
     unwanted = [line for line in lines if line in {wrong.line for wrong in puzzle.distractors}]
     for line in unwanted:
         page.get_by_role("button", name=f"Leave out: {line}", exact=True).press("Enter")
         assert page.evaluate("document.activeElement.getAttribute('aria-label')") == f"Put back: {line}"
-    for text, level in reversed(_parsons.from_text("\n".join(puzzle.lines))):
+    for text, level in reversed(parsons.from_text("\n".join(puzzle.lines))):
         page.get_by_role("button", name=f"Move up: {text}", exact=True).focus()
         for _ in range(len(lines)):
             page.keyboard.press("Enter")  # the focus follows the line
@@ -117,7 +117,7 @@ def test_a_puzzle_is_solved_by_keyboard(show: Any) -> None:
     page.get_by_role("button", name="Check the program").press("Enter")
     (message,) = page.evaluate("window.sent")
     answer = [(lines[place], level) for place, level in message["answer"]]
-    assert _parsons.diagnose(puzzle, answer) is None
+    assert parsons.diagnose(puzzle, answer) is None
     assert page.locator(".lc-hidden").inner_text() == f"{puzzle.lines[0]}: line 1 of {len(answer)}, indented by 0"
 
 

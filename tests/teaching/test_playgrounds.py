@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llm_course import teaching
+import llm_course as lc
 from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.teaching import panels
 
@@ -92,7 +92,7 @@ def course(stand_in: Callable[[Any], Any]) -> Course:
 
 
 def test_decoding_static_form(course: Course, notebook: Any, page: Any) -> None:
-    teaching.decoding_playground("Once <i>upon</i>")
+    lc.decoding_playground("Once <i>upon</i>")
     read = page(notebook.last["text/html"])
     for text in ("Once <i>upon</i>", "␣the", "␣<script>", "↵", " <b>draw 0</b>", "Temperature: 0.7", "Top-k: 0 (off)"):
         assert text in read.text, text
@@ -101,7 +101,7 @@ def test_decoding_static_form(course: Course, notebook: Any, page: Any) -> None:
 
 
 def test_decoding_sliders(course: Course, notebook: Any, press: Any) -> None:
-    teaching.decoding_playground("Once", model="other")
+    lc.decoding_playground("Once", model="other")
     widget = notebook.widget()
     names = [control["name"] for control in widget.spec["controls"]]
     assert names == ["temperature", "top_k", "top_p"]
@@ -167,7 +167,7 @@ def test_a_nucleus_wider_than_what_is_known(course: Course) -> None:
 
 
 def test_sentiment(course: Course, notebook: Any, page: Any, press: Any) -> None:
-    teaching.sentiment_playground("I like <b>it</b>")
+    lc.sentiment_playground("I like <b>it</b>")
     read = page(notebook.last["text/html"])
     for text in ("I like <b>it</b>", "positive", "0.81", "0.14", "0.05", "Most probable"):
         assert text in read.text
@@ -179,7 +179,7 @@ def test_sentiment(course: Course, notebook: Any, page: Any, press: Any) -> None
 
 
 def test_summary(course: Course, notebook: Any, page: Any, press: Any) -> None:
-    teaching.summary_playground("A long text. With two sentences.")
+    lc.summary_playground("A long text. With two sentences.")
     read = page(notebook.last["text/html"])
     assert (
         "<Short>. <Short>." in read.text and "extractive: sentences of the text, unchanged; 2 of 6 words" in read.text
@@ -189,7 +189,7 @@ def test_summary(course: Course, notebook: Any, page: Any, press: Any) -> None:
 
 
 def test_translation(course: Course, notebook: Any, page: Any, press: Any) -> None:
-    teaching.translation_playground("Hello")
+    lc.translation_playground("Hello")
     assert "Hello à 4 <faisceaux>" in page(notebook.last["text/html"]).text
     assert 'lang="fr"' in notebook.last["text/html"]
     state = press(notebook.widget(), values={"text": "Bye", "beams": 1}, pressed=False)
@@ -197,10 +197,10 @@ def test_translation(course: Course, notebook: Any, page: Any, press: Any) -> No
 
 
 def test_every_control_has_a_label_and_every_state_can_be_sent(course: Course, notebook: Any) -> None:
-    teaching.decoding_playground("x")
-    teaching.sentiment_playground("x")
-    teaching.summary_playground("x")
-    teaching.translation_playground("x")
+    lc.decoding_playground("x")
+    lc.sentiment_playground("x")
+    lc.summary_playground("x")
+    lc.translation_playground("x")
     for bundle in notebook.bundles:
         notebook.bundles.append(bundle)
         widget = notebook.widget()
@@ -212,13 +212,13 @@ def test_every_control_has_a_label_and_every_state_can_be_sent(course: Course, n
 
 def test_an_authors_mistake_is_raised(course: Course, notebook: Any) -> None:
     with pytest.raises(BadInput, match="blank"):
-        teaching.sentiment_playground(" ")
+        lc.sentiment_playground(" ")
 
 
 def test_a_bug_in_a_model_is_a_sentence(
     course: Course, notebook: Any, press: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    teaching.translation_playground("Hello")
+    lc.translation_playground("Hello")
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
@@ -229,7 +229,7 @@ def test_a_bug_in_a_model_is_a_sentence(
 
 
 def test_the_chat_box_keeps_the_conversation(course: Course, notebook: Any, page: Any, press: Any) -> None:
-    teaching.chat_box("A <i>latte</i>", system="Be <b>")
+    lc.chat_box("A <i>latte</i>", system="Be <b>")
     read = page(notebook.last["text/html"])
     for text in ("System: Be <b>", "User: A <i>latte</i>", "Assistant: <1>"):
         assert text in read.text, text
@@ -242,7 +242,7 @@ def test_the_chat_box_keeps_the_conversation(course: Course, notebook: Any, page
 
 
 def test_a_conversation_that_no_longer_fits_begins_anew(course: Course, notebook: Any, press: Any) -> None:
-    teaching.chat_box("one")
+    lc.chat_box("one")
     widget = notebook.widget()
     for _ in range(2):
         press(widget, values={"system": "", "text": "more"}, pressed=True)
@@ -268,7 +268,7 @@ def test_scene_playground(stand_in: Any, notebook: Any, press: Any, page: Any) -
 
     stand_in(Seeing())
     others = scenes.scene(("circle", "blue", "small", 0.7, 0.7))
-    teaching.scene_playground(others, "what is <it>?")
+    lc.scene_playground(others, "what is <it>?")
     read = page(notebook.last["text/html"])
     for text in ("small blue circle; big red star", "what is <it>?", "2 at 0.3", "0.91", "Shape: star", "Size: big"):
         assert text in read.text, text
@@ -303,7 +303,7 @@ def test_the_robot_moves_with_the_step_control(stand_in: Any, notebook: Any, pag
 
     table = Table([["red", "green"], ["blue"]])
     stand_in(SimpleNamespace(carry_out=stood_in))
-    teaching.robot_playground("put red on blue", table, slip=0)
+    lc.robot_playground("put red on blue", table, slip=0)
     read = page(notebook.last["text/html"])
     assert "Plan: pick green ; place on table ; pick red ; place on blue" in read.text
     assert "Step 0 of 4. start" in read.text and "The wish is fulfilled." in read.text and "svg" in read.tags
