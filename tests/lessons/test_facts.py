@@ -120,8 +120,12 @@ def _figures(text: str) -> set[float]:
 
 def test_figures_are_found_in_prose() -> None:
     assert _figures("GPT-3 has 175 billion, ROOTS 1.61 TB, PaLM 540B; 1,542 million. 12 cats, A100 80GB.") == {
-        175e9, 1.61e12, 540e9, 1542e6, 80e9,
-    }  # fmt: skip
+        175e9,
+        1.61e12,
+        540e9,
+        1542e6,
+        80e9,
+    }
 
 
 @pytest.mark.parametrize("slug", ["what_makes_it_large", "five_models"])

@@ -70,7 +70,7 @@ def test_bloom_weights_are_the_same() -> None:
         (lambda heads: [2.0**-i for i in range(1, 9)], "With 4 they should be"),
         (lambda heads: [3.0**-i for i in range(1, heads + 1)], "is asked for; yours begin"),
         (lambda heads: 0.5, "one a head"),
-        (lambda heads: "slopes", "made of numbers"),
+        (lambda heads: "slopes", "where numbers are expected"),
         ([0.5, 0.25], "not a function"),
     ],
 )

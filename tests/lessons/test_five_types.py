@@ -12,6 +12,7 @@ from llm_course.checks.exercises import Wrong, find
 from llm_course.errors import DataMissing
 from llm_course.lessons.five_types import exercises
 from llm_course.lessons.five_types.experiment import Abilities, abilities_table
+from teaching.conftest import Page
 
 
 def solved(name: str) -> Any:
@@ -127,7 +128,7 @@ def test_the_best_are_lowest_for_stories_and_highest_elsewhere() -> None:
     assert Abilities({"x": {"y": None}}, {}, {}, {}, "", 1).best("y") == set()
 
 
-def test_the_table_shows_every_cell_and_escapes(page: Any, tmp_path: Path) -> None:
+def test_the_table_shows_every_cell_and_escapes(tmp_path: Path) -> None:
     found = {
         "measures": {"continue a story": "bits <b>", "follow an instruction": "exact match"},
         "cells": CELLS,
@@ -142,7 +143,7 @@ def test_the_table_shows_every_cell_and_escapes(page: Any, tmp_path: Path) -> No
     (tmp_path / "abilities.json").write_text(json.dumps(found), encoding="utf-8")
     table = abilities_table(tmp_path / "abilities.json")
     shown = table._repr_html_()
-    read = page(shown)
+    read = Page(shown)
     for text in ("0.77", "0.91", "bits <b>", "GPT-2: 35.1", "table 3", "not measured", "2026-11-26"):
         assert text in read.text, text
     assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="not measured"') == 2

@@ -28,7 +28,7 @@ def test_right_answers_pass():
         (lambda o, p, u, w: w * o * u / p / 3.6e6, "multiplied by"),
         (lambda o, p, u, w: o / (p * u), "in seconds"),
         (lambda o, p, u, w: 1.0, "expected 40.0"),
-        (lambda o, p, u, w: None, "a number is expected"),
+        (lambda o, p, u, w: None, "one number is expected"),
     ],
 )
 def test_energy_mistakes(answer, diagnosis):

@@ -32,7 +32,7 @@ def test_right_answers_pass():
         (lambda r, c, k: r * k, "one of the two"),
         (lambda r, c, k: r + c, "rank 1"),
         (lambda r, c, k: 7, "expected 7,680"),
-        (lambda r, c, k: "many", "a number is expected"),
+        (lambda r, c, k: "many", "one number is expected"),
     ],
 )
 def test_count_mistakes(answer, diagnosis):

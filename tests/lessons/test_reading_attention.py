@@ -53,7 +53,7 @@ def test_the_tables_by_hand():
         (lambda w: (w * signed(w)).sum(1).mean(), "cancel"),
         (lambda w: (w * steps(np.eye(4))[: len(w), : len(w)]).sum(1).sum() / 4, "Is a 4 written"),
         (lambda w: 7.0, "expected 0.938, got 7.000"),
-        (lambda w: "far", "where a number is expected"),
+        (lambda w: "far", "where numbers are expected"),
     ],
 )
 def test_distance_mistakes(answer, diagnosis):

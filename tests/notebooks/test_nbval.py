@@ -34,11 +34,26 @@ def run(tmp_path: Path):
         nbformat.write(stored, path)
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent / "tools"), os.environ["PYTHONPATH"]])}
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env",
-             "--nbval-cell-timeout=8",
-             f"--nbval-sanitize-with={TESTS / 'notebooks' / 'sanitize.cfg'}", str(path)],
-            capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=env,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-v",
+                "-p",
+                "no:cacheprovider",
+                "--nbval",
+                "--nbval-current-env",
+                "--nbval-cell-timeout=8",
+                f"--nbval-sanitize-with={TESTS / 'notebooks' / 'sanitize.cfg'}",
+                str(path),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=tmp_path,
+            env=env,
+        )
 
     return run_pytest
 

@@ -56,11 +56,19 @@ BLANK = "Not written yet: double_it. Fill in what is missing (...), then run thi
 @pytest.mark.parametrize(
     "body",
     [
-        "...", "pass", "'''Docstring.'''", "'''Docstring.'''\n...", "return None", "return ...",
-        "y = ...\nreturn y", "y = 2 * ...\nreturn y", "if x:\n    ...\nreturn 2 * x", "raise NotImplementedError",
+        "...",
+        "pass",
+        "'''Docstring.'''",
+        "'''Docstring.'''\n...",
+        "return None",
+        "return ...",
+        "y = ...\nreturn y",
+        "y = 2 * ...\nreturn y",
+        "if x:\n    ...\nreturn 2 * x",
+        "raise NotImplementedError",
         "raise NotImplementedError('later')",
     ],
-)  # fmt: skip
+)
 def test_unfinished_functions_are_met_kindly(body: str) -> None:
     found = verdict("double_it", written(body))
     assert (found.kind, found.text) == ("blank", BLANK)
@@ -114,7 +122,7 @@ def test_wrong_names_the_mistake_and_where_the_hint_is(capsys: Any) -> None:
         ("raise ValueError(object())", "ValueError: <object object>"),
         ("raise ValueError('a\\nb')", "ValueError: a b"),
     ],
-)  # fmt: skip
+)
 def test_errors_become_one_sentence(body: str, said: str, capsys: Any) -> None:
     lc.check("double_it", written(body))
     printed = capsys.readouterr().out
@@ -136,7 +144,7 @@ def test_a_function_of_another_shape_is_named() -> None:
         ("double_it", int, "f(3) is not 6."),
         ("double_it", functools.partial(pow, 3), "f(3) is not 6."),
     ],
-)  # fmt: skip
+)
 def test_answers_of_the_wrong_kind(name: str, answer: Any, said: str) -> None:
     found = verdict(name, answer)
     assert found.kind == "wrong" and said in found.text and len(found.text.splitlines()) == 2

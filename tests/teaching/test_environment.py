@@ -48,8 +48,11 @@ def test_a_problem_shows_with_what_to_do(page: Any) -> None:
     report = Report((Check("A", "ok", "1"), Check("B", "problem", "<old>", "pip install 'B>=2'")))
     assert not report.ok
     assert str(report).splitlines() == [
-        "OK     A  1", "To do  B  <old>", "          pip install 'B>=2'", "1 of 2 checks need you.",
-    ]  # fmt: skip
+        "OK     A  1",
+        "To do  B  <old>",
+        "          pip install 'B>=2'",
+        "1 of 2 checks need you.",
+    ]
     assert "<old>" in page(report._repr_html_()).text
 
 

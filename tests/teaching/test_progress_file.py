@@ -62,12 +62,17 @@ def test_four_kernels_write_at_once_and_nothing_is_lost() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        b"", b'{"version": 1, "predictions"', b"\xff\xfe\x00garbage", b"[]", b'{"version": 99}', b"null",
+        b"",
+        b'{"version": 1, "predictions"',
+        b"\xff\xfe\x00garbage",
+        b"[]",
+        b'{"version": 99}',
+        b"null",
         b'{"version": 1, "predictions": {}, "quiz": [], "parsons": {}, "exercises": {}}',
         b'{"version": 1, "predictions": {"k": 3}, "quiz": {}, "parsons": {}, "exercises": {}}',
         b'{"version": 1, "predictions": {}, "quiz": {"07": {"q": 1}}, "parsons": {}, "exercises": {}}',
     ],
-)  # fmt: skip
+)
 def test_a_damaged_file_is_kept_and_learning_goes_on(damage: bytes) -> None:
     progress_file.home().mkdir(parents=True)
     progress_file.path().write_bytes(damage)

@@ -131,9 +131,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def train(
-    kind: str, *, seed: int = 0, steps: int = STEPS, batches: int = BATCHES, parameters: int = PARAMETERS,
+    kind: str,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    batches: int = BATCHES,
+    parameters: int = PARAMETERS,
     rate: float | None = None,
-) -> Recall:  # fmt: skip
+) -> Recall:
     """Train one model on rows of ``steps`` steps that hold from one to ``steps`` facts, all numbers alike.
 
     Args:
