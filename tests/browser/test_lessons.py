@@ -14,6 +14,8 @@ from lab_page import LabPage
 from playwright.sync_api import Locator, expect
 from test_machinery import store
 
+from llm_course.lessons import find
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 # A playground whose model answers at once, so that this test is about the form and not about a model.
@@ -68,13 +70,14 @@ def test_forms_answer_to_the_keyboard(page: LabPage, lab: tuple[str, Path]) -> N
     assert page.away() == []
 
 
-def built(folder: Path, name: str) -> str:
+def built(folder: Path, slug: str) -> str:
+    name = f"{find(slug).name}.ipynb"
     assert (folder / name).exists(), f"{name} is not built; run: make notebooks"
     return name
 
 
 def test_the_first_lesson_runs_to_its_end(page: LabPage, lab: tuple[str, Path]) -> None:
-    cells = page.run(built(lab[1], "00_start_here.ipynb"))
+    cells = page.run(built(lab[1], "start_here"))
     assert len(cells) >= 5
     answer_first_question(page.form("quiz", "Quiz of the lesson “Start here”"))
     assert page.complaints == []
@@ -82,7 +85,7 @@ def test_the_first_lesson_runs_to_its_end(page: LabPage, lab: tuple[str, Path]) 
 
 
 def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage, lab: tuple[str, Path]) -> None:
-    page.run(built(lab[1], "07_text_generation.ipynb"))
+    page.run(built(lab[1], "text_generation"))
     move_slider(page.form("decoding_playground", "Decoding playground"), "Temperature")
     if pictures := os.environ.get("LLM_COURSE_PICTURES"):  # README's picture: LLM_COURSE_PICTURES=docs/images
         page.picture(Path(pictures) / "lesson.png")

@@ -160,7 +160,7 @@ def test_unknown_quiz_is_an_error_with_a_way_out() -> None:
 @pytest.mark.parametrize("verb", [lc.quiz, lc.parsons])
 @pytest.mark.parametrize("number", ["07", 7])
 def test_a_number_from_before_is_an_error_that_names_the_lesson(verb: Any, number: Any) -> None:
-    with pytest.raises(BadOption, match="name the lesson. 'text_generation' is lesson 07 today"):
+    with pytest.raises(BadOption, match="name the lesson. .*'text_generation' (is|was) lesson 07"):
         verb(number)
 
 
