@@ -58,7 +58,7 @@ test-avx2: $(READY) ## the numeric tests and notebooks as on a processor whose w
 test-default: $(READY) ## the numeric tests as on a processor without AVX
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(PYTEST) $(NUMERIC) $(TEST)
 
-notebooks: $(READY) ## rebuild changed lessons; LESSON=07_text_generation for one, ALL=1 for all
+notebooks: $(READY) ## rebuild changed lessons; LESSON=text_generation for one, ALL=1 for all
 	@$(BIN)/python tools/notebooks.py build $(LESSON) $(if $(ALL),--all)
 
 lint: $(READY) ## the rules for lessons, and sources against notebooks
@@ -73,7 +73,7 @@ lint-js: ## style and types of the JavaScript, where Node.js is
 	else echo "NOT CHECKED: the JavaScript, for want of Node.js (node and npm)."; fi
 
 # The first three need nothing more, the others train on the corpora. benchmarks/graders.py belongs to grade-proof.
-bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, for lessons 04 and 11
+bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, which lessons show
 	@set -e; for script in attention_viewers startup use_cases; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py; done
 	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling lora_or_full; do \

@@ -23,7 +23,7 @@ from llm_course.minis.baselines.bag_of_words import BagOfWords
 from llm_course.minis.corpora import rows
 from llm_course.shelf.loading import load
 
-# Lesson 04 reads it, so it lies inside the package.
+# The lesson pretrain_finetune reads it, so it lies in its folder.
 RESULT = Path(few_labels.__file__).parent / "few_labels.json"
 SIZES = {50: 40, 500: 90, 1500: 200, 5000: 400}  # examples: steps
 RATES = (3e-4, 1e-3)

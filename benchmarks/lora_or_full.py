@@ -7,7 +7,7 @@ so that the comparison leans towards it. The models are measured as their model 
     python benchmarks/lora_or_full.py --data DIR                # about 25 minutes on two cores
     python benchmarks/lora_or_full.py --data DIR --steps 100    # fewer steps; keeps no result
 
-It prints a Markdown table and writes what lesson 04 reads.
+It prints a Markdown table and writes what the lesson pretrain_finetune reads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from llm_course.minis.recipes import gpt_mini_chat, gpt_mini_instruct
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.shelf.stored import folder_of
 
-# Lesson 04 reads it, so it lies inside the package.
+# The lesson pretrain_finetune reads it, so it lies in its folder.
 RESULT = Path(llm_course.__file__).parent / "lessons" / "pretrain_finetune" / "lora_or_full.json"
 STEPS, RATES, ROWS = 400, (3e-4, 1e-3), 40  # ROWS: test rows of each of the 22 tasks
 

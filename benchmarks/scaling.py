@@ -1,4 +1,4 @@
-"""Loss against parameters and against text: seven small models trained in one run, for lesson 11.
+"""Loss against parameters and against text: seven small models trained in one run, for the lesson advantages.
 
 Each reads bytes of children's stories (no tokenizer, so the vocabulary costs nothing) with GPT-2's architecture; all
 take the same number of steps with batches of the same size. Four differ in size and hardly meet a byte twice. Three

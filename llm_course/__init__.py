@@ -18,26 +18,22 @@ if TYPE_CHECKING:
     from llm_course.errors import LLMCourseError
     from llm_course.shelf.catalogue import models
     from llm_course.shelf.loading import load, use
-    from llm_course.teaching import (
+    from llm_course.teaching.checking import check, hint, solution
+    from llm_course.teaching.environment import doctor
+    from llm_course.teaching.figures import show
+    from llm_course.teaching.parsons import parsons
+    from llm_course.teaching.playgrounds import (
         chat_box,
-        check,
         decoding_playground,
-        doctor,
-        hint,
-        parsons,
-        predict,
-        progress,
-        quiz,
-        reset_progress,
-        reveal,
         robot_playground,
         scene_playground,
         sentiment_playground,
-        show,
-        solution,
         summary_playground,
         translation_playground,
     )
+    from llm_course.teaching.predicting import predict, reveal
+    from llm_course.teaching.progress import progress, reset_progress
+    from llm_course.teaching.quizzes import quiz
     from llm_course.use_cases.chat import chat
     from llm_course.use_cases.embeddings import embed
     from llm_course.use_cases.embodied import act, carry_out
@@ -64,24 +60,24 @@ _WHERE = {
     "describe": "use_cases.vision", "ask": "use_cases.vision", "look": "use_cases.looking",
     "act": "use_cases.embodied", "carry_out": "use_cases.embodied",
     # the teaching verbs, which notebooks call
-    "chat_box": "teaching",
-    "check": "teaching",
-    "decoding_playground": "teaching",
-    "doctor": "teaching",
-    "hint": "teaching",
-    "parsons": "teaching",
-    "predict": "teaching",
-    "progress": "teaching",
-    "quiz": "teaching",
-    "reset_progress": "teaching",
-    "reveal": "teaching",
-    "robot_playground": "teaching",
-    "scene_playground": "teaching",
-    "sentiment_playground": "teaching",
-    "show": "teaching",
-    "solution": "teaching",
-    "summary_playground": "teaching",
-    "translation_playground": "teaching",
+    "chat_box": "teaching.playgrounds",
+    "check": "teaching.checking",
+    "decoding_playground": "teaching.playgrounds",
+    "doctor": "teaching.environment",
+    "hint": "teaching.checking",
+    "parsons": "teaching.parsons",
+    "predict": "teaching.predicting",
+    "progress": "teaching.progress",
+    "quiz": "teaching.quizzes",
+    "reset_progress": "teaching.progress",
+    "reveal": "teaching.predicting",
+    "robot_playground": "teaching.playgrounds",
+    "scene_playground": "teaching.playgrounds",
+    "sentiment_playground": "teaching.playgrounds",
+    "show": "teaching.figures",
+    "solution": "teaching.checking",
+    "summary_playground": "teaching.playgrounds",
+    "translation_playground": "teaching.playgrounds",
 }  # fmt: skip
 _MODULES = {"scenes": "worlds.scenes", "tabletop": "worlds.tabletop"}
 _ROOMS = ("attention", "errors", "lessons", "minis", "shelf", "teaching", "use_cases", "worlds")

@@ -14,7 +14,7 @@ and their points, come from assignments/judging/NAME.py. Knows nothing about gra
 
 All other text becomes locked, too: what the students read is what the course wrote.
 
-In the text `{{points TASK}}`, `{{written ID}}` and `{{total}}` become numbers.
+In the text `{{points TASK}}`, `{{written ID}}` and `{{total}}` become numbers, and `{{lesson SLUG}}` that of a lesson.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from nbformat import NotebookNode
 
 from llm_course.errors import BadCourse
 from llm_course.grading.tasks import Task, checks, load_tasks
+from llm_course.lessons import fill
 from nb_source import ROOT, parse
 
 COURSE = ROOT / "assignments"
@@ -73,7 +74,7 @@ def make(text: str, tasks: tuple[Task, ...]) -> NotebookNode:
 
     Raises ``BadCourse`` when source and judging file do not name the same tasks, or a tag is not one of those above.
     """
-    notebook = parse(text)
+    notebook = parse(fill(text))
     by_name = {task.name: task for task in tasks}
     written: dict[str, float] = {}
     answered: list[str] = []

@@ -1,7 +1,7 @@
 """The instructor's version of each lesson: minutes per section, answers to all it asks, usual misconceptions.
 
-    python tools/instructors.py                write build/instructors/NN_name.md for every lesson
-    python tools/instructors.py 08 --to DIR    one lesson, elsewhere
+    python tools/instructors.py                write build/instructors/NN_SLUG.md for every lesson
+    python tools/instructors.py sentiment --to DIR    one lesson, elsewhere
 
 Nothing in it is written by hand. Sections and questions come from the executed notebook (so that answers which are
 computed are those that students see), quiz and puzzles from their data files, exercises from the package. Minutes are
@@ -14,13 +14,15 @@ import argparse
 import ast
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from nb_source import ROOT, Lesson, lessons  # noqa: E402
+from llm_course.checks import exercises
+from llm_course.errors import DataMissing
+from llm_course.lessons import Lesson
+from llm_course.teaching import content
+from nb_source import ROOT, lessons, notebook_of
 
 WORDS_A_MINUTE, CELL_MINUTES = 180, 0.7
 TASK_MINUTES = {"predict": 1.0, "quiz": 5.0, "parsons": 4.0, "check": 5.0, "playground": 4.0, "explore": 4.0}
@@ -101,38 +103,33 @@ def revealed(cell: dict[str, Any]) -> str:
     return "(see the cell's output)"
 
 
-def minutes_of(source: str) -> int:
-    """The minutes that the lesson says it takes."""
-    stated = re.search(r"\*\*Time:\*\* (?:about )?(\d+) minutes", source)
-    return int(stated[1]) if stated else 45
-
-
 def page(lesson: Lesson) -> str:
     """The instructor's version of one lesson, as Markdown.
 
     Raises:
         SystemExit: the notebook has not been executed.
     """
-    from llm_course.errors import DataMissing
-    from llm_course.teaching import content, exercises
-
-    source = lesson.source.read_text(encoding="utf-8")
-    title = re.search(r"^# (.+)$", source, re.M)
-    number = lesson.name[:2]
-    if not lesson.notebook.is_file():
-        raise SystemExit(f"{lesson.notebook.name} is not there: make notebooks LESSON={number}")
-    notebook = json.loads(lesson.notebook.read_text(encoding="utf-8"))
-    parts, minutes = sections(notebook), minutes_of(source)
+    path = notebook_of(lesson)
+    if not path.is_file():
+        raise SystemExit(f"{path.name} is not there: make notebooks LESSON={lesson.slug}")
+    parts, minutes = sections(json.loads(path.read_text(encoding="utf-8"))), lesson.minutes
     total = sum(part.weight for part in parts)
-    lines = [f"# {number} {title[1] if title else lesson.name} (for instructors)", "",
-             f"[The lesson](../../notebooks/{lesson.name}.ipynb). {minutes} minutes in all. Written by "
-             "tools/instructors.py; change the lesson, not this page.", "", "## Minutes", "",
-             "| section | minutes | predictions | exercises |", "|---|---|---|---|"]  # fmt: skip
+    lines = [
+        f"# {lesson.number} {lesson.title} (for instructors)",
+        "",
+        f"[The lesson](../../notebooks/{lesson.name}.ipynb). {minutes} minutes in all. Written by "
+        "tools/instructors.py; change the lesson, not this page.",
+        "",
+        "## Minutes",
+        "",
+        "| section | minutes | predictions | exercises |",
+        "|---|---|---|---|",
+    ]
     for part in parts:
         share = max(1, round(minutes * part.weight / total))
         lines.append(f"| {part.title} | {share} | {len(part.asked)} | {', '.join(part.checked)} |")
-    lines += ["", "## Predictions and what comes out", "",
-              "Let everybody commit before the cell runs; ask two who differ for their reasons.", ""]  # fmt: skip
+    said = "Let everybody commit before the cell runs; ask two who differ for their reasons."
+    lines += ["", "## Predictions and what comes out", "", said, ""]
     for part in parts:
         for asked in part.asked:
             options = asked["options"]
@@ -140,18 +137,17 @@ def page(lesson: Lesson) -> str:
             lines += [f"- **{asked['question']}** ({shown})", f"  Comes out: **{asked.get('answer', '?')}**"]
     lines += ["", "## Usual misconceptions", ""]
     try:
-        for item in content.load("quiz", number)["questions"]:
-            right = next(option for option in item["options"] if option["right"])
-            said = right["text"].rstrip(".")
-            lines += [f"- {item['question']}", f"  Right: **{said}**. {right['why']}"]
-            lines += [f'  - "{o["text"]}": {o["why"]}' for o in item["options"] if not o["right"]]
+        for item in content.load_quiz(lesson):
+            right = next(option for option in item.options if option.right)
+            lines += [f"- {item.question}", f"  Right: **{right.text.rstrip('.')}**. {right.why}"]
+            lines += [f'  - "{option.text}": {option.why}' for option in item.options if not option.right]
     except DataMissing:
         lines.append("(no quiz)")
     lines += ["", "## The puzzle", ""]
     try:
-        puzzle = content.load("parsons", number)
-        lines += [puzzle["task"], "", "```python", *puzzle["lines"], "```", "", puzzle.get("explain", ""), ""]
-        lines += [f"- Not part of it: `{wrong['line'].strip()}`. {wrong['why']}" for wrong in puzzle["distractors"]]
+        puzzle = content.load_puzzle(lesson)
+        lines += [puzzle.task, "", "```python", *puzzle.lines, "```", "", puzzle.explain, ""]
+        lines += [f"- Not part of it: `{wrong.line.strip()}`. {wrong.why}" for wrong in puzzle.distractors]
     except DataMissing:
         lines.append("(none)")
     lines += ["", "## Exercises", ""]
@@ -163,7 +159,7 @@ def page(lesson: Lesson) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lesson", nargs="*", help="numbers of lessons; all without")
+    parser.add_argument("lesson", nargs="*", help="names or numbers of lessons; all without")
     parser.add_argument("--to", type=Path, default=ROOT / "build" / "instructors", help="the folder to write to")
     args = parser.parse_args()
     args.to.mkdir(parents=True, exist_ok=True)

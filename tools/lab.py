@@ -1,6 +1,6 @@
 """Open the course in JupyterLab on its first lesson: on this machine only, with or without a display, as any user.
 
-Knows nothing about the lessons. Arguments are handed on to JupyterLab: ``make lab LAB="--port 9000"``.
+Knows nothing about what the lessons say. Arguments are handed on to JupyterLab: ``make lab LAB="--port 9000"``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from llm_course.lessons import contents
+
 ROOT = Path(__file__).resolve().parent.parent
-FIRST = "notebooks/00_start_here.ipynb"
+FIRST = f"notebooks/{contents()[0].name}.ipynb"
 
 
 def has_display(env: Mapping[str, str], platform: str = sys.platform) -> bool:

@@ -14,9 +14,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from llm_course.lessons import Lesson
 from nb_kernel import WIDGET_VIEW
 from nb_lint import last_name, parse_code
-from nb_source import ROOT, Lesson, differences, parse, read
+from nb_source import NOTEBOOKS, ROOT, differences, glossary, misnamed, notebook_of, read, source_of
 
 NOTEBOOK_BYTES = 1_500_000
 TREE_BYTES, FILE_BYTES = 58 * 2**20, 20 * 2**20
@@ -88,28 +89,39 @@ def _texts(output: NotebookNode) -> Iterator[str]:
             yield re.sub(r"base64,[A-Za-z0-9+/=]+", "", value)
 
 
-def check(lesson: Lesson) -> list[str]:
+def check(lesson: Lesson, folder: Path = NOTEBOOKS) -> list[str]:
     """Everything wrong with one stored notebook, one sentence each."""
-    if not lesson.notebook.exists():
+    path = notebook_of(lesson, folder)
+    if not path.exists():
         return ["is not built; run: make notebooks"]
     try:
-        stored = read(lesson.notebook)
+        stored = read(path)
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError, KeyError) as error:
         return [f"is no notebook: {error}"[:200]]
-    problems = differences(parse(lesson.source.read_text(encoding="utf-8")), stored)
+    problems = differences(source_of(lesson), stored)
     if problems:
         problems.append("run: make notebooks")
     problems += outputs(stored)
-    size = lesson.notebook.stat().st_size
+    size = path.stat().st_size
     if size > NOTEBOOK_BYTES:
         problems.append(f"is {size:,} bytes; at most {NOTEBOOK_BYTES:,}")
     return problems
 
 
-def orphans(found: list[Lesson], folder: Path = ROOT / "notebooks") -> list[str]:
-    """Notebooks without a source."""
-    known = {lesson.notebook for lesson in found}
-    return [f"{path.name} has no source in src/" for path in sorted(folder.glob("*.ipynb")) if path not in known]
+def orphans(found: list[Lesson], folder: Path = NOTEBOOKS) -> list[str]:
+    """Notebooks that no lesson has, or that still have the number of a former place."""
+    return [
+        f"{path.name} is of no lesson in contents.toml" if target is None else f"{path.name} is to be {target.name}"
+        for path, target in misnamed(found, folder).items()
+    ]
+
+
+def glossary_problems(folder: Path = NOTEBOOKS) -> list[str]:
+    """Whether the glossary beside the notebooks is the one the lessons have."""
+    path = folder / "glossary.md"
+    if path.is_file() and path.read_text(encoding="utf-8") == glossary():
+        return []
+    return ["glossary.md is not what llm_course/lessons/glossary.md gives; run: make notebooks"]
 
 
 def tree(root: Path = ROOT) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rules every lesson keeps, read off its source: what it opens and closes with, cell sizes, figures, links.
+"""The rules every lesson keeps, read off its folder: what it opens and closes with, cell sizes, figures, links, quiz.
 
 Knows nothing about outputs or about running. Each rule is a function from a ``Page`` to the sentences that say what is
 wrong; the rules themselves are explained in CONTRIBUTING.md.
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbformat import NotebookNode
 
+from llm_course.errors import LLMCourseError
+from llm_course.lessons import Lesson, contents, fill
+from llm_course.teaching import content
+from nb_source import parse
+
 CELLS, LINES, LONGEST, SHARE = 60, 12, 25, 0.9
 ALT = 20  # characters: shorter than this describes nothing
-
-# Notebooks for looking things up. Nothing is practiced there, so the habits of a lesson (predictions, puzzle, quiz,
-# checks, three fades) would be for show; all other rules hold.
-REFERENCE = frozenset({"14_claims"})
 
 # No list of verbs is complete; these are the openings by which goals that are not actions give themselves away.
 NOT_VERBS = frozenset(
@@ -31,27 +32,33 @@ NOT_VERBS = frozenset(
 
 @dataclass
 class Page:
-    """A lesson as the rules see it: its number, cells, prose without code fences, and parsed code."""
+    """A lesson as the rules see it: its source, cells with references filled in, prose without code, parsed code.
 
-    name: str
-    notebook: NotebookNode
+    ``folder`` is where its links lead from, ``among`` are the lessons of the course.
+    """
+
+    lesson: Lesson
+    source: str
     glossary: str = ""
     folder: Path | None = None
+    among: Sequence[Lesson] = field(default_factory=contents)
+    broken: str = field(init=False, default="")
+    notebook: NotebookNode = field(init=False)
     prose: str = field(init=False)
     trees: list[tuple[int, ast.Module]] = field(init=False)
 
     def __post_init__(self) -> None:
+        try:
+            text = fill(self.source, self.lesson, self.among)
+        except LLMCourseError as error:
+            text, self.broken = self.source, str(error)
+        self.notebook = parse(text)
         cells = self.notebook.cells
         self.prose = "\n\n".join(_unfenced(cell.source) for cell in cells if cell.cell_type == "markdown")
         self.trees = []
         for number, cell in enumerate(cells, 1):
             if cell.cell_type == "code" and (tree := parse_code(cell.source)) is not None:
                 self.trees.append((number, tree))
-
-    @property
-    def number(self) -> str:
-        """The lesson's number as written in its name: "07"."""
-        return self.name.split("_")[0]
 
     def calls(self, *names: str) -> Iterator[tuple[int, ast.Call]]:
         """Each call of a function or method with one of these last names, with the number of its cell."""
@@ -102,6 +109,19 @@ def title(page: Page) -> Iterator[str]:
     first = page.notebook.cells[0] if page.notebook.cells else None
     if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
         yield "does not begin with its title"
+    if not re.search(r"^# \{\{title\}\}$", page.source, flags=re.MULTILINE):
+        yield "writes its own title; it stands in contents.toml: # {{title}}"
+
+
+def references(page: Page) -> Iterator[str]:
+    """A number of a lesson stands nowhere but in what is shown: references are written by slug."""
+    if page.broken:
+        yield page.broken
+    prose = _unfenced(page.source)
+    for typed in re.findall(r"\b(?:lessons?|notebooks?) \d\d?\b|\b\d\d_\w+\.ipynb", prose, flags=re.IGNORECASE):
+        yield f"names a lesson by number, {typed!r}; write " + "{{lesson SLUG}}, {{number SLUG}} or {{link SLUG}}"
+    for left in re.findall(r"\{\{.*?\}\}", page.prose) if not page.broken else ():
+        yield f"has braces that nothing fills: {left}"
 
 
 def _sections(page: Page) -> list[tuple[str, str]]:
@@ -130,8 +150,8 @@ def opening(page: Page) -> Iterator[str]:
     if line is None:
         yield 'has no line "**Time:** ... **Memory:** ... **Downloads:** ..."'
         return
-    if not re.search(r"\d", line[1].split("**Memory:**")[0]):
-        yield "names no minutes after **Time:**"
+    if not re.search(r"^\*\*Time:\*\* \{\{minutes\}\} minutes", page.source, flags=re.MULTILINE):
+        yield "does not take its minutes from contents.toml: **Time:** {{minutes}} minutes ..."
     if stated_memory(page.prose) is None:
         yield "names no size in MB or GB after **Memory:**"
     if not re.search(r"\*\*Downloads:\*\* *\w", line[1]):
@@ -173,15 +193,15 @@ def code_cells(page: Page) -> Iterator[str]:
 
 def figures(page: Page) -> Iterator[str]:
     cells = page.notebook.cells
-    shown = {number for number, call in page.calls("show") if _is_lesson(call)}
+    shown = {number for number, call in page.calls("show") if _is_course(call)}
     for number, call in page.calls("show"):
-        if not _is_lesson(call):
+        if not _is_course(call):
             yield f"cell {number}: shows a figure by itself; use lc.show(figure, alt=...)"
             continue
         alt = next((keyword.value for keyword in call.keywords if keyword.arg == "alt"), None)
         words = _text(alt)
         if alt is None or (words is not None and len(words.strip()) < ALT):
-            yield f"cell {number}: lesson.show needs alt=, a description of at least {ALT} characters"
+            yield f"cell {number}: lc.show needs alt=, a description of at least {ALT} characters"
     for number in sorted({number for number, _ in page.calls("subplots", "figure", "Figure")}):
         if not shown & {number, *_next_code(cells, number)}:
             yield f"cell {number}: makes a figure that lc.show does not show"
@@ -190,9 +210,8 @@ def figures(page: Page) -> Iterator[str]:
                 yield f"cell {number}: its figure has no {what}"
 
 
-def _is_lesson(call: ast.Call) -> bool:
-    owner = getattr(call.func, "value", None)
-    return owner is not None and (getattr(owner, "attr", "") == "lesson" or getattr(owner, "id", "") == "lesson")
+def _is_course(call: ast.Call) -> bool:
+    return getattr(getattr(call.func, "value", None), "id", "") == "lc"
 
 
 def _next_code(cells: list[NotebookNode], number: int) -> list[int]:
@@ -210,7 +229,7 @@ def images(page: Page) -> Iterator[str]:
 
 def habits(page: Page) -> Iterator[str]:
     """Predictions answered, a Parsons block, a quiz, and one skill worked, with gaps and blank."""
-    if page.name in REFERENCE:
+    if page.lesson.kind == "reference":
         return
     keys = {}
     for name in ("predict", "reveal"):
@@ -223,8 +242,10 @@ def habits(page: Page) -> Iterator[str]:
         yield f"prediction {key!r} is not both asked and revealed"
     for name in ("parsons", "quiz"):
         given = [_text(call.args[0]) if call.args else None for _, call in page.calls(name)]
-        if given != [page.number]:
-            yield f'calls {name} with {given}; once with "{page.number}" is asked for'
+        if given != [page.lesson.slug]:
+            yield f'calls {name} with {given}; once with "{page.lesson.slug}" is asked for'
+        elif not (page.lesson.folder / f"{name}.json").is_file():
+            yield f"has no {name}.json in its folder"
     if not any(page.calls("check")):
         yield "checks nothing the reader writes (lc.check)"
     for word in ("worked", "gaps", "blank"):
@@ -253,9 +274,24 @@ def links(page: Page) -> Iterator[str]:
                 yield f"links to {file}, which is not there (seen from notebooks/)"
 
 
+def forms(page: Page) -> Iterator[str]:
+    """Quiz and puzzle as their files hold them."""
+    yield from content.problems(page.lesson, page.among)
+
+
 RULES: tuple[Callable[[Page], Iterator[str]], ...] = (
-    title, goals, opening, code_cells, figures, images, habits, closing, links,
-)  # fmt: skip
+    title,
+    references,
+    goals,
+    opening,
+    code_cells,
+    figures,
+    images,
+    habits,
+    closing,
+    links,
+    forms,
+)
 
 
 def lint(page: Page) -> list[str]:

@@ -3,7 +3,7 @@
     python tools/readme.py          write them
     python tools/readme.py --check  fail if they are not what would be written
 
-The lessons come from notebooks/src, the figures from the model cards and from benchmarks/results. Nothing is
+The lessons come from llm_course/lessons, the figures from the model cards and from benchmarks/results. Nothing is
 measured here.
 """
 
@@ -13,27 +13,29 @@ import json
 import re
 import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from llm_course.lessons import contents, fill
+from nb_source import ROOT
+
 README = ROOT / "README.md"
 
 
 def lessons() -> str:
-    """One row per lesson: its number and title with a link, its first goals, its minutes."""
-    lines = ["| | lesson | after it you can | time |", "|---|---|---|---|"]
-    for path in sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.md")):
-        text = path.read_text(encoding="utf-8")
-        title = re.search(r"^# (.+)$", text, re.M)
-        goals = re.search(r"^## Goals\n(.*?)^\*\*", text, re.M | re.S)
-        minutes = re.search(r"\*\*Time:\*\* (?:about )?(\d+) minutes", text)
-        if not (title and goals and minutes):
-            raise SystemExit(f"{path.name}: no title, goals or minutes found")
+    """A table per part, one row per lesson: its number and title with a link, its first goals, its minutes."""
+    lines, part = [], ""
+    for lesson in contents():
+        if lesson.part != part:
+            part = lesson.part
+            lines += ["", f"**{part}**", "", "| | lesson | after it you can | time |", "|---|---|---|---|"]
+        text = fill(lesson.source.read_text(encoding="utf-8"), lesson)
+        goals = re.search(r"^## Goals\n(.*?)(?=^\*\*|^## )", text, re.M | re.S)
+        if not goals:
+            raise SystemExit(f"{lesson.slug}: no goals found")
         points = [" ".join(g.split()).rstrip(".;,") for g in re.findall(r"^- (.+?)(?=^- |\Z)", goals[1], re.M | re.S)]
-        own = "; ".join(points[:2])
-        lines.append(f"| {path.name[:2]} | [{title[1]}](notebooks/{path.stem}.ipynb) | {own} | {minutes[1]} min |")
-    return "\n".join(lines)
+        title = f"[{lesson.title}](notebooks/{lesson.name}.ipynb)"
+        lines.append(f"| {lesson.number} | {title} | {'; '.join(points[:2])} | {lesson.minutes} min |")
+    return "\n".join([*lines[1:], ""])
 
 
 def measured() -> str:

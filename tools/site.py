@@ -1,7 +1,7 @@
 """The course as a website, from the executed notebooks: plain files for any web server, readable without a network.
 
     python tools/site.py                    write build/site/index.html and a page for every lesson
-    python tools/site.py --to DIR 02 03     these lessons only, elsewhere
+    python tools/site.py --to DIR sentiment     these lessons only, elsewhere
 
 Pages show the stored outputs: pictures, and the attention explorer as its self-contained page. To run cells a
 reader needs JupyterLab or Binder; the site says so. It needs the extra ``site`` (Sphinx, MyST-NB, Furo).
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nb_source import ROOT, lessons
+from nb_source import NOTEBOOKS, ROOT, lessons, notebook_of
 
 SETTINGS = ROOT / "docs" / "site"
 INDEX = """# llm-course
@@ -43,7 +43,7 @@ def build(target: Path, numbers: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
         (source / "notebooks").mkdir()
-        for path in [*(lesson.notebook for lesson in chosen), ROOT / "notebooks" / "glossary.md"]:
+        for path in [*map(notebook_of, chosen), NOTEBOOKS / "glossary.md"]:
             shutil.copy(path, source / "notebooks")
         # lessons point to the files of the package that they are about; the site hands them out
         shutil.copytree(ROOT / "llm_course", source / "llm_course", ignore=shutil.ignore_patterns("weights", "*.pyc"))
@@ -70,7 +70,7 @@ def build(target: Path, numbers: list[str]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons, by number; none: all")
+    parser.add_argument("numbers", nargs="*", metavar="LESSON", help="lessons, by name or number; none: all")
     parser.add_argument("--to", type=Path, default=ROOT / "build" / "site", help="folder of the pages")
     args = parser.parse_args()
     if status := build(args.to, args.numbers):

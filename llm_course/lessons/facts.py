@@ -159,9 +159,15 @@ def fact(key: str) -> Fact:
     one = data["facts"][key]
     model = data["models"][key.partition(".")[0]]["name"]
     return Fact(
-        key, model, one["what"], one["value"], one["unit"], _source(data, one["source"]), one.get("where", ""),
+        key,
+        model,
+        one["what"],
+        one["value"],
+        one["unit"],
+        _source(data, one["source"]),
+        one.get("where", ""),
         one["confirmed"],
-    )  # fmt: skip
+    )
 
 
 def value(key: str) -> Any:

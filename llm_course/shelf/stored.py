@@ -44,7 +44,7 @@ def seal(folder: Path) -> None:
 
 
 def folder_of(name: str) -> Path:
-    """Where a mini lies, its files checked: for those who load it by the library, as the recipes and lesson 04 do.
+    """Where a mini lies, its files checked: for those who load it by the library, as the recipes and a lesson do.
 
     Raises:
         WeightsMissing, WeightsDamaged: as :func:`verify`.

@@ -13,7 +13,7 @@ from typing import Any
 
 from llm_course.checks.exercises import Wrong, find
 from llm_course.checks.learner_code import NotWritten, Stopped, explain, files_of, is_blank, last_line, watched
-from llm_course.teaching import record
+from llm_course.teaching import progress_file
 from llm_course.teaching.output import emit, inline
 
 
@@ -55,9 +55,9 @@ def verdict(name: str, answer: Any) -> Verdict:
     except Exception as error:
         wrong = _unusable(name, answer, error)
     else:
-        record.note_try("exercises", (name,), True)
+        progress_file.note_try("exercises", (name,), True)
         return Verdict("right", f"Right: {praise or f'{name} does what it should.'}")
-    record.note_try("exercises", (name,), False)
+    progress_file.note_try("exercises", (name,), False)
     return Verdict("wrong", f'Not yet: {wrong}\nFor a hint: lc.hint("{name}")')
 
 

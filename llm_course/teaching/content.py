@@ -1,65 +1,105 @@
-"""The quiz and Parsons files: where they are, what they must look like, and what is wrong with one.
+"""The quiz and the Parsons puzzle of a lesson: read from its folder, and what is wrong with one.
 
-Knows nothing about how they are shown. One JSON file per lesson and kind, ``data/quiz_07.json`` and
-``data/parsons_07.json``. The functions ``*_problems`` return sentences, an empty list for a good file.
+Knows nothing about how they are shown. ``quiz.json`` is a list of questions, ``parsons.json`` one puzzle; texts may
+refer to lessons as ``{{lesson SLUG}}``. The functions ``*_problems`` return sentences, an empty list for a good file.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from llm_course.errors import BadOption, DataMissing
+from llm_course.lessons import Lesson, contents, fill, find
 
-DATA = Path(__file__).parent / "data"
 INDENT = 4  # spaces a level
 
-Item = dict[str, Any]
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to choose, and why it is right or not."""
+
+    text: str
+    right: bool
+    why: str
 
 
-def number_of(lesson: Any) -> str:
-    """A lesson's number as two digits: ``"07"`` for ``"07"``, ``"7"`` or ``7``.
+@dataclass(frozen=True)
+class Question:
+    """One question. Its id is ``SLUG/words``: the lesson it is from, and a name; it returns in later lessons by it."""
+
+    id: str
+    question: str
+    options: tuple[Option, ...]
+
+    @property
+    def home(self) -> str:
+        """The slug of the lesson that the question is from."""
+        return self.id.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Distractor:
+    """A line that does not belong in the program, and why."""
+
+    line: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """A program whose lines, in the right order and indented by four spaces a level, are to be put in order."""
+
+    lesson: str
+    title: str
+    task: str
+    lines: tuple[str, ...]
+    distractors: tuple[Distractor, ...]
+    explain: str
+
+
+def load_quiz(lesson: Lesson) -> tuple[Question, ...]:
+    """The questions of a lesson.
 
     Raises:
-        BadOption: it is no number of a lesson.
+        DataMissing: the lesson has no quiz, or its file is damaged.
     """
-    text = str(lesson).strip()
-    if isinstance(lesson, bool) or not re.fullmatch(r"\d{1,2}", text, flags=re.ASCII):
-        raise BadOption(f"{lesson!r} is no number of a lesson. Write it as two digits: '07'.")
-    return text.zfill(2)
+    # Only what would break the display stops a lesson; the rules for authors are for lint and tests.
+    rows = _read(lesson, "quiz")
+    if found := quiz_shape(rows):
+        raise DataMissing(f"The quiz of {lesson.slug} is damaged: {found[0]}. Install the course again.")
+    return tuple(
+        Question(row["id"], row["question"], tuple(Option(**option) for option in row["options"])) for row in rows
+    )
 
 
-def lessons(folder: Path | None = None) -> list[str]:
-    """Numbers of the lessons that have a quiz or a Parsons file, in order."""
-    found = (re.fullmatch(r"(?:quiz|parsons)_(\d\d)\.json", file.name) for file in (folder or DATA).iterdir())
-    return sorted({match[1] for match in found if match})
-
-
-def load(kind: str, lesson: Any, folder: Path | None = None) -> Item:
-    """The content of one file; ``kind`` is ``"quiz"`` or ``"parsons"``.
+def load_puzzle(lesson: Lesson) -> Puzzle:
+    """The Parsons puzzle of a lesson.
 
     Raises:
-        DataMissing: the lesson has no such file, or the file is damaged.
+        DataMissing: the lesson has none, or its file is damaged.
     """
-    number = number_of(lesson)
-    file = (folder or DATA) / f"{kind}_{number}.json"
+    row = _read(lesson, "parsons")
+    if found := parsons_shape(row):
+        raise DataMissing(f"The puzzle of {lesson.slug} is damaged: {found[0]}. Install the course again.")
+    wrong = tuple(Distractor(**one) for one in row["distractors"])
+    return Puzzle(lesson.slug, row["title"], row["task"], tuple(row["lines"]), wrong, row["explain"])
+
+
+def _read(lesson: Lesson, kind: str):  # type: ignore[no-untyped-def]  # whatever a JSON file may hold
+    file = lesson.folder / f"{kind}.json"
+    if not file.is_file():
+        there = [other.slug for other in contents() if (other.folder / file.name).is_file()]
+        raise DataMissing(f"Lesson {lesson.slug!r} has no {kind} file. Lessons that have one: {', '.join(there)}.")
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        there = [n for n in lessons(folder) if (file.parent / f"{kind}_{n}.json").is_file()]
-        raise DataMissing(f"Lesson {number} has no {kind} file. Lessons that have one: {', '.join(there)}.") from None
-    except ValueError as error:
-        raise DataMissing(f"{file.name} is not valid JSON: {error}. Install the course again.") from None
-    # Only what would break the display stops a lesson; the rules for authors are for tests (all_problems).
-    if found := quiz_shape(data) if kind == "quiz" else parsons_shape(data):
-        raise DataMissing(f"{file.name} is damaged: {found[0]}. Install the course again.")
-    return data
+        return json.loads(fill(file.read_text(encoding="utf-8")))
+    except ValueError as error:  # no JSON, no UTF-8, or a reference to a lesson that is not there
+        raise DataMissing(f"{lesson.slug}/{file.name} cannot be read: {error} Install the course again.") from None
 
 
-def _keys(item: Any, needed: Mapping[str, type], where: str) -> list[str]:
+def _keys(item: object, needed: Mapping[str, type], where: str) -> list[str]:
     """What is wrong with the keys of one object: not an object, missing, unknown, empty or of the wrong type."""
     if not isinstance(item, dict):
         return [f"{where} is not an object"]
@@ -74,13 +114,14 @@ def _keys(item: Any, needed: Mapping[str, type], where: str) -> list[str]:
     return found
 
 
-def quiz_shape(data: Any) -> list[str]:
+def quiz_shape(data: object) -> list[str]:
     """What keeps a quiz file from being shown: keys that are missing, or not exactly one right option."""
-    if found := _keys(data, {"lesson": str, "questions": list}, "the file"):
-        return found
-    for number, question in enumerate(data["questions"], 1):
+    if not isinstance(data, list):
+        return ["the file is not a list of questions"]
+    found = []
+    for number, question in enumerate(data, 1):
         where = f"question {number}"
-        problems = _keys(question, {"id": str, "from": str, "question": str, "options": list}, where)
+        problems = _keys(question, {"id": str, "question": str, "options": list}, where)
         if not problems:
             for place, option in enumerate(question["options"], 1):
                 problems += _keys(option, {"text": str, "right": bool, "why": str}, f"option {place} of {where}")
@@ -94,39 +135,44 @@ def quiz_shape(data: Any) -> list[str]:
     return found
 
 
-def quiz_problems(data: Any) -> list[str]:
-    """What is wrong with one quiz file, as sentences.
+def quiz_problems(data: object, lesson: str, earlier: Sequence[str] = ()) -> list[str]:
+    """What is wrong with the quiz of a lesson, as sentences.
 
-    The rules beyond its shape: 3 to 5 questions; ids unlike each other that begin with the lesson they are from;
-    options unlike each other; after lesson 01 two questions from earlier lessons.
+    The rules beyond its shape: 3 to 5 questions; ids unlike each other that begin with this or an earlier lesson;
+    options unlike each other; from the third lesson on, two questions from earlier ones.
+
+    Args:
+        data: what the file holds.
+        lesson: the slug of the lesson.
+        earlier: the slugs of the lessons before it.
     """
     if found := quiz_shape(data):
         return found
-    lesson, questions = data["lesson"], data["questions"]
-    if not re.fullmatch(r"\d\d", lesson):
-        return [f"'lesson' is {lesson!r}, not two digits"]
-    if not 3 <= len(questions) <= 5:
-        found.append(f"it has {len(questions)} questions; 3 to 5 are asked for")
-    for number, question in enumerate(questions, 1):
-        if not re.fullmatch(r"\d\d", question["from"]) or question["from"] > lesson:
-            found.append(f"'from' in question {number} is {question['from']!r}: neither this lesson nor an earlier one")
-        if not re.fullmatch(re.escape(question["from"]) + r"-[a-z0-9-]+", question["id"]):
-            found.append(f"the id {question['id']!r} is not {question['from']!r}, a dash and lower-case words")
+    assert isinstance(data, list)
+    if not 3 <= len(data) <= 5:
+        found.append(f"it has {len(data)} questions; 3 to 5 are asked for")
+    for number, question in enumerate(data, 1):
+        home, _, words = question["id"].partition("/")
+        if home not in (lesson, *earlier):
+            found.append(f"the id {question['id']!r} begins neither with this lesson nor with an earlier one")
+        elif not re.fullmatch(r"[a-z0-9-]+", words):
+            found.append(f"the id {question['id']!r} is not a lesson, a slash and lower-case words with dashes")
         if len({option["text"].strip() for option in question["options"]}) < len(question["options"]):
             found.append(f"question {number} has the same option twice")
-    ids = [question["id"] for question in questions]
+    ids = [question["id"] for question in data]
     found += [f"the id {one!r} occurs twice" for one in sorted(set(ids)) if ids.count(one) > 1]
-    earlier = sum(question["from"] < lesson for question in questions)
-    if lesson > "01" and earlier < 2:
-        found.append(f"{earlier} questions come from earlier lessons; 2 are asked for")
+    returning = sum(one.partition("/")[0] in earlier for one in ids)
+    if len(earlier) >= 2 and returning < 2:
+        found.append(f"{returning} questions come from earlier lessons; 2 are asked for")
     return found
 
 
-def parsons_shape(data: Any) -> list[str]:
+def parsons_shape(data: object) -> list[str]:
     """What keeps a Parsons file from being shown: keys that are missing, lines that are no lines."""
-    needed = {"lesson": str, "id": str, "title": str, "task": str, "lines": list, "distractors": list, "explain": str}
+    needed = {"title": str, "task": str, "lines": list, "distractors": list, "explain": str}
     if found := _keys(data, needed, "the file"):
         return found
+    assert isinstance(data, dict)
     lines = data["lines"]
     if not all(isinstance(line, str) and line.strip() and "\n" not in line for line in lines) or len(set(lines)) < 2:
         found.append("'lines' must be two or more strings of one line each, none blank")
@@ -135,7 +181,7 @@ def parsons_shape(data: Any) -> list[str]:
     return found
 
 
-def parsons_problems(data: Any) -> list[str]:
+def parsons_problems(data: object) -> list[str]:
     """What is wrong with one Parsons file, as sentences.
 
     The rules beyond its shape: 3 to 12 lines in the right order, indented by four spaces a level, together valid
@@ -143,9 +189,8 @@ def parsons_problems(data: Any) -> list[str]:
     """
     if found := parsons_shape(data):
         return found
+    assert isinstance(data, dict)
     lines, distractors = data["lines"], data["distractors"]
-    if not re.fullmatch(r"\d\d", data["lesson"]) or not re.fullmatch(rf"{data['lesson']}-[a-z0-9-]+", data["id"]):
-        found.append("'id' is not the lesson's two digits, a dash and lower-case words")
     if not 3 <= len(lines) <= 12:
         found.append(f"it has {len(lines)} lines; 3 to 12 are asked for")
     if any((len(line) - len(line.lstrip())) % INDENT or "\t" in line for line in lines):
@@ -163,31 +208,34 @@ def parsons_problems(data: Any) -> list[str]:
     return found
 
 
-def all_problems(folder: Path | None = None) -> list[str]:
-    """What is wrong with all files of a folder, also between them: a question that returns must exist earlier."""
-    folder = folder or DATA
-    found: list[str] = []
-    quizzes: dict[str, Item] = {}
-    for file in sorted(folder.glob("*.json")):
-        match = re.fullmatch(r"(quiz|parsons)_(\d\d)", file.stem)
-        if match is None:
-            if file.stem.startswith(("quiz", "parsons")):
-                found.append(f"{file.name}: not named quiz_NN.json or parsons_NN.json")
+def problems(lesson: Lesson, among: Sequence[Lesson] | None = None) -> list[str]:
+    """What is wrong with the files of one lesson, as sentences that begin with the file's name.
+
+    Also between lessons: a question that returns must be one of the earlier lesson.
+    """
+    lessons = contents() if among is None else among
+    earlier = [other.slug for other in lessons if other.number < lesson.number]
+    found = []
+    for kind in ("quiz", "parsons"):
+        if not (lesson.folder / f"{kind}.json").is_file():
             continue
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            found.append(f"{file.name}: not valid JSON ({error})")
+            data = _read(lesson, kind)
+        except DataMissing as error:
+            found.append(f"{kind}.json: {error}")
             continue
-        problems = quiz_problems(data) if match[1] == "quiz" else parsons_problems(data)
-        if not problems and data["lesson"] != match[2]:
-            problems = [f"its 'lesson' is {data['lesson']!r}"]
-        found += [f"{file.name}: {problem}" for problem in problems]
-        if match[1] == "quiz" and not problems:
-            quizzes[match[2]] = data
-    for lesson, data in quizzes.items():
-        for question in data["questions"]:
-            home = quizzes.get(question["from"], {"questions": []})
-            if question["id"] not in {other["id"] for other in home["questions"]}:
-                found.append(f"quiz_{lesson}.json: {question['id']!r} is not in quiz_{question['from']}.json")
+        own = quiz_problems(data, lesson.slug, earlier) if kind == "quiz" else parsons_problems(data)
+        if kind == "quiz" and not own:
+            for row in data:
+                home = find(row["id"].partition("/")[0], lessons)
+                if home != lesson and row["id"] not in _ids(home):
+                    own.append(f"{row['id']!r} is not in the quiz of {home.slug}")
+        found += [f"{kind}.json: {problem}" for problem in own]
     return found
+
+
+def _ids(lesson: Lesson) -> set[str]:
+    try:
+        return {question.id for question in load_quiz(lesson)}
+    except (DataMissing, BadOption):
+        return set()

@@ -37,8 +37,8 @@ def show(figure: Figure, alt: str) -> None:
     words = " ".join(alt.split())
     # The image and its description are two outputs: a front end shows only one form of each.
     emit(html="", plain=f"Figure: {words}", image_png=png(figure), metadata={"image/png": {"alt": words}})
-    emit(html=f"<details><summary>The figure in words</summary><p>{inline(words)}</p></details>",
-         plain="The figure in words, folded.", full="")  # fmt: skip
+    folded = f"<details><summary>The figure in words</summary><p>{inline(words)}</p></details>"
+    emit(html=folded, plain="The figure in words, folded.", full="")
     from matplotlib import pyplot
 
     pyplot.close(figure)

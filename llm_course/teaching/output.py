@@ -10,7 +10,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llm_course.teaching.widgets import Form
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -28,9 +31,14 @@ def in_kernel() -> bool:
 
 
 def emit(
-    *, html: str, plain: str, full: str | None = None, widget: Callable[[], Any] | None = None,
-    metadata: dict[str, Any] | None = None, **more: Any,
-) -> None:  # fmt: skip
+    *,
+    html: str,
+    plain: str,
+    full: str | None = None,
+    widget: Callable[[], Form | None] | None = None,
+    metadata: dict[str, dict[str, str]] | None = None,
+    **more: str,
+) -> None:
     """Show one output.
 
     Args:
@@ -47,7 +55,7 @@ def emit(
         return
     from IPython.display import display
 
-    bundle: dict[str, Any] = {"text/plain": plain}
+    bundle: dict[str, object] = {"text/plain": plain}
     if html:
         bundle["text/html"] = html
     for name, value in more.items():

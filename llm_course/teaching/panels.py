@@ -1,27 +1,36 @@
 """What the playgrounds show, as HTML that is safe to display.
 
-Knows nothing about widgets. Each function calls one use case of ``course`` (the package, or a stand-in with the same
-functions) with the values of the controls. It returns the HTML and one short sentence for screen readers, which would
-otherwise read a whole table at every move of a slider. Figures have two decimals, so that they are the same everywhere.
+Knows nothing about widgets. Each function calls one use case with the values of the controls. It returns the HTML and
+one short sentence for screen readers, which would otherwise read a whole table at every move of a slider. Figures have
+two decimals, so that they are the same everywhere.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llm_course.errors import BadOption, InputTooLong
 from llm_course.teaching.output import bar_table, literal
 
+if TYPE_CHECKING:
+    from llm_course.shelf.loading import LanguageModel
+    from llm_course.use_cases.embodied import Episode
+    from llm_course.worlds.scenes import Scene
+
 BARS = 10
 NEW_TOKENS = 30
-Values = dict[str, Any]
+Values = dict[str, Any]  # of the controls, by their names; the browser sends them as JSON
 Panel = tuple[str, str]
+Model: TypeAlias = "LanguageModel | str | Path | None"
 
 
-def decoding(course: Any, prompt: str, values: Values, model: Any = None) -> Panel:
+def decoding(prompt: str, values: Values, model: Model = None) -> Panel:
     """Bars of the ten most probable next tokens after temperature, top-k and top-p, and one text drawn so."""
+    from llm_course.use_cases.generation import generate
+
     temperature, top_k, top_p = values["temperature"], values["top_k"], values["top_p"]
-    ranked = _ranked(course, prompt, temperature or 1.0, model)
+    ranked = _ranked(prompt, temperature or 1.0, model)
     shares, kept = after_cuts([share for _, share in ranked], temperature, top_k, top_p)
     rows = [
         (_visible(token), share, f"{share:.2f}" if number < kept else "cut")
@@ -32,23 +41,23 @@ def decoding(course: Any, prompt: str, values: Values, model: Any = None) -> Pan
     if not everything and kept == len(ranked) and (top_k == 0 or top_k > kept):
         some = f"at least {kept} tokens can be drawn"
     table = bar_table(f"Probability of the next token; {some}", rows, head=("Token", "Probability"), mono=True)
-    text = course.generate(
-        prompt, max_new_tokens=NEW_TOKENS, temperature=temperature, top_k=top_k, top_p=top_p, seed=values["seed"],
-        model=model,
-    )  # fmt: skip
+    cuts = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    text = generate(prompt, max_new_tokens=NEW_TOKENS, seed=values["seed"], model=model, **cuts)
     which = "greedy, always the same" if temperature == 0 else f"drawn with seed {values['seed']}"
     html = f"{table}<p>{literal(prompt)}<b>{literal(text.text)}</b></p><p><i>({which})</i></p>"
     return html, f"Most probable: {rows[0][0]}, {rows[0][2]}. The text: {prompt}{text.text}"
 
 
-def _ranked(course: Any, prompt: str, temperature: float, model: Any) -> list[tuple[str, float]]:
+def _ranked(prompt: str, temperature: float, model: Model) -> list[tuple[str, float]]:
     """Next tokens by probability: many, to find where top-p cuts, fewer where the vocabulary is smaller."""
+    from llm_course.use_cases.generation import next_tokens
+
     for count in (256, 64):
         try:
-            return course.next_tokens(prompt, k=count, temperature=temperature, model=model)
+            return next_tokens(prompt, k=count, temperature=temperature, model=model)
         except BadOption:
             continue
-    return course.next_tokens(prompt, k=BARS, temperature=temperature, model=model)
+    return next_tokens(prompt, k=BARS, temperature=temperature, model=model)
 
 
 def after_cuts(shares: list[float], temperature: float, top_k: int, top_p: float) -> tuple[list[float], int]:
@@ -85,18 +94,22 @@ def _visible(token: str) -> str:
     return token.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥") or "(empty)"
 
 
-def sentiment(course: Any, values: Values, model: Any = None) -> Panel:
+def sentiment(values: Values, model: Model = None) -> Panel:
     """Bars of the classes, and the most probable one in words."""
-    found = course.sentiment(values["text"], model=model)
+    from llm_course.use_cases.sentiment import sentiment as classify
+
+    found = classify(values["text"], model=model)
     rows = [(name, share, f"{share:.2f}") for name, share in found.scores.items()]
     table = bar_table("Probability of each class", rows, head=("Class", "Probability"))
     html = f"<p>Most probable: <b>{literal(found.label)}</b></p>{table}"
     return html, f"Most probable: {found.label}, {found.scores[found.label]:.2f}"
 
 
-def summary(course: Any, values: Values, model: Any = None) -> Panel:
+def summary(values: Values, model: Model = None) -> Panel:
     """The summary, and whether its sentences are the text's own."""
-    found = course.summarize(values["text"], max_sentences=values["sentences"], model=model)
+    from llm_course.use_cases.summarization import summarize
+
+    found = summarize(values["text"], max_sentences=values["sentences"], model=model)
     how = {
         "extractive": "extractive: sentences of the text, unchanged",
         "abstractive": "abstractive: new sentences, which may say what the text does not",
@@ -105,46 +118,52 @@ def summary(course: Any, values: Values, model: Any = None) -> Panel:
     return f"<p><b>{literal(found.text)}</b></p><p><i>({how}; {words} of {before} words)</i></p>", found.text
 
 
-def translation(course: Any, values: Values, model: Any = None) -> Panel:
+def translation(values: Values, model: Model = None) -> Panel:
     """The French translation."""
-    found = course.translate(values["text"], num_beams=values["beams"], model=model)
+    from llm_course.use_cases.translation import translate
+
+    found = translate(values["text"], num_beams=values["beams"], model=model)
     return f'<p lang="fr"><b>{literal(found.text)}</b></p>', found.text
 
 
-def conversation(course: Any, values: Values, history: list[dict[str, str]], model: Any = None) -> Panel:
+def conversation(values: Values, history: list[dict[str, str]], model: Model = None) -> Panel:
     """The conversation after the user's turn ``values["text"]``, and the reply for screen readers.
 
     ``history`` is changed in place: it is the conversation so far. One that no longer fits the model's window is begun
     anew with this turn, and the panel says so.
     """
+    from llm_course.use_cases.chat import chat
+
     turn, note = {"role": "user", "content": values["text"]}, ""
     try:
-        reply = course.chat([*history, turn], system=None if history else values["system"].strip() or None, model=model)
+        reply = chat([*history, turn], system=None if history else values["system"].strip() or None, model=model)
     except InputTooLong:
         if not history:
             raise
         note = "<p><i>The conversation no longer fits the model's window, so it begins anew.</i></p>"
         history.clear()
-        reply = course.chat([turn], system=values["system"].strip() or None, model=model)
+        reply = chat([turn], system=values["system"].strip() or None, model=model)
     history[:] = reply.messages
     lines = "".join(f"<p><b>{literal(m['role'].capitalize())}:</b> {literal(m['content'])}</p>" for m in history)
     return note + lines, f"Assistant: {reply.text}"
 
 
-def scene(course: Any, drawn: Any, question: str, model: Any = None) -> Panel:
+def scene(drawn: Scene, question: str, model: Model = None) -> Panel:
     """The picture of a scene, what the model says is on it, and its answer to the question."""
+    from llm_course.use_cases.vision import ask, describe
     from llm_course.worlds.scenes import draw, png
 
-    told, found = course.describe(drawn, model=model), course.ask(drawn, question, model=model)
+    told, found = describe(drawn, model=model), ask(drawn, question, model=model)
     html = (
-        f'<p><img alt="{literal(drawn)}" width="240" height="240" src="data:image/png;base64,{png(draw(drawn, 240))}">'
-        f"</p><p>Description: {literal(told.text)}</p>"
+        f'<p><img alt="{literal(str(drawn))}" width="240" height="240" '
+        f'src="data:image/png;base64,{png(draw(drawn, 240))}"></p>'
+        f"<p>Description: {literal(told.text)}</p>"
         f"<p>{literal(question)} <b>{literal(found.text)}</b> (probability {found.probability:.2f})</p>"
     )
     return html, f"{question} {found.text}, probability {found.probability:.2f}. Description: {told.text}"
 
 
-def robot(episode: Any, step: int) -> Panel:
+def robot(episode: Episode, step: int) -> Panel:
     """The table after a step of an episode, the plans, and all that was tried; the step shown stands in bold."""
     from llm_course.worlds.tabletop_view import frames_of, svg
 

@@ -1,24 +1,27 @@
 """Playgrounds: move a slider or change a text, and see at once what a use case makes of it.
 
-Knows nothing about models: each playground calls the course's own functions (``lc.next_tokens``, ``lc.sentiment``
-and so on) on first use. ``course=`` stands in for the course in tests. What a playground shows is made by a plain
-function in ``panels.py``, which also makes the static form.
+Knows nothing about models: what a playground shows is made by a plain function in ``panels.py``, which calls a use case
+of the course, and which also makes the static form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from llm_course.errors import LLMCourseError
 from llm_course.teaching import panels
 from llm_course.teaching.output import emit, literal, spaced
+from llm_course.teaching.panels import Model, Panel, Values
+from llm_course.teaching.widgets import Form, make_form
 
-Values = dict[str, Any]
+if TYPE_CHECKING:
+    from llm_course.use_cases.embodied import Episode
+    from llm_course.worlds.scenes import Scene
+    from llm_course.worlds.tabletop import Table
 
 
-def decoding_playground(prompt: str, model: Any = None, *, course: Any = None) -> None:
+def decoding_playground(prompt: str, model: Model = None) -> None:
     """Sliders for temperature, top-k and top-p: the next token's probabilities, and a text drawn from them."""
     controls = [
         _range("temperature", "Temperature", 0, 2, 0.1, names={"0": "0 (greedy)"}),
@@ -27,66 +30,68 @@ def decoding_playground(prompt: str, model: Any = None, *, course: Any = None) -
     ]
     start = {"temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 0}
 
-    def panel(values: Values) -> panels.Panel:
-        return panels.decoding(_course(course), prompt, values, model)
+    def panel(values: Values) -> Panel:
+        return panels.decoding(prompt, values, model)
 
     _playground("Decoding playground", f"How does “{prompt}” go on?", controls, start, panel, "Draw another text")
 
 
-def sentiment_playground(text: str, model: Any = None, *, course: Any = None) -> None:
+def sentiment_playground(text: str, model: Model = None) -> None:
     """A text box: the probabilities of the three classes."""
     controls = [_text("text", "Text", rows=2)]
 
-    def panel(values: Values) -> panels.Panel:
-        return panels.sentiment(_course(course), values, model)
+    def panel(values: Values) -> Panel:
+        return panels.sentiment(values, model)
 
     _playground("Sentiment playground", "Change the text.", controls, {"text": text}, panel, "Show the feeling")
 
 
-def summary_playground(text: str, model: Any = None, *, course: Any = None) -> None:
+def summary_playground(text: str, model: Model = None) -> None:
     """A text area and a number of sentences: the summary, and how it was made."""
     controls = [_text("text", "Text", rows=8), _range("sentences", "Sentences", 1, 6, 1)]
 
-    def panel(values: Values) -> panels.Panel:
-        return panels.summary(_course(course), values, model)
+    def panel(values: Values) -> Panel:
+        return panels.summary(values, model)
 
     start = {"text": text, "sentences": 2}
     _playground("Summary playground", "Change the text or the length.", controls, start, panel, "Summarize")
 
 
-def translation_playground(text: str, model: Any = None, *, course: Any = None) -> None:
+def translation_playground(text: str, model: Model = None) -> None:
     """A text box and a number of beams: the translation from English to French."""
     controls = [_text("text", "English text", rows=2), _range("beams", "Beams", 1, 8, 1, names={"1": "1 (greedy)"})]
 
-    def panel(values: Values) -> panels.Panel:
-        return panels.translation(_course(course), values, model)
+    def panel(values: Values) -> Panel:
+        return panels.translation(values, model)
 
     start = {"text": text, "beams": 4}
     _playground("Translation playground", "Change the text or the beams.", controls, start, panel, "Translate")
 
 
-def chat_box(first: str, system: str = "", model: Any = None, *, course: Any = None) -> None:
+def chat_box(first: str, system: str = "", model: Model = None) -> None:
     """A conversation: type the next turn, send it, read the reply. Another system message begins a new conversation.
 
     The conversation is kept by the box, not by the model, which reads all of it again at every turn.
     """
-    controls = [_text("system", "System message (may be empty; another one begins anew)", rows=1),
-                _text("text", "You", rows=2)]  # fmt: skip
+    controls = [
+        _text("system", "System message (may be empty; another one begins anew)", rows=1),
+        _text("text", "You", rows=2),
+    ]
     history: list[dict[str, str]] = []
     told = [system]
 
-    def panel(values: Values) -> panels.Panel:
+    def panel(values: Values) -> Panel:
         if values["system"] != told[0]:
             history.clear()
             told[0] = values["system"]
-        return panels.conversation(_course(course), values, history, model)
+        return panels.conversation(values, history, model)
 
-    _playground("Chat box", "Type what you say, then press the button.", controls, {"system": system, "text": first},
-                panel, "Send")  # fmt: skip
+    start = {"system": system, "text": first}
+    _playground("Chat box", "Type what you say, then press the button.", controls, start, panel, "Send")
 
 
 def scene_playground(
-    scene: Any = None, question: str = "what color is the star?", model: Any = None, *, course: Any = None
+    scene: Scene | None = None, question: str = "what color is the star?", model: Model = None
 ) -> None:
     """A picture on which the reader chooses and places a shape, and a question about it.
 
@@ -95,64 +100,50 @@ def scene_playground(
     from llm_course.worlds import scenes
 
     controls = [
-        _choice("shape", "Shape", scenes.SHAPES), _choice("color", "Color", tuple(scenes.COLORS)),
+        _choice("shape", "Shape", scenes.SHAPES),
+        _choice("color", "Color", tuple(scenes.COLORS)),
         _choice("size", "Size", tuple(scenes.SIZES)),
-        _range("across", "From the left (%)", 15, 85, 5), _range("down", "From the top (%)", 15, 85, 5),
+        _range("across", "From the left (%)", 15, 85, 5),
+        _range("down", "From the top (%)", 15, 85, 5),
         _text("question", "Question", rows=1),
-    ]  # fmt: skip
+    ]
     start = {"shape": "star", "color": "red", "size": "big", "across": 30, "down": 40, "question": question}
 
-    def panel(values: Values) -> panels.Panel:
+    def panel(values: Values) -> Panel:
         own = (values["shape"], values["color"], values["size"], values["across"] / 100, values["down"] / 100)
         drawn = scenes.scene(*(scene.things if scene is not None else ()), own)
-        return panels.scene(_course(course), drawn, values["question"], model)
+        return panels.scene(drawn, values["question"], model)
 
     task = "Choose a shape and its place, and ask about the picture."
     _playground("Scene playground", task, controls, start, panel, "Ask")
 
 
-def robot_playground(instruction: str, table: Any, model: Any = None, *, slip: float = 0.2, course: Any = None) -> None:
+def robot_playground(instruction: str, table: Table, model: Model = None, *, slip: float = 0.2) -> None:
     """An instruction and a step control: the table after each step, and the plans. ``table`` itself stays."""
+    from llm_course.use_cases.embodied import carry_out
+
     controls = [
         _text("instruction", "Instruction", rows=1),
         _range("slip", "Share of steps that slip", 0, 0.6, 0.1, names={"0": "0 (none)"}),
         _range("step", "Step", 0, 20, 1, names={"0": "0 (start)"}),
     ]
-    kept: dict[Any, Any] = {}  # so that the step control does not ask the model again
+    kept: dict[tuple[str, float, int], Episode] = {}  # so that the step control does not ask the model again
 
-    def panel(values: Values) -> panels.Panel:
+    def panel(values: Values) -> Panel:
         key = (values["instruction"], values["slip"], values["seed"])
         if key not in kept:
             trial = table.copy(slip=values["slip"], seed=values["seed"])
             kept.clear()
-            kept[key] = _course(course).carry_out(values["instruction"], trial, model=model)
+            kept[key] = carry_out(values["instruction"], trial, model=model)
         return panels.robot(kept[key], values["step"])
 
     start = {"instruction": instruction, "slip": slip, "step": 0, "seed": 0}
     _playground("Robot playground", "Move the step control.", controls, start, panel, "Try once more")
 
 
-def _course(course: Any) -> Any:
-    if course is not None:
-        return course
-    from llm_course.use_cases import chat, embodied, generation, sentiment, summarization, translation, vision
-
-    return SimpleNamespace(
-        chat=chat.chat,
-        generate=generation.generate,
-        next_tokens=generation.next_tokens,
-        sentiment=sentiment.sentiment,
-        summarize=summarization.summarize,
-        translate=translation.translate,
-        ask=vision.ask,
-        describe=vision.describe,
-        carry_out=embodied.carry_out,
-    )
-
-
 def _range(name: str, label: str, least: float, most: float, step: float, names: Values | None = None) -> Values:
-    return {"kind": "range", "name": name, "label": label, "min": least, "max": most, "step": step,
-            "names": names or {}}  # fmt: skip
+    limits = {"min": least, "max": most, "step": step}
+    return {"kind": "range", "name": name, "label": label, **limits, "names": names or {}}
 
 
 def _choice(name: str, label: str, options: tuple[str, ...]) -> Values:
@@ -164,7 +155,7 @@ def _text(name: str, label: str, rows: int) -> Values:
 
 
 def _playground(
-    title: str, task: str, controls: list[Values], start: Values, panel: Callable[[Values], panels.Panel], button: str
+    title: str, task: str, controls: list[Values], start: Values, panel: Callable[[Values], Panel], button: str
 ) -> None:
     """Show a playground: its static form holds what the start values give.
 
@@ -172,9 +163,7 @@ def _playground(
     """
     first, _ = panel(start)
 
-    def live() -> Any:
-        from llm_course.teaching.widgets import make_form
-
+    def live() -> Form | None:
         spec = {"title": title, "html": f"<b>{title}.</b> {literal(task)}", "controls": controls, "button": button}
         return make_form("playground", spec, {"values": start, "feedback": [first], "said": ""}, _turn(controls, panel))
 
@@ -184,13 +173,13 @@ def _playground(
     emit(html=spaced(html, title), plain=f"{title}{': ' if said else '.'}{said}", widget=live)
 
 
-def _named(control: Values, value: Any) -> str:
+def _named(control: Values, value: object) -> str:
     """A control's value as text: without a needless ``.0``, and with its name if it has one."""
     text = f"{value:g}" if isinstance(value, (int, float)) else str(value)
     return control.get("names", {}).get(text, text)
 
 
-def _turn(controls: list[Values], panel: Callable[[Values], panels.Panel]) -> Callable[[Values, Values], Values]:
+def _turn(controls: list[Values], panel: Callable[[Values], Panel]) -> Callable[[Values, Values], Values]:
     """What happens when the browser sends values: only known ones, within their range, reach the panel."""
 
     def act(message: Values, state: Values) -> Values:

@@ -1,16 +1,16 @@
 """Predict, then compare: the learner commits to an answer before a cell runs, and the next cell says what it is.
 
-Knows nothing about the question's subject. Predictions are kept in the progress record under their key.
+Knows nothing about the question's subject. Predictions are kept in the progress file under their key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from llm_course.errors import BadOption
-from llm_course.teaching import record
+from llm_course.teaching import progress_file
 from llm_course.teaching.output import emit, inline, spaced
+from llm_course.teaching.widgets import Form, Message, State, make_form
 
 
 def predict(key: str, question: str, options: Sequence[str], choice: str | None = None) -> None:
@@ -43,10 +43,8 @@ def static_form(key: str, question: str, texts: list[str]) -> str:
     return spaced(f"<p><b>Your prediction:</b> {inline(question)}</p><ul>{items}</ul>", "Prediction")
 
 
-def live_form(key: str, question: str, texts: list[str]) -> Any:
+def live_form(key: str, question: str, texts: list[str]) -> Form | None:
     """The widget: a group of radio buttons, and a button that records the choice."""
-    from llm_course.teaching.widgets import make_form
-
     before = _recorded(key)
     chosen = texts.index(before) if before in texts else -1
     spec = {
@@ -55,7 +53,7 @@ def live_form(key: str, question: str, texts: list[str]) -> Any:
         "buttons": ["Record my prediction"],
     }
 
-    def act(message: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    def act(message: Message, state: State) -> State:
         number = int(message["choice"])
         _record(key, texts[number])
         return {**state, "chosen": [number], "feedback": [_said(texts[number])]}
@@ -68,17 +66,17 @@ def _said(text: str) -> str:
     return f"Recorded: <b>{inline(text)}</b>. Now run the next cell and compare."
 
 
-def reveal(key: str, answer: Any) -> None:
-    """Say what was predicted and what it is; both go into the progress record.
+def reveal(key: str, answer: object) -> None:
+    """Say what was predicted and what it is; both go into the progress file.
 
     Prints exactly one line: "You predicted X. The answer: Y." or "No prediction recorded. The answer: Y."
     """
     said = str(answer).strip()
 
-    def edit(data: record.Data) -> None:
+    def edit(data: progress_file.Data) -> None:
         data["predictions"].setdefault(str(key), {})["answer"] = said
 
-    before = record.change(edit)["predictions"][str(key)].get("choice")
+    before = progress_file.change(edit)["predictions"][str(key)].get("choice")
     first = f"You predicted {_bare(before)}." if before is not None else "No prediction recorded."
     print(f"{first} The answer: {_bare(said)}.")
 
@@ -89,11 +87,11 @@ def _bare(text: str) -> str:
 
 
 def _record(key: str, choice: str) -> None:
-    def edit(data: record.Data) -> None:
+    def edit(data: progress_file.Data) -> None:
         data["predictions"].setdefault(key, {})["choice"] = choice
 
-    record.change(edit)
+    progress_file.change(edit)
 
 
 def _recorded(key: str) -> str | None:
-    return record.read()["predictions"].get(key, {}).get("choice")
+    return progress_file.read()["predictions"].get(key, {}).get("choice")

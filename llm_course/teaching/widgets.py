@@ -12,13 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from llm_course.errors import LLMCourseError
 
 FRONT = Path(__file__).parent / "front"
-State = dict[str, Any]
-Act = Callable[[dict[str, Any], State], State]
+State = dict[str, Any]  # what crosses to the browser as JSON, and so has no narrower type
+Message = dict[str, Any]
+Act = Callable[[Message, State], State]
+
+
+class Form(Protocol):
+    """What the course needs of a widget: its id, what it was made of, and what it shows now."""
+
+    model_id: str
+    spec: State
+    state: State
 
 
 @cache
@@ -37,7 +46,7 @@ def _form_class(kind: str) -> Any:
     return type(f"Lesson{kind.capitalize()}", (anywidget.AnyWidget,), traits)
 
 
-def make_form(kind: str, spec: dict[str, Any], state: State, act: Act) -> Any:
+def make_form(kind: str, spec: State, state: State, act: Act) -> Form | None:
     """A widget, or ``None`` where anywidget is not installed.
 
     Args:
@@ -52,7 +61,7 @@ def make_form(kind: str, spec: dict[str, Any], state: State, act: Act) -> Any:
     except ImportError:
         return None
 
-    def receive(widget: Any, message: Any, buffers: Any) -> None:
+    def receive(widget: Form, message: Message, buffers: object) -> None:
         old = {**widget.state, "problem": ""}
         try:
             new = act(message, old)

@@ -14,17 +14,18 @@ from lab_page import LabPage
 from playwright.sync_api import Locator, expect
 from test_machinery import store
 
+from llm_course.lessons import find
+
 pytestmark = pytest.mark.browser
 
-# A playground whose course answers at once, so that this test is about the form and not about a model.
+# A playground whose model answers at once, so that this test is about the form and not about a model.
 QUICK = """
 from types import SimpleNamespace
-from llm_course import teaching
-course = SimpleNamespace(
-    next_tokens=lambda prompt, k=10, temperature=1.0, model=None: [("a", 0.6), ("b", 0.4)],
-    generate=lambda prompt, **asked: SimpleNamespace(text=f" at {asked['temperature']:.1f}", prompt=prompt),
-)
-teaching.decoding_playground("Once", course=course)
+import llm_course as lc
+from llm_course.use_cases import generation
+generation.next_tokens = lambda prompt, k=10, temperature=1.0, model=None: [("a", 0.6), ("b", 0.4)]
+generation.generate = lambda prompt, **asked: SimpleNamespace(text=f" at {asked['temperature']:.1f}", prompt=prompt)
+lc.decoding_playground("Once")
 """
 
 
@@ -58,35 +59,36 @@ def answer_first_question(quiz: Locator) -> str:
 
 
 def test_forms_answer_to_the_keyboard(page: LabPage, lab: tuple[str, Path]) -> None:
-    page.run(store(lab[1], "forms.ipynb", QUICK, "teaching.quiz('00')"))
+    page.run(store(lab[1], "forms.ipynb", QUICK, "lc.quiz('start_here')"))
     playground = page.form("decoding_playground", "Decoding playground")
     expect(playground).to_contain_text("Once at 0.7")
     move_slider(playground, "Temperature")
     expect(playground).to_contain_text("Once at 0.8")
-    said = answer_first_question(page.form("teaching.quiz", "Quiz of lesson 00"))
+    said = answer_first_question(page.form("quiz", "Quiz of the lesson “Start here”"))
     assert len(said) > 20, "the answer is explained"
     assert page.complaints == []
     assert page.away() == []
 
 
-def built(folder: Path, name: str) -> str:
+def built(folder: Path, slug: str) -> str:
+    name = f"{find(slug).name}.ipynb"
     assert (folder / name).exists(), f"{name} is not built; run: make notebooks"
     return name
 
 
 def test_the_first_lesson_runs_to_its_end(page: LabPage, lab: tuple[str, Path]) -> None:
-    cells = page.run(built(lab[1], "00_start_here.ipynb"))
+    cells = page.run(built(lab[1], "start_here"))
     assert len(cells) >= 5
-    answer_first_question(page.form("teaching.quiz", "Quiz of lesson 00"))
+    answer_first_question(page.form("quiz", "Quiz of the lesson “Start here”"))
     assert page.complaints == []
     assert page.away() == []
 
 
 def test_a_use_case_lesson_runs_and_its_playground_moves(page: LabPage, lab: tuple[str, Path]) -> None:
-    page.run(built(lab[1], "07_text_generation.ipynb"))
+    page.run(built(lab[1], "text_generation"))
     move_slider(page.form("decoding_playground", "Decoding playground"), "Temperature")
     if pictures := os.environ.get("LLM_COURSE_PICTURES"):  # README's picture: LLM_COURSE_PICTURES=docs/images
         page.picture(Path(pictures) / "lesson.png")
-    answer_first_question(page.form("teaching.quiz", "Quiz of lesson 07"))
+    answer_first_question(page.form("quiz", "Quiz of the lesson “Text generation”"))
     assert page.complaints == []
     assert page.away() == []

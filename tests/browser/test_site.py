@@ -14,6 +14,8 @@ import pytest
 from explorer_page import FLAGS, ExplorerPage
 from playwright.sync_api import expect, sync_playwright
 
+from llm_course.lessons import find
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.browser
 
@@ -48,7 +50,7 @@ def test_every_lesson_is_reached_from_the_first_page(site: Path, page: ExplorerP
 
 
 def test_the_explorer_works_in_its_lesson(site: Path, page: ExplorerPage) -> None:
-    page.page.goto((site / "notebooks" / "03_reading_attention.html").as_uri())
+    page.page.goto((site / "notebooks" / f"{find('reading_attention').name}.html").as_uri())
     frame = page.page.frame_locator("iframe").first
     frame.get_by_label("Layer 2, head 1: ").click()
     expect(frame.get_by_role("tab", name="Heat map")).to_have_attribute("aria-selected", "true")
@@ -59,7 +61,7 @@ def test_the_explorer_works_in_its_lesson(site: Path, page: ExplorerPage) -> Non
 
 
 def test_formulas_and_pictures_need_no_other_server(site: Path, page: ExplorerPage) -> None:
-    page.page.goto((site / "notebooks" / "12_limitations.html").as_uri())
+    page.page.goto((site / "notebooks" / f"{find('limitations').name}.html").as_uri())
     formula = page.page.locator("math[display=block]").first
     assert formula.is_visible() and "operations" in (formula.text_content() or "")
     pictures = page.page.locator("article img")

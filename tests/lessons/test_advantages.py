@@ -1,4 +1,4 @@
-"""The exercises of lesson 11: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.advantages import exercises as lesson_11
+from llm_course.lessons.advantages import exercises
 
 
 def solved(name):
@@ -17,9 +17,9 @@ def solved(name):
 
 
 def test_right_answers_pass():
-    assert "2,500 hours" in lesson_11.check_gpu_hours(solved("gpu_hours"))
-    assert "20 days" in lesson_11.check_training_days(solved("training_days"))
-    assert "16%" in lesson_11.check_loss_after(solved("loss_after"))
+    assert "2,500 hours" in exercises.check_gpu_hours(solved("gpu_hours"))
+    assert "20 days" in exercises.check_training_days(solved("training_days"))
+    assert "16%" in exercises.check_loss_after(solved("loss_after"))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_right_answers_pass():
 )
 def test_gpu_hours_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_11.check_gpu_hours(answer)
+        exercises.check_gpu_hours(answer)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_gpu_hours_mistakes(answer, diagnosis):
 )
 def test_training_days_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_11.check_training_days(answer)
+        exercises.check_training_days(answer)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_training_days_mistakes(answer, diagnosis):
 )
 def test_loss_after_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_11.check_loss_after(answer)
+        exercises.check_loss_after(answer)

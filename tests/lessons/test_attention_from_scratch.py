@@ -1,4 +1,4 @@
-"""The exercises of lesson 02: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.attention_from_scratch import exercises as lesson_02
+from llm_course.lessons.attention_from_scratch import exercises
 from llm_course.lessons.attention_from_scratch.exercises import Stopped, softmax
 
 
@@ -42,7 +42,7 @@ def test_the_course_s_own_by_hand():
     # The three tokens of the lesson: scores 4, 2, 0, scaled 2, 1, 0; e to these: 7.39, 2.72, 1.
     Q, K = np.array([[2.0, 0, 0, 0]]), np.array([[2.0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]])
     V = np.array([[1.0, 0], [0, 1], [0, 0]])
-    outputs, found = lesson_02.attention(Q, K, V)
+    outputs, found = exercises.attention(Q, K, V)
     assert found.round(2).tolist() == [[0.67, 0.24, 0.09]]
     assert outputs.round(2).tolist() == [[0.67, 0.24]]
 
@@ -56,15 +56,15 @@ def test_the_course_s_own_is_torch_s():
         theirs = torch.nn.functional.scaled_dot_product_attention(
             *(torch.tensor(t)[None] for t in (Q, K, V)), is_causal=causal
         )
-        assert np.allclose(lesson_02.attention(Q, K, V, causal=causal)[0], theirs[0].numpy())
+        assert np.allclose(exercises.attention(Q, K, V, causal=causal)[0], theirs[0].numpy())
 
 
 def test_right_answers_pass():
-    assert "sums to 1" in lesson_02.check_attention_weights(solved("attention_weights"))
-    assert "with the mask" in lesson_02.check_attention(solved("attention"))
-    assert lesson_02.check_attention_weights(weights())
-    assert lesson_02.check_attention(lesson_02.attention)
-    assert lesson_02.check_attention(whole())
+    assert "sums to 1" in exercises.check_attention_weights(solved("attention_weights"))
+    assert "with the mask" in exercises.check_attention(solved("attention"))
+    assert exercises.check_attention_weights(weights())
+    assert exercises.check_attention(exercises.attention)
+    assert exercises.check_attention(whole())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_right_answers_pass():
 )
 def test_mistakes_with_the_weights(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_02.check_attention_weights(answer)
+        exercises.check_attention_weights(answer)
 
 
 def upper(s):
@@ -125,20 +125,20 @@ def strict(s):
 )
 def test_mistakes_with_attention(answer, diagnosis):
     with np.errstate(all="ignore"), pytest.raises(Wrong, match=diagnosis):
-        lesson_02.check_attention(answer)
+        exercises.check_attention(answer)
 
 
 def test_a_mask_that_is_always_there_or_misses_the_outputs():
     def always(Q, K, V, causal=False):
-        return lesson_02.attention(Q, K, V, causal=len(Q) == len(K))
+        return exercises.attention(Q, K, V, causal=len(Q) == len(K))
 
     def half(Q, K, V, causal=False):
-        return lesson_02.attention(Q, K, V)[0], lesson_02.attention(Q, K, V, causal)[1]
+        return exercises.attention(Q, K, V)[0], exercises.attention(Q, K, V, causal)[1]
 
     with pytest.raises(Wrong, match="even with causal=False"):
-        lesson_02.check_attention(always)
+        exercises.check_attention(always)
     with pytest.raises(Wrong, match="masked weights for both"):
-        lesson_02.check_attention(half)
+        exercises.check_attention(half)
 
 
 def broken(Q, K, V, causal=False):
@@ -150,9 +150,9 @@ def blank(Q, K, V, causal=False): ...
 
 def test_the_reader_s_own_is_used_once_it_is_right(capsys):
     mine = whole()
-    assert lesson_02.yours_or_ours(mine) is mine
+    assert exercises.yours_or_ours(mine) is mine
     assert "your attention()" in capsys.readouterr().out
     for answer in (blank, broken, whole(scale=lambda s, d: s), None, 3):
-        assert lesson_02.yours_or_ours(answer) is lesson_02.attention
+        assert exercises.yours_or_ours(answer) is exercises.attention
         assert "the course's own" in capsys.readouterr().out
     assert issubclass(Stopped, BaseException)

@@ -6,18 +6,16 @@ import copy
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_course.errors import BadOption
-from llm_course.lessons import facts
+from llm_course.lessons import Lesson, contents, facts, find
 from nb_lint import _unfenced, parse_code
-from nb_source import ROOT, parse
+from nb_source import source_of
 
 DATA = json.loads(facts.FILE.read_text(encoding="utf-8"))
-LESSONS = sorted((ROOT / "notebooks" / "src").glob("[0-9]*.md"))
 UNITS = {"trillion": 1e12, "billion": 1e9, "million": 1e6, "TB": 1e12, "GB": 1e9, "B": 1e9}
 
 
@@ -122,15 +120,17 @@ def _figures(text: str) -> set[float]:
 
 def test_figures_are_found_in_prose() -> None:
     assert _figures("GPT-3 has 175 billion, ROOTS 1.61 TB, PaLM 540B; 1,542 million. 12 cats, A100 80GB.") == {
-        175e9, 1.61e12, 540e9, 1542e6, 80e9,
-    }  # fmt: skip
+        175e9,
+        1.61e12,
+        540e9,
+        1542e6,
+        80e9,
+    }
 
 
-@pytest.mark.parametrize("lesson", ["01", "06"])
-def test_prose_about_famous_models_says_what_the_file_says(lesson: str) -> None:
-    paths = [path for path in LESSONS if path.name.startswith(lesson)]
-    assert len(paths) == 1
-    notebook = parse(paths[0].read_text(encoding="utf-8"))
+@pytest.mark.parametrize("slug", ["what_makes_it_large", "five_models"])
+def test_prose_about_famous_models_says_what_the_file_says(slug: str) -> None:
+    notebook = source_of(find(slug))
     names = "|".join(re.escape(model["name"]) for model in DATA["models"].values())
     known = {float(one["value"]) for one in DATA["facts"].values() if not isinstance(one["value"], str)}
     wrong, seen = [], 0
@@ -146,14 +146,14 @@ def test_prose_about_famous_models_says_what_the_file_says(lesson: str) -> None:
     assert seen > 3, "no figure was found: is the pattern still right?"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
-def test_no_cell_writes_a_published_figure_itself(path: Path) -> None:
+@pytest.mark.parametrize("lesson", contents(), ids=lambda lesson: lesson.slug)
+def test_no_cell_writes_a_published_figure_itself(lesson: Lesson) -> None:
     """Numbers from a hundred million on come from the file, or are computed; 10 to a power is a scale, not a fact."""
     import ast
 
-    for cell in parse(path.read_text(encoding="utf-8")).cells:
+    for cell in source_of(lesson).cells:
         tree = parse_code(cell.source) if cell.cell_type == "code" else None
         for node in ast.walk(tree) if tree else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value >= 1e8:
                 power = f"{node.value:e}".split("e")[0].rstrip("0").rstrip(".")
-                assert power == "1", f"{path.name}: {node.value:g} in a cell; take it from facts.json"
+                assert power == "1", f"{lesson.slug}: {node.value:g} in a cell; take it from facts.json"

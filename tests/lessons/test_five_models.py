@@ -1,4 +1,4 @@
-"""The exercises of lesson 06: the solutions pass, BLOOM agrees with them, and each mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, BLOOM agrees with them, and each mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.five_models import exercises as lesson_06
+from llm_course.lessons.five_models import exercises
 
 UP = np.triu(np.ones((9, 9), dtype=bool), 1)
 
@@ -28,14 +28,14 @@ def bias(table, ahead=-np.inf):
 
 
 def test_right_answers_pass() -> None:
-    assert "pace" in lesson_06.check_alibi_slopes(solved("alibi_slopes"))
-    assert "BLOOM" in lesson_06.check_alibi_bias(solved("alibi_bias"))
-    assert "BLOOM" in lesson_06.check_alibi_bias(lesson_06.alibi_bias)
+    assert "pace" in exercises.check_alibi_slopes(solved("alibi_slopes"))
+    assert "BLOOM" in exercises.check_alibi_bias(solved("alibi_bias"))
+    assert "BLOOM" in exercises.check_alibi_bias(exercises.alibi_bias)
 
 
 def test_known_slopes() -> None:
-    assert lesson_06.alibi_slopes(8).tolist() == pytest.approx([2**-n for n in range(1, 9)])
-    assert lesson_06.alibi_slopes(4).tolist() == pytest.approx([2**-n for n in (2, 4, 6, 8)])
+    assert exercises.alibi_slopes(8).tolist() == pytest.approx([2**-n for n in range(1, 9)])
+    assert exercises.alibi_slopes(4).tolist() == pytest.approx([2**-n for n in (2, 4, 6, 8)])
 
 
 def test_bloom_weights_are_the_same() -> None:
@@ -47,7 +47,7 @@ def test_bloom_weights_are_the_same() -> None:
     theirs = build_alibi_tensor(torch.ones(1, length), heads, torch.float32).view(heads, 1, length).numpy()
     scores = np.random.default_rng(0).normal(size=(heads, length, length))
     masked = np.where(UP[:length, :length], -np.inf, scores + theirs)
-    ours = scores + lesson_06.alibi_bias(lesson_06.alibi_slopes(heads), length)
+    ours = scores + exercises.alibi_bias(exercises.alibi_slopes(heads), length)
 
     def softmax(x):
         powers = np.exp(x - x.max(-1, keepdims=True))
@@ -70,31 +70,31 @@ def test_bloom_weights_are_the_same() -> None:
         (lambda heads: [2.0**-i for i in range(1, 9)], "With 4 they should be"),
         (lambda heads: [3.0**-i for i in range(1, heads + 1)], "is asked for; yours begin"),
         (lambda heads: 0.5, "one a head"),
-        (lambda heads: "slopes", "made of numbers"),
+        (lambda heads: "slopes", "where numbers are expected"),
         ([0.5, 0.25], "not a function"),
     ],
 )
 def test_slope_mistakes(answer, diagnosis) -> None:
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_06.check_alibi_slopes(answer)
+        exercises.check_alibi_slopes(answer)
 
 
 @pytest.mark.parametrize(
     ("answer", "diagnosis"),
     [
         (lambda slopes, length: ..., "Not written yet"),
-        (lambda slopes, length: lesson_06.alibi_bias(slopes, length)[0], "one table"),
-        (lambda slopes, length: lesson_06.alibi_bias(slopes, length + 1), r"the shape is \(2, 4, 4\)"),
-        (lambda slopes, length: lesson_06.alibi_bias(slopes, length).swapaxes(1, 2), "exchanged"),
+        (lambda slopes, length: exercises.alibi_bias(slopes, length)[0], "one table"),
+        (lambda slopes, length: exercises.alibi_bias(slopes, length + 1), r"the shape is \(2, 4, 4\)"),
+        (lambda slopes, length: exercises.alibi_bias(slopes, length).swapaxes(1, 2), "exchanged"),
         (bias(lambda s, d: s * d), "more"),
         (bias(lambda s, d: -d), "Both heads"),
         (bias(lambda s, d: -s * d**2), "Row 2"),
         (bias(lambda s, d: -s * d, ahead=0), "forbids nothing"),
         (bias(lambda s, d: -s * d, ahead=-1), "look ahead"),
-        (lambda slopes, length: np.concatenate([lesson_06.alibi_bias(slopes[:2], length)] * 1), "a number written in"),
+        (lambda slopes, length: np.concatenate([exercises.alibi_bias(slopes[:2], length)] * 1), "a number written in"),
         ("bias", "not a function"),
     ],
 )
 def test_bias_mistakes(answer, diagnosis) -> None:
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_06.check_alibi_bias(answer)
+        exercises.check_alibi_bias(answer)

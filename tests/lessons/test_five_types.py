@@ -1,27 +1,30 @@
-"""The exercises of lesson 05: the solutions pass, typical mistakes get their diagnosis; the table of abilities."""
+"""The exercises: the solutions pass, typical mistakes get their diagnosis; the table of abilities."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.five_types import exercises as lesson_05
-from llm_course.lessons.five_types import experiment as abilities
+from llm_course.errors import DataMissing
+from llm_course.lessons.five_types import exercises
+from llm_course.lessons.five_types.experiment import Abilities, abilities_table
+from teaching.conftest import Page
 
 
 def solved(name: str) -> Any:
-    space: dict[str, Any] = {"END": lesson_05.END}
+    space: dict[str, Any] = {"END": exercises.END}
     exec(find(name).solution, space)
     return space[name]
 
 
 def test_right_answers_pass() -> None:
-    assert "waits for the model" in str(lesson_05.check_as_text(solved("as_text")))
-    assert "only opened" in str(lesson_05.check_as_chatml(solved("as_chatml")))
-    assert "mean 1.0" in str(lesson_05.check_answer_loss(solved("answer_loss")))
+    assert "waits for the model" in str(exercises.check_as_text(solved("as_text")))
+    assert "only opened" in str(exercises.check_as_chatml(solved("as_chatml")))
+    assert "mean 1.0" in str(exercises.check_answer_loss(solved("answer_loss")))
 
 
 def test_the_text_is_what_the_template_gives() -> None:
@@ -33,12 +36,12 @@ def test_the_text_is_what_the_template_gives() -> None:
     made = (
         Environment()
         .from_string(TEMPLATE)
-        .render(messages=lesson_05.MESSAGES, bos_token="", eos_token=lesson_05.END, add_generation_prompt=True)
+        .render(messages=exercises.MESSAGES, bos_token="", eos_token=exercises.END, add_generation_prompt=True)
     )
-    assert made == lesson_05.TEXT == solved("as_text")(lesson_05.MESSAGES)
+    assert made == exercises.TEXT == solved("as_text")(exercises.MESSAGES)
 
 
-RIGHT = lesson_05.TEXT
+RIGHT = exercises.TEXT
 
 
 @pytest.mark.parametrize(
@@ -46,9 +49,9 @@ RIGHT = lesson_05.TEXT
     [
         (lambda m: RIGHT.removesuffix("Assistant:"), "whose turn"),
         (lambda m: RIGHT + " ", "blank after the last colon"),
-        (lambda m: RIGHT.replace(lesson_05.END, ""), "no end token"),
+        (lambda m: RIGHT.replace(exercises.END, ""), "no end token"),
         (
-            lambda m: RIGHT.replace("\n", lesson_05.END + "\n").replace(lesson_05.END * 2, lesson_05.END),
+            lambda m: RIGHT.replace("\n", exercises.END + "\n").replace(exercises.END * 2, exercises.END),
             "users and the system",
         ),
         (lambda m: RIGHT.replace("\n", " "), "in one line"),
@@ -60,10 +63,10 @@ RIGHT = lesson_05.TEXT
 )
 def test_text_mistakes(answer: Any, diagnosis: str) -> None:
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_05.check_as_text(answer)
+        exercises.check_as_text(answer)
 
 
-CHATML = lesson_05.CHATML
+CHATML = exercises.CHATML
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ CHATML = lesson_05.CHATML
 )
 def test_chatml_mistakes(answer: Any, diagnosis: str) -> None:
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_05.check_as_chatml(answer)
+        exercises.check_as_chatml(answer)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ def test_chatml_mistakes(answer: Any, diagnosis: str) -> None:
 )
 def test_loss_mistakes(answer: Any, diagnosis: str) -> None:
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_05.check_answer_loss(answer)
+        exercises.check_answer_loss(answer)
 
 
 CELLS = {
@@ -119,28 +122,32 @@ CELLS = {
 
 
 def test_the_best_are_lowest_for_stories_and_highest_elsewhere() -> None:
-    assert abilities.best(CELLS, "continue a story") == {"gpt-mini"}
-    assert abilities.best(CELLS, "follow an instruction") == {"gpt-mini", "gpt-mini-chat"}
-    assert abilities.best({"x": {"y": None}}, "y") == set()
+    table = Abilities(CELLS, {}, {}, {}, "", 1)
+    assert table.best("continue a story") == {"gpt-mini"}
+    assert table.best("follow an instruction") == {"gpt-mini", "gpt-mini-chat"}
+    assert Abilities({"x": {"y": None}}, {}, {}, {}, "", 1).best("y") == set()
 
 
-def test_the_table_shows_every_cell_and_escapes(
-    notebook: Any, page: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
+def test_the_table_shows_every_cell_and_escapes(tmp_path: Path) -> None:
     found = {
         "measures": {"continue a story": "bits <b>", "follow an instruction": "exact match"},
-        "cells": CELLS, "kinds": dict.fromkeys(CELLS, "raw"), "date": "2026-11-26", "machine": {"cores": 2},
+        "cells": CELLS,
+        "kinds": dict.fromkeys(CELLS, "raw"),
+        "date": "2026-11-26",
+        "machine": {"cores": 2},
         "full": {
             "continue a story": {"model": "GPT-2", "figure": "35.1", "source": "table 3"},
             "follow an instruction": {"model": "Smol", "figure": "not measured", "source": ""},
         },
-    }  # fmt: skip
-    (tmp_path / "abilities.json").write_text(json.dumps(found))
-    monkeypatch.setattr(abilities, "DATA", tmp_path)
-    abilities.abilities_table()
-    shown = notebook.last["text/html"]
-    read = page(shown)
+    }
+    (tmp_path / "abilities.json").write_text(json.dumps(found), encoding="utf-8")
+    table = abilities_table(tmp_path / "abilities.json")
+    shown = table._repr_html_()
+    read = Page(shown)
     for text in ("0.77", "0.91", "bits <b>", "GPT-2: 35.1", "table 3", "not measured", "2026-11-26"):
         assert text in read.text, text
     assert "<b>0.77</b>" in shown and "<b>0.91</b>" not in shown and shown.count('aria-label="not measured"') == 2
-    assert "3 minis, 2 abilities" in notebook.last["text/plain"]
+    assert repr(table) == "Who can do what: 3 minis, 2 abilities."
+    assert str(table).splitlines()[1].split() == ["gpt-mini", "0.77", "0.01"]
+    with pytest.raises(DataMissing, match="have not been measured"):
+        abilities_table(tmp_path / "elsewhere.json")

@@ -1,11 +1,11 @@
-"""The exercises of lesson 12: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
 import pytest
 
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.limitations import exercises as lesson_12
+from llm_course.lessons.limitations import exercises
 
 
 def solved(name):
@@ -15,8 +15,8 @@ def solved(name):
 
 
 def test_right_answers_pass():
-    assert "power times time" in lesson_12.check_training_kwh(solved("training_kwh"))
-    assert "0.7 seconds" in lesson_12.check_token_wh(solved("token_wh"))
+    assert "power times time" in exercises.check_training_kwh(solved("training_kwh"))
+    assert "0.7 seconds" in exercises.check_token_wh(solved("token_wh"))
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_right_answers_pass():
         (lambda o, p, u, w: w * o * u / p / 3.6e6, "multiplied by"),
         (lambda o, p, u, w: o / (p * u), "in seconds"),
         (lambda o, p, u, w: 1.0, "expected 40.0"),
-        (lambda o, p, u, w: None, "a number is expected"),
+        (lambda o, p, u, w: None, "one number is expected"),
     ],
 )
 def test_energy_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_12.check_training_kwh(answer)
+        exercises.check_training_kwh(answer)
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_energy_mistakes(answer, diagnosis):
 )
 def test_token_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_12.check_token_wh(answer)
+        exercises.check_token_wh(answer)

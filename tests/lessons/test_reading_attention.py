@@ -1,4 +1,4 @@
-"""The exercises of lesson 03: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from llm_course.attention.measures import mean_distance, share, targets
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.reading_attention import exercises as lesson_03
+from llm_course.lessons.reading_attention import exercises
 
 
 def solved(name):
@@ -25,9 +25,9 @@ def signed(w):
 
 
 def test_the_solutions_pass_and_agree_with_the_package():
-    assert "both directions" in lesson_03.check_distance(solved("distance"))
-    assert "one back" in lesson_03.check_previous_token(solved("previous_token"))
-    for table in (lesson_03.TABLE, lesson_03.BOTH_WAYS):
+    assert "both directions" in exercises.check_distance(solved("distance"))
+    assert "one back" in exercises.check_previous_token(solved("previous_token"))
+    for table in (exercises.TABLE, exercises.BOTH_WAYS):
         assert solved("distance")(table) == pytest.approx(float(mean_distance(table)))
         own = share(table, targets("previous token", len(table)))
         assert solved("previous_token")(table) == pytest.approx(float(own))
@@ -35,9 +35,9 @@ def test_the_solutions_pass_and_agree_with_the_package():
 
 def test_the_tables_by_hand():
     # Rows: 0; a quarter of 1; 1; three quarters of 3 and a quarter of 1.
-    assert lesson_03.TABLE.sum(1).tolist() == [1, 1, 1, 1]
-    assert solved("distance")(lesson_03.TABLE) == pytest.approx((0 + 0.25 + 1 + 2.5) / 4)
-    assert solved("previous_token")(lesson_03.TABLE) == pytest.approx((0.25 + 1 + 0.25) / 3)
+    assert exercises.TABLE.sum(1).tolist() == [1, 1, 1, 1]
+    assert solved("distance")(exercises.TABLE) == pytest.approx((0 + 0.25 + 1 + 2.5) / 4)
+    assert solved("previous_token")(exercises.TABLE) == pytest.approx((0.25 + 1 + 0.25) / 3)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_the_tables_by_hand():
         (lambda w: (w * signed(w)).sum(1).mean(), "cancel"),
         (lambda w: (w * steps(np.eye(4))[: len(w), : len(w)]).sum(1).sum() / 4, "Is a 4 written"),
         (lambda w: 7.0, "expected 0.938, got 7.000"),
-        (lambda w: "far", "where a number is expected"),
+        (lambda w: "far", "where numbers are expected"),
     ],
 )
 def test_distance_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_03.check_distance(answer)
+        exercises.check_distance(answer)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_distance_mistakes(answer, diagnosis):
 )
 def test_previous_token_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_03.check_previous_token(answer)
+        exercises.check_previous_token(answer)

@@ -1,4 +1,4 @@
-"""The exercises of lesson 08: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from llm_course.checks.exercises import Wrong, find
-from llm_course.lessons.sentiment import exercises as lesson_08
+from llm_course.lessons.sentiment import exercises
 
 
 def solved(name):
@@ -31,11 +31,11 @@ def f1(matrix):
 
 
 def test_right_answers_pass():
-    assert "column" in lesson_08.check_precision(solved("precision"))
-    assert "small classes" in lesson_08.check_macro_f1(solved("macro_f1"))
+    assert "column" in exercises.check_precision(solved("precision"))
+    assert "small classes" in exercises.check_macro_f1(solved("macro_f1"))
 
 
-@pytest.mark.parametrize("matrix", [lesson_08.MATRIX, lesson_08.SILENT])
+@pytest.mark.parametrize("matrix", [exercises.MATRIX, exercises.SILENT])
 def test_the_solution_agrees_with_scikit_learn(matrix):
     pairs = [(t, s) for (t, s), n in np.ndenumerate(matrix) for _ in range(int(n))]
     other = f1_score(*zip(*pairs, strict=True), average="macro", zero_division=0)
@@ -57,7 +57,7 @@ def test_the_solution_agrees_with_scikit_learn(matrix):
 )
 def test_precision_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_08.check_precision(answer)
+        exercises.check_precision(answer)
 
 
 def means_first(m):
@@ -92,7 +92,7 @@ def leaves_silent_classes_out(m):
 )
 def test_macro_f1_mistakes(answer, diagnosis):
     with np.errstate(all="ignore"), pytest.raises(Wrong, match=diagnosis):
-        lesson_08.check_macro_f1(answer)
+        exercises.check_macro_f1(answer)
 
 
 def test_the_labelled_sentences_are_balanced_and_of_known_kinds():

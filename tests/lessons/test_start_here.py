@@ -1,4 +1,4 @@
-"""The exercises of lesson 00: the solutions pass, and each typical mistake gets its own diagnosis.
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis.
 
 The models are stood in for by tables, so that each mistake is told apart whatever the weights are.
 """
@@ -9,7 +9,7 @@ import pytest
 
 import llm_course as lc
 from llm_course.checks.exercises import find
-from llm_course.lessons.start_here import exercises as lesson_00
+from llm_course.lessons.start_here import exercises
 from llm_course.results import Sentiment, Translation
 from llm_course.teaching.checking import verdict
 
@@ -45,7 +45,7 @@ def _tables_instead_of_models(monkeypatch):
     translate = one_or_many(lambda text: Translation(FRENCH[text], "en", "fr", text, "table"))
     for name, stand_in in {"translate": translate, "sentiment": one_or_many(feeling)}.items():
         monkeypatch.setattr(lc, name, stand_in, raising=False)
-        monkeypatch.setattr(lesson_00, name, stand_in)
+        monkeypatch.setattr(exercises, name, stand_in)
 
 
 @pytest.mark.parametrize("name", ["in_french", "most_positive"])

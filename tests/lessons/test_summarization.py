@@ -1,4 +1,4 @@
-"""The exercises of lesson 09: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from llm_course.checks.exercises import Wrong
-from llm_course.lessons.summarization import exercises as lesson_09
+from llm_course.lessons.summarization import exercises
 
 
 def ngrams(text, n):
@@ -83,7 +83,7 @@ def test_right_answers_pass():
     for name in ("rouge_n", "rouge_best", "new_words"):
         exec(find(name).solution, space)
         assert find(name).check(space[name])
-    assert lesson_09.check_rouge_n(lambda *a: round(rouge(f_measure)(*a), 2)), "rounded to two places is right, too"
+    assert exercises.check_rouge_n(lambda *a: round(rouge(f_measure)(*a), 2)), "rounded to two places is right, too"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_right_answers_pass():
 )
 def test_rouge_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_09.check_rouge_n(answer)
+        exercises.check_rouge_n(answer)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_rouge_mistakes(answer, diagnosis):
 )
 def test_best_reference_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_09.check_rouge_best(answer)
+        exercises.check_rouge_best(answer)
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_best_reference_mistakes(answer, diagnosis):
 )
 def test_new_words_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_09.check_new_words(answer)
+        exercises.check_new_words(answer)

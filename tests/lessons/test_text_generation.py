@@ -1,4 +1,4 @@
-"""The exercises of lesson 07: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llm_course.checks.exercises import Wrong
-from llm_course.lessons.text_generation import exercises as lesson_07
+from llm_course.lessons.text_generation import exercises
 
 
 def softmax(x):
@@ -37,8 +37,8 @@ def nucleus(probabilities, p):
 
 
 def test_right_answers_pass():
-    assert lesson_07.check_apply_temperature(solved("apply_temperature", SOLUTION_T))
-    assert lesson_07.check_keep_top_p(nucleus)
+    assert exercises.check_apply_temperature(solved("apply_temperature", SOLUTION_T))
+    assert exercises.check_keep_top_p(nucleus)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_right_answers_pass():
 )
 def test_temperature_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_07.check_apply_temperature(answer)
+        exercises.check_apply_temperature(answer)
 
 
 def unscaled(q, p):
@@ -101,4 +101,4 @@ def by_single_probability(q, p):
 )
 def test_top_p_mistakes(answer, diagnosis):
     with np.errstate(all="ignore"), pytest.raises(Wrong, match=diagnosis):
-        lesson_07.check_keep_top_p(answer)
+        exercises.check_keep_top_p(answer)

@@ -1,11 +1,11 @@
-"""The exercises of lesson 10: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
 import pytest
 
 from llm_course.checks.exercises import Wrong
-from llm_course.lessons.translation import exercises as lesson_10
+from llm_course.lessons.translation import exercises
 
 STEP = """def beam_step(beams, table, k):
     candidates = []
@@ -54,12 +54,12 @@ def gaps(beams, table, k):
 
 
 def test_right_answers_pass():
-    assert "overtakes" in lesson_10.check_beam_step(solved("beam_step", STEP))
-    assert "greedy" in lesson_10.check_beam_search(solved("beam_search", STEP, SEARCH))
+    assert "overtakes" in exercises.check_beam_step(solved("beam_step", STEP))
+    assert "greedy" in exercises.check_beam_search(solved("beam_search", STEP, SEARCH))
 
 
 def test_the_toys_tell_one_two_and_three_beams_apart():
-    found = {k: lesson_10._search(lesson_10.LONGER, k, 3) for k in (1, 2, 3)}
+    found = {k: exercises._search(exercises.LONGER, k, 3) for k in (1, 2, 3)}
     assert found == {1: ("a", "x", "m"), 2: ("b", "x", "m"), 3: ("c", "x", "m")}
 
 
@@ -83,7 +83,7 @@ def test_the_toys_tell_one_two_and_three_beams_apart():
 )
 def test_step_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_10.check_beam_step(answer)
+        exercises.check_beam_step(answer)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_step_mistakes(answer, diagnosis):
 )
 def test_search_mistakes(answer, diagnosis):
     with pytest.raises(Wrong, match=diagnosis):
-        lesson_10.check_beam_search(answer)
+        exercises.check_beam_search(answer)

@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: the solutions pass, and each typical mistake gets its own diagnosis."""
+"""The exercises: the solutions pass, and each typical mistake gets its own diagnosis."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_unfinished_answers_are_called_unfinished():
         (lambda p: np.mean(1 / p), "mean of 1/p"),
         (lambda p: 1 / np.mean(p), "mean of the probabilities"),
         (lambda p: np.exp(np.sum(-np.log(p))), "sum instead of a mean"),
-        (lambda p: np.exp(-np.log(p)), "one number is asked for"),
+        (lambda p: np.exp(-np.log(p)), "one number is expected"),
         (lambda p: np.exp(np.mean(np.exp(p))), "expected 8"),
     ],
 )
@@ -72,7 +72,7 @@ def size(text):
         (lambda lp, t: -sum(lp) / math.log(2), "whole text in bits"),
         (lambda lp, t: -sum(lp), "whole text in nats"),
         (lambda lp, t: 1.0 * len(lp) / 3, "twice"),
-        (lambda lp, t: [-p for p in lp], "one number is asked for"),
+        (lambda lp, t: [-p for p in lp], "one number is expected"),
     ],
 )
 def test_bits_per_byte_mistakes(answer, diagnosis):

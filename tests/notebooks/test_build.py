@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,33 +18,36 @@ from nbformat import NotebookNode
 import nb_check
 import nb_kernel
 import notebooks
-from nb_source import Lesson, differences, lessons, parse, read
-from notebooks_tiny import LESSON
+from llm_course.lessons import Lesson, contents
+from nb_source import differences, lessons, notebook_of, parse, read, source_of
+from notebooks_tiny import LESSON, tiny_course
 
 Altered = Callable[[Callable[[NotebookNode], object]], list[str]]
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
-    """The tiny lesson, built once."""
-    folder = tmp_path_factory.mktemp("course")
-    (folder / "src").mkdir()
-    (folder / "src" / "99_tiny.md").write_text(LESSON, encoding="utf-8")
-    [lesson] = lessons(folder=folder)
-    notebooks.build(lesson)
+    """The tiny lesson, built once, with its notebook beside its folder."""
+    lesson = tiny_course(tmp_path_factory.mktemp("course"))
+    notebooks.build(lesson, lesson.folder.parent)
     return lesson
 
 
 @pytest.fixture
-def altered(tiny: Lesson, tmp_path: Path) -> Altered:
+def stored(tiny: Lesson) -> Path:
+    """The built notebook."""
+    return notebook_of(tiny, tiny.folder.parent)
+
+
+@pytest.fixture
+def altered(tiny: Lesson, stored: Path, tmp_path: Path) -> Altered:
     """What ``check`` says of the built lesson after a change to the stored notebook."""
 
     def check_after(change: Callable[[NotebookNode], object]) -> list[str]:
-        stored = read(tiny.notebook)
-        change(stored)
-        path = tmp_path / "99_tiny.ipynb"
-        path.write_text(nbformat.writes(stored), encoding="utf-8")
-        return nb_check.check(Lesson(tiny.name, tiny.source, path))
+        notebook = read(stored)
+        change(notebook)
+        notebook_of(tiny, tmp_path).write_text(nbformat.writes(notebook), encoding="utf-8")
+        return nb_check.check(tiny, tmp_path)
 
     return check_after
 
@@ -52,30 +56,32 @@ def code(notebook: NotebookNode, number: int) -> NotebookNode:
     return [cell for cell in notebook.cells if cell.cell_type == "code"][number]
 
 
-def test_the_built_notebook_passes_its_check(tiny: Lesson) -> None:
-    assert nb_check.check(tiny) == []
-    assert code(read(tiny.notebook), 0).outputs[0].text == "2\n"
+def test_the_built_notebook_passes_its_check(tiny: Lesson, stored: Path) -> None:
+    assert stored.name == "00_tiny.ipynb"
+    assert nb_check.check(tiny, stored.parent) == []
+    assert read(stored).cells[0].source.startswith("# A tiny lesson: one sum\n\n**Time:** 1 minutes")
+    assert code(read(stored), 0).outputs[0].text == "2\n"
 
 
-def test_building_twice_gives_the_same_bytes(tiny: Lesson) -> None:
-    before = tiny.notebook.read_bytes()
-    notebooks.build(tiny)
-    assert tiny.notebook.read_bytes() == before
+def test_building_twice_gives_the_same_bytes(tiny: Lesson, stored: Path) -> None:
+    before = stored.read_bytes()
+    notebooks.build(tiny, stored.parent)
+    assert stored.read_bytes() == before
 
 
-def test_nothing_of_this_run_or_machine_is_stored(tiny: Lesson) -> None:
-    stored = json.loads(tiny.notebook.read_text(encoding="utf-8"))
-    assert set(stored["metadata"]) == {"kernelspec", "language_info"}
-    assert stored["metadata"]["language_info"] == {"name": "python"}
-    assert all(set(cell["metadata"]) <= {"tags"} for cell in stored["cells"])
-    assert "widget-view" not in str([cell.get("outputs") for cell in stored["cells"]])
-    assert stored["cells"][-2]["outputs"][0]["data"]["text/html"] == ["<b>a slider</b>"]
-    assert stored["cells"][-2]["metadata"] == {"tags": ["demo"]}
+def test_nothing_of_this_run_or_machine_is_stored(stored: Path) -> None:
+    notebook = json.loads(stored.read_text(encoding="utf-8"))
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
+    assert notebook["metadata"]["language_info"] == {"name": "python"}
+    assert all(set(cell["metadata"]) <= {"tags"} for cell in notebook["cells"])
+    assert "widget-view" not in str([cell.get("outputs") for cell in notebook["cells"]])
+    assert notebook["cells"][-2]["outputs"][0]["data"]["text/html"] == ["<b>a slider</b>"]
+    assert notebook["cells"][-2]["metadata"] == {"tags": ["demo"]}
 
 
 def test_an_id_stays_with_its_cell_when_others_come_before_it() -> None:
     before = {cell.source: cell.id for cell in parse(LESSON).cells}
-    after = parse(LESSON.replace("# A tiny lesson", "# A tiny lesson\n\n+++\n\nA new paragraph.\n\n+++"))
+    after = parse(LESSON.replace("# {{title}}", "# {{title}}\n\n+++\n\nA new paragraph.\n\n+++"))
     assert len(after.cells) > len(before)
     for cell in after.cells[2:]:
         assert cell.id == before.get(cell.source, cell.id)
@@ -88,25 +94,50 @@ def test_equal_cells_have_different_ids() -> None:
     assert twice.cells[1].id != twice.cells[2].id
 
 
-def test_only_what_changed_is_built(tiny: Lesson, capsys: pytest.CaptureFixture[str]) -> None:
-    assert notebooks.is_current(tiny)
-    assert notebooks._build([tiny], everything=False) == 0
-    assert "99_tiny: unchanged" in capsys.readouterr().out
-    changed = tiny.source.with_name("98_other.md")
-    changed.write_text(LESSON.replace("one = 1 + 1", "one = 1 + 2"), encoding="utf-8")
-    assert not notebooks.is_current(Lesson("98_other", changed, tiny.notebook))
-    changed.unlink()
+def test_only_what_changed_is_run(tiny: Lesson, stored: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    shutil.copytree(stored.parent, folder)
+    assert notebooks.refresh(tiny, folder) == "00_tiny: unchanged"
+    own = tiny_course(tmp_path / "course", LESSON.replace("A sum.", "A small sum."))
+    old = read(notebook_of(own, folder))
+    assert notebooks.refresh(own, folder) == "00_tiny: text changed, code did not; outputs kept"
+    new = read(notebook_of(own, folder))
+    assert "A small sum." in new.cells[-1].source and nb_check.check(own, folder) == []
+    assert [cell.outputs for cell in new.cells if cell.cell_type == "code"] == [
+        cell.outputs for cell in old.cells if cell.cell_type == "code"
+    ]
+    own.source.write_text(LESSON.replace("one = 1 + 1", "one = 1 + 2"), encoding="utf-8")
+    assert notebooks.refresh(own, folder) is None
+    own.source.write_text(LESSON.replace(":tags: [demo]", ":tags: [demo, contents]"), encoding="utf-8")
+    assert notebooks.refresh(own, folder) is None, "a cell that shows the contents is run again when they change"
+    assert set(source_of(own).metadata) == {"kernelspec", "language_info", "contents"}
 
 
-def test_a_failing_lesson_keeps_the_old_notebook(tiny: Lesson, capsys: pytest.CaptureFixture[str]) -> None:
-    source = tiny.source.with_name("97_broken.md")
-    source.write_text(LESSON.replace("one = 1 + 1", "one = 1 / 0"), encoding="utf-8")
-    broken = Lesson("97_broken", source, tiny.notebook.with_name("97_broken.ipynb"))
-    broken.notebook.write_text("old", encoding="utf-8")
-    assert notebooks._build([broken], everything=True) == 1
+def test_a_lesson_that_moved_keeps_its_outputs_and_one_that_left_is_removed(tiny: Lesson, stored: Path) -> None:
+    folder = stored.parent / "moved"
+    folder.mkdir()
+    shutil.copy(stored, folder / "07_tiny.ipynb")
+    for name in ("03_gone.ipynb", "my-notes.ipynb"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    assert nb_check.orphans([tiny], folder) == [
+        "03_gone.ipynb is of no lesson in contents.toml",
+        "07_tiny.ipynb is to be 00_tiny.ipynb",
+        "my-notes.ipynb is of no lesson in contents.toml",
+    ]
+    assert notebooks.rename([tiny], folder) == [
+        "03_gone.ipynb: removed, no lesson has this name",
+        "07_tiny.ipynb: now 00_tiny.ipynb",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["00_tiny.ipynb", "my-notes.ipynb"]
+    assert nb_check.check(tiny, folder) == [] and notebooks.refresh(tiny, folder) == "00_tiny: unchanged"
+
+
+def test_a_failing_lesson_keeps_the_old_notebook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tiny_course(tmp_path, LESSON.replace("one = 1 + 1", "one = 1 / 0"))
+    notebook_of(broken, tmp_path).write_text("old", encoding="utf-8")
+    assert notebooks._build([broken], everything=True, folder=tmp_path) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
-    assert broken.notebook.read_text(encoding="utf-8") == "old"
-    source.unlink()
+    assert notebook_of(broken, tmp_path).read_text(encoding="utf-8") == "old"
 
 
 def test_a_kernel_shares_nothing_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,11 +218,16 @@ def test_a_notebook_that_is_too_large_is_found(altered: Altered) -> None:
     )
 
 
-def test_a_notebook_never_built_and_a_notebook_without_a_source(tiny: Lesson, tmp_path: Path) -> None:
-    assert nb_check.check(Lesson("x", tiny.source, tmp_path / "x.ipynb")) == ["is not built; run: make notebooks"]
-    (tmp_path / "y.ipynb").write_text("{}", encoding="utf-8")
-    assert nb_check.orphans([], tmp_path) == ["y.ipynb has no source in src/"]
-    assert nb_check.check(Lesson("y", tiny.source, tmp_path / "y.ipynb"))[0].startswith("is no notebook")
+def test_a_notebook_never_built_and_one_that_is_damaged(tiny: Lesson, tmp_path: Path) -> None:
+    assert nb_check.check(tiny, tmp_path) == ["is not built; run: make notebooks"]
+    notebook_of(tiny, tmp_path).write_text("{}", encoding="utf-8")
+    assert nb_check.check(tiny, tmp_path)[0].startswith("is no notebook")
+
+
+def test_the_glossary_beside_the_notebooks_is_the_lessons_own(tmp_path: Path) -> None:
+    assert nb_check.glossary_problems() == []
+    (tmp_path / "glossary.md").write_text("# Glossary, {{lesson start_here}}\n", encoding="utf-8")
+    assert len(nb_check.glossary_problems(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(
@@ -200,7 +236,7 @@ def test_a_notebook_never_built_and_a_notebook_without_a_source(tiny: Lesson, tm
         ("print(1)", True),
         ("x = 1\nx", True),
         ("x.loss", True),
-        ("lc.quiz('07')", True),
+        ("lc.quiz('tiny')", True),
         ("for i in y:\n    print(i)", True),
         ("x = 1", False),
         ("x;", False),
@@ -227,12 +263,13 @@ def test_sizes_of_tracked_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(nb_check.tree(tmp_path)) == 2
 
 
-def test_lessons_are_found_by_name_and_number(tiny: Lesson) -> None:
-    folder = tiny.notebook.parent
-    assert lessons(["99"], folder) == lessons(["99_tiny"], folder) == lessons(["99_tiny.ipynb"], folder) == [tiny]
-    with pytest.raises(SystemExit, match="no lesson '9'. There are: 99_tiny"):
-        lessons(["9"], folder)
+def test_lessons_are_found_by_name_and_number() -> None:
+    first = contents()[0]
+    for name in ("00", "start_here", "00_start_here", "notebooks/00_start_here.ipynb"):
+        assert lessons([name]) == [first]
+    with pytest.raises(SystemExit, match="No lesson is called 'start_her'. Did you mean 'start_here'"):
+        lessons(["start_her"])
 
 
-def test_a_stored_notebook_equals_its_source_cell_by_cell(tiny: Lesson) -> None:
-    assert differences(parse(LESSON), read(tiny.notebook)) == []
+def test_a_stored_notebook_equals_its_source_cell_by_cell(tiny: Lesson, stored: Path) -> None:
+    assert differences(source_of(tiny), read(stored)) == []

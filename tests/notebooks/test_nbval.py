@@ -13,8 +13,8 @@ import pytest
 
 import nb_kernel
 import notebooks
-from nb_source import Lesson, parse
-from notebooks_tiny import LESSON
+from nb_source import notebook_of, parse
+from notebooks_tiny import LESSON, tiny_course
 
 TESTS = Path(__file__).parents[1]
 
@@ -24,24 +24,38 @@ def run(tmp_path: Path):
     """Build a lesson from its text, change the stored notebook, then run pytest on it as the Makefile does."""
     shutil.copy(TESTS / "conftest.py", tmp_path)
     shutil.copytree(TESTS / "guard", tmp_path / "guard")
-    source = tmp_path / "99_tiny.md"
 
     def run_pytest(
         text: str = LESSON, change=lambda notebook: None, seconds: int = 600
     ) -> subprocess.CompletedProcess[str]:
-        source.write_text(text, encoding="utf-8")
-        lesson = Lesson("99_tiny", source, tmp_path / "99_tiny.ipynb")
-        notebooks.build(lesson)
-        stored = nbformat.read(lesson.notebook, as_version=4)
+        lesson = tiny_course(tmp_path / "lessons", text)
+        notebooks.build(lesson, tmp_path)
+        path = notebook_of(lesson, tmp_path)
+        stored = nbformat.read(path, as_version=4)
         change(stored)
-        nbformat.write(stored, lesson.notebook)
+        nbformat.write(stored, path)
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent / "tools"), os.environ["PYTHONPATH"]])}
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env",
-             f"--nbval-cell-timeout={seconds}",
-             f"--nbval-sanitize-with={TESTS / 'notebooks' / 'sanitize.cfg'}", str(lesson.notebook)],
-            capture_output=True, text=True, timeout=1200, check=False, cwd=tmp_path, env=env,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-v",
+                "-p",
+                "no:cacheprovider",
+                "--nbval",
+                "--nbval-current-env",
+                f"--nbval-cell-timeout={seconds}",
+                f"--nbval-sanitize-with={TESTS / 'notebooks' / 'sanitize.cfg'}",
+                str(path),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=1200,
+            check=False,
+            cwd=tmp_path,
+            env=env,
+        )
 
     return run_pytest
 

@@ -14,6 +14,7 @@ import pytest
 
 from grading.conftest import sandboxed  # noqa: F401 (a fixture)
 from llm_course.grading.tasks import load_tasks
+from llm_course.lessons import contents, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
@@ -46,9 +47,11 @@ def test_from_clone_to_marks_every_command_as_pasted(tmp_path: Path, sandboxed: 
     cycle, students, collect, canvas = blocks()
     script = "\n".join(["set -eu", cycle, students, DOWNLOADED, collect, canvas])
     env = {
-        **os.environ, "HOME": str(tmp_path), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        **os.environ,
+        "HOME": str(tmp_path),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)])),
-    }  # fmt: skip
+    }
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     course = tmp_path / "my-course"
@@ -84,7 +87,12 @@ def plans() -> dict[str, list[list[str]]]:
     return found
 
 
-SOURCES = {path.name[:2]: path.read_text(encoding="utf-8") for path in (ROOT / "notebooks/src").glob("[0-9]*.md")}
+LESSONS = {lesson.number: lesson for lesson in contents()}
+
+
+def source(number: str) -> str:
+    """The text of a lesson, its references filled in."""
+    return fill(LESSONS[number].source.read_text(encoding="utf-8"), LESSONS[number])
 
 
 @pytest.mark.parametrize("plan", ["day", "week", "term"])
@@ -94,19 +102,21 @@ def test_a_plan_gives_nothing_before_what_it_builds_on(plan: str) -> None:
     for row in plans()[plan]:
         own = re.findall(r"\b\d\d\b", row[1].split("To take home")[0])
         for lesson in own:
-            assert before(SOURCES[lesson])[0] <= lessons, (plan, row, lesson)
+            assert before(source(lesson))[0] <= lessons, (plan, row, lesson)
             lessons.add(lesson)
         for name in re.findall(r"`(\d_\w+)`", row[-1]):
-            wanted, earlier = before((ROOT / f"assignments/src/{name}.md").read_text(encoding="utf-8"))
+            wanted, earlier = before(fill((ROOT / f"assignments/src/{name}.md").read_text(encoding="utf-8")))
             assert wanted <= lessons and earlier <= given, (plan, row, name)
             given.add(name[0])
     if plan == "term":
-        assert lessons == {name for name in SOURCES if name < "13"} and given == set("1234567")
+        assert lessons == {number for number, one in LESSONS.items() if one.kind == "lesson"} and given == set(
+            "1234567"
+        )
 
 
 def test_half_days_are_half_days() -> None:
     for _, lessons, minutes, _ in plans()["week"]:
-        own = [int(re.search(r"\*\*Time:\*\* (\d+) minutes", SOURCES[n])[1]) for n in re.findall(r"\d\d", lessons)]  # type: ignore[index]
+        own = [LESSONS[number].minutes for number in re.findall(r"\d\d", lessons)]
         assert sum(own) == int(minutes) and sum(own) * 4 / 3 <= 210  # with talk at most three hours and a half
 
 

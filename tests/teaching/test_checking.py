@@ -6,16 +6,17 @@ import functools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+import llm_course as lc
 from llm_course.checks import exercises
 from llm_course.checks.exercises import Wrong, exercise
 from llm_course.checks.learner_code import is_blank
 from llm_course.errors import BadOption
-from llm_course.teaching import record
+from llm_course.lessons import contents
+from llm_course.teaching import progress_file
 from llm_course.teaching.checking import verdict
 
 
@@ -55,15 +56,23 @@ BLANK = "Not written yet: double_it. Fill in what is missing (...), then run thi
 @pytest.mark.parametrize(
     "body",
     [
-        "...", "pass", "'''Docstring.'''", "'''Docstring.'''\n...", "return None", "return ...",
-        "y = ...\nreturn y", "y = 2 * ...\nreturn y", "if x:\n    ...\nreturn 2 * x", "raise NotImplementedError",
+        "...",
+        "pass",
+        "'''Docstring.'''",
+        "'''Docstring.'''\n...",
+        "return None",
+        "return ...",
+        "y = ...\nreturn y",
+        "y = 2 * ...\nreturn y",
+        "if x:\n    ...\nreturn 2 * x",
+        "raise NotImplementedError",
         "raise NotImplementedError('later')",
     ],
-)  # fmt: skip
+)
 def test_unfinished_functions_are_met_kindly(body: str) -> None:
     found = verdict("double_it", written(body))
     assert (found.kind, found.text) == ("blank", BLANK)
-    assert record.read()["exercises"] == {}, "what is not written is no failed try"
+    assert progress_file.read()["exercises"] == {}, "what is not written is no failed try"
 
 
 @pytest.mark.parametrize("answer", [None, ..., [..., 1], {"a": ...}, lambda x: ..., lambda x: None])
@@ -87,17 +96,17 @@ def test_dots_in_an_index_are_no_gap() -> None:
 
 
 def test_right(capsys: Any) -> None:
-    lesson.check("double_it", written("return 2 * x"))
+    lc.check("double_it", written("return 2 * x"))
     assert capsys.readouterr().out == "Right: it doubles.\n"
-    lesson.check("number", 42)
+    lc.check("number", 42)
     assert capsys.readouterr().out == "Right: number does what it should.\n"
-    assert record.read()["exercises"]["double_it"] == {"right": True, "tries": 1}
+    assert progress_file.read()["exercises"]["double_it"] == {"right": True, "tries": 1}
 
 
 def test_wrong_names_the_mistake_and_where_the_hint_is(capsys: Any) -> None:
-    lesson.check("double_it", written("return x ** 2"))
+    lc.check("double_it", written("return x ** 2"))
     assert capsys.readouterr().out == ('Not yet: It squares instead: f(3) is 9.\nFor a hint: lc.hint("double_it")\n')
-    assert record.read()["exercises"]["double_it"] == {"right": False, "tries": 1}
+    assert progress_file.read()["exercises"]["double_it"] == {"right": False, "tries": 1}
 
 
 @pytest.mark.parametrize(
@@ -113,9 +122,9 @@ def test_wrong_names_the_mistake_and_where_the_hint_is(capsys: Any) -> None:
         ("raise ValueError(object())", "ValueError: <object object>"),
         ("raise ValueError('a\\nb')", "ValueError: a b"),
     ],
-)  # fmt: skip
+)
 def test_errors_become_one_sentence(body: str, said: str, capsys: Any) -> None:
-    lesson.check("double_it", written(body))
+    lc.check("double_it", written(body))
     printed = capsys.readouterr().out
     assert said in printed and printed.startswith("Not yet: ")
     assert len(printed.splitlines()) == 2 and "Traceback" not in printed and " 0x" not in printed
@@ -135,7 +144,7 @@ def test_a_function_of_another_shape_is_named() -> None:
         ("double_it", int, "f(3) is not 6."),
         ("double_it", functools.partial(pow, 3), "f(3) is not 6."),
     ],
-)  # fmt: skip
+)
 def test_answers_of_the_wrong_kind(name: str, answer: Any, said: str) -> None:
     found = verdict(name, answer)
     assert found.kind == "wrong" and said in found.text and len(found.text.splitlines()) == 2
@@ -184,17 +193,17 @@ def test_a_check_can_ask_for_an_error_or_allow_none() -> None:
 def test_unknown_names_offer_the_nearest() -> None:
     for name in ("duble_it", "double-it", "Double_it"):
         with pytest.raises(BadOption, match="Did you mean 'double_it'"):
-            lesson.check(name, None)
+            lc.check(name, None)
     for wrong in (None, 3, "", "zzzzzz"):
         with pytest.raises(BadOption, match="No exercise is called"):
-            lesson.hint(wrong)  # type: ignore[arg-type]
+            lc.hint(wrong)  # type: ignore[arg-type]
 
 
 def test_hint_and_solution_are_folded(notebook: Any, page: Any) -> None:
-    lesson.hint("double_it")
+    lc.hint("double_it")
     read = page(notebook.last["text/html"])
     assert "Use * & <b>" in read.text and read.tags.count("details") == 1
-    lesson.solution("double_it")
+    lc.solution("double_it")
     read = page(notebook.last["text/html"])
     assert "return 2 * x  # <ok>" in read.text and read.tags.count("details") == 2
     assert read.open == [] and "b" not in read.tags
@@ -212,38 +221,39 @@ def test_names_are_taken_once() -> None:
 
 
 def test_finding_an_exercise_imports_its_own_lesson_alone() -> None:
-    names = exercises.index()
-    if not names:
-        pytest.skip("no lesson has exercises yet")
-    name, number = next(iter(names.items()))
+    name, slug = next(iter(exercises.index().items()))
     code = (
         "import sys; from llm_course.checks.exercises import find, index; index()\n"
-        "assert not [m for m in sys.modules if '.exercises.lesson_' in m]\n"
+        "def loaded(): return [m for m in sys.modules if m.startswith('llm_course.lessons.') and 'exercises' in m]\n"
+        "assert loaded() == []\n"
         f"assert find({name!r}).name == {name!r}\n"
-        f"assert [m[-2:] for m in sys.modules if '.exercises.lesson_' in m] == [{number!r}]"
+        f"assert loaded() == ['llm_course.lessons.{slug}.exercises'], loaded()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def test_every_file_of_exercises_is_in_the_index() -> None:
-    folder = Path(exercises.__file__).parent
-    files = {file.stem[-2:] for file in folder.glob("lesson_*.py")}
+    files = {lesson.slug for lesson in contents() if (lesson.folder / "exercises.py").is_file()}
     assert files == set(exercises.index().values())
 
 
-def test_importing_lessons_is_light() -> None:
+VERBS = [name for name, home in lc._WHERE.items() if home.startswith("teaching.")]
+
+
+def test_loading_the_verbs_is_light() -> None:
     heavy = ("torch", "transformers", "ipywidgets", "anywidget", "matplotlib", "IPython", "numpy", "platformdirs")
-    code = f"import sys, llm_course.teaching; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, llm_course as lc; {', '.join(f'lc.{verb}' for verb in VERBS)}\n"
+    code += f"print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", lesson.__all__)
+@pytest.mark.parametrize("name", VERBS)
 def test_every_public_name_is_a_function_with_a_docstring(name: str) -> None:
-    found = getattr(lesson, name)
+    found = getattr(lc, name)
     assert callable(found) and found.__doc__
 
 
 def test_unknown_public_names_are_explained() -> None:
-    with pytest.raises(AttributeError, match="has no 'quizz'. It has: abilities_table"):
-        lesson.quizz  # noqa: B018
+    with pytest.raises(AttributeError, match="has no 'quizz'. It has: .*chat_box"):
+        lc.quizz  # noqa: B018

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from packaging.requirements import Requirement
 
+import llm_course as lc
 from llm_course.teaching import environment as module
 from llm_course.teaching.environment import Check, Report
 
@@ -31,7 +32,7 @@ def test_this_environment_is_fine(page: Any, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    report = lesson.doctor()
+    report = lc.doctor()
     assert {"Python", "torch", "transformers", "ipywidgets", "Minis", "Memory", "Disk", "GPU", "Chromium", "Hub"} <= {
         check.name for check in report.checks
     }
@@ -47,8 +48,11 @@ def test_a_problem_shows_with_what_to_do(page: Any) -> None:
     report = Report((Check("A", "ok", "1"), Check("B", "problem", "<old>", "pip install 'B>=2'")))
     assert not report.ok
     assert str(report).splitlines() == [
-        "OK     A  1", "To do  B  <old>", "          pip install 'B>=2'", "1 of 2 checks need you.",
-    ]  # fmt: skip
+        "OK     A  1",
+        "To do  B  <old>",
+        "          pip install 'B>=2'",
+        "1 of 2 checks need you.",
+    ]
     assert "<old>" in page(report._repr_html_()).text
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import llm_course as lc
 from llm_course.errors import BadOption
 
 
@@ -25,7 +26,7 @@ def figure() -> Any:
 def test_image_and_words(notebook: Any, page: Any, figure: Any) -> None:
     from matplotlib import pyplot
 
-    lesson.show(figure, alt="A line that rises\n from 1 to 4, <steeply> & more.")
+    lc.show(figure, alt="A line that rises\n from 1 to 4, <steeply> & more.")
     image, words = notebook.bundles
     assert base64.b64decode(image["image/png"]).startswith(b"\x89PNG")
     alt = "A line that rises from 1 to 4, <steeply> & more."
@@ -41,7 +42,7 @@ def test_nbconverts_classic_template_writes_the_alt_attribute(notebook: Any, fig
     import nbconvert
     from nbformat import v4
 
-    lesson.show(figure, alt="A rising line.")
+    lc.show(figure, alt="A rising line.")
     outputs = [
         v4.new_output("display_data", data=data, metadata=meta)
         for data, meta in zip(notebook.bundles, notebook.metadata, strict=True)
@@ -54,9 +55,9 @@ def test_nbconverts_classic_template_writes_the_alt_attribute(notebook: Any, fig
 @pytest.mark.parametrize("alt", ["", "  ", None, 3])
 def test_words_are_not_optional(figure: Any, alt: Any) -> None:
     with pytest.raises(BadOption, match="needs alt="):
-        lesson.show(figure, alt=alt)
+        lc.show(figure, alt=alt)
 
 
 def test_axes_are_not_a_figure(figure: Any) -> None:
     with pytest.raises(BadOption, match="not Axes. From axes: axes.figure"):
-        lesson.show(figure.axes[0], alt="x")
+        lc.show(figure.axes[0], alt="x")

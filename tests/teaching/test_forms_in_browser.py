@@ -9,11 +9,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from llm_course.teaching import content, puzzles, quizzes
+from llm_course.lessons import find
+from llm_course.teaching import content, parsons, quizzes
 from llm_course.teaching.widgets import _form_class
 
 pytestmark = pytest.mark.browser
@@ -74,9 +76,10 @@ def show(browser: Any) -> Iterator[Any]:
 
 
 def test_a_quiz_is_answered_by_keyboard(show: Any) -> None:
-    questions = content.load("quiz", "00")["questions"]
-    questions[0]["options"][0]["text"] = "<script>alert(1)</script><img src=x onerror=alert(1)>"
-    form = quizzes.live_form("00", questions)
+    questions = content.load_quiz(find("start_here"))
+    nasty = replace(questions[0].options[0], text="<script>alert(1)</script><img src=x onerror=alert(1)>")
+    questions = (replace(questions[0], options=(nasty, *questions[0].options[1:])), *questions[1:])
+    form = quizzes.live_form(find("start_here"), questions)
     page = show("choices", form.spec, form.state)
     page.evaluate("window.outside = []; document.addEventListener('keydown', (e) => window.outside.push(e.key))")
     assert page.get_by_role("group").count() == len(questions)
@@ -97,15 +100,15 @@ def test_a_quiz_is_answered_by_keyboard(show: Any) -> None:
 
 
 def test_a_puzzle_is_solved_by_keyboard(show: Any) -> None:
-    puzzle = content.load("parsons", "00")
-    lines = puzzles.shuffled(puzzle)
-    form = puzzles.live_form(puzzle, lines)
+    puzzle = content.load_puzzle(find("start_here"))
+    lines = parsons.shuffled(puzzle)
+    form = parsons.live_form(puzzle, lines)
     page = show("parsons", form.spec, form.state)
-    unwanted = [line for line in lines if line in {d["line"] for d in puzzle["distractors"]}]
+    unwanted = [line for line in lines if line in {wrong.line for wrong in puzzle.distractors}]
     for line in unwanted:
         page.get_by_role("button", name=f"Leave out: {line}", exact=True).press("Enter")
         assert page.evaluate("document.activeElement.getAttribute('aria-label')") == f"Put back: {line}"
-    for text, level in reversed(puzzles.from_text("\n".join(puzzle["lines"]))):
+    for text, level in reversed(parsons.from_text("\n".join(puzzle.lines))):
         page.get_by_role("button", name=f"Move up: {text}", exact=True).focus()
         for _ in range(len(lines)):
             page.keyboard.press("Enter")  # the focus follows the line
@@ -114,17 +117,19 @@ def test_a_puzzle_is_solved_by_keyboard(show: Any) -> None:
     page.get_by_role("button", name="Check the program").press("Enter")
     (message,) = page.evaluate("window.sent")
     answer = [(lines[place], level) for place, level in message["answer"]]
-    assert puzzles.diagnose(puzzle, answer) is None
-    assert page.locator(".lc-hidden").inner_text() == f"{puzzle['lines'][0]}: line 1 of {len(answer)}, indented by 0"
+    assert parsons.diagnose(puzzle, answer) is None
+    assert page.locator(".lc-hidden").inner_text() == f"{puzzle.lines[0]}: line 1 of {len(answer)}, indented by 0"
 
 
 PLAY = {
-    "title": "Playground", "html": "Move.", "button": "Again",
+    "title": "Playground",
+    "html": "Move.",
+    "button": "Again",
     "controls": [
         {"kind": "range", "name": "heat", "label": "Heat", "min": 0, "max": 2, "step": 0.1, "names": {"0": "0 (off)"}},
         {"kind": "text", "name": "text", "label": "Your text", "rows": 2},
     ],
-}  # fmt: skip
+}
 STATE = {"values": {"heat": 0.2, "text": "a"}, "feedback": ["<p>first</p>"], "said": ""}
 
 

@@ -13,18 +13,15 @@ from nbformat import NotebookNode, v4
 from llm_course.teaching.output import WIDGET_VIEW
 
 CELLS = [
-    'import llm_course as lc\nlc.lesson.predict("k", "Is `1 < 2`?", ["yes", "no"])',
+    'import llm_course as lc\nlc.predict("k", "Is `1 < 2`?", ["yes", "no"])',
     'lc.reveal("k", "yes")',
-    'lc.quiz("00")',
-    'lc.parsons("00")',
-    'lc.progress()',
-    # The stand-in keeps models out of this test.
-    'class Course:\n    def sentiment(self, text, model):\n        from types import SimpleNamespace\n'
-    '        return SimpleNamespace(label="positive", scores={"positive": 0.9, "neutral": 0.1, "negative": 0.0})\n'
-    'lc.sentiment_playground("Fine.", course=Course())',
-    'from matplotlib import pyplot as plt\nfig, ax = plt.subplots()\nlc.lesson.show(fig, alt="Empty axes.")',
-    'lc.reset_progress()',
-]  # fmt: skip
+    'lc.quiz("start_here")',
+    'lc.parsons("start_here")',
+    "lc.progress()",
+    'lc.sentiment_playground("I love it.")',
+    'from matplotlib import pyplot as plt\nfig, ax = plt.subplots()\nlc.show(fig, alt="Empty axes.")',
+    "lc.reset_progress()",
+]
 
 
 def _run(home: Path) -> NotebookNode:

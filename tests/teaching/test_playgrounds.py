@@ -1,14 +1,17 @@
-"""Playgrounds, against a stand-in for the course: static forms, answers to the sliders, and errors in words."""
+"""Playgrounds, against a stand-in for the use cases: static forms, answers to the sliders, and errors in words."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import llm_course as lc
 from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.teaching import panels
 
@@ -16,7 +19,7 @@ LOGITS = {" the": 3.0, " a": 2.0, " <script>": 1.0, "\n": 0.0, " x": -1.0}
 
 
 class Course:
-    """Stands in for the package: the same calls, known answers, and a list of what was asked."""
+    """Stands in for the use cases: the same calls, known answers, and a list of what was asked."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -55,8 +58,41 @@ class Course:
         return SimpleNamespace(text=text, messages=(*start, *messages, {"role": "assistant", "content": text}))
 
 
-def test_decoding_static_form(notebook: Any, page: Any) -> None:
-    lesson.decoding_playground("Once <i>upon</i>", course=Course())
+HOMES = {
+    "next_tokens": "generation",
+    "generate": "generation",
+    "sentiment": "sentiment",
+    "summarize": "summarization",
+    "translate": "translation",
+    "chat": "chat",
+    "describe": "vision",
+    "ask": "vision",
+    "carry_out": "embodied",
+}
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
+    """Puts an object's methods in the place of the use cases of the same names; returns the object."""
+
+    def put(course: Any) -> Any:
+        for name, home in HOMES.items():
+            if hasattr(course, name):
+                module = import_module(f"llm_course.use_cases.{home}")
+                monkeypatch.setattr(module, name, getattr(course, name))
+        return course
+
+    return put
+
+
+@pytest.fixture
+def course(stand_in: Callable[[Any], Any]) -> Course:
+    """The use cases are stood in for."""
+    return stand_in(Course())
+
+
+def test_decoding_static_form(course: Course, notebook: Any, page: Any) -> None:
+    lc.decoding_playground("Once <i>upon</i>")
     read = page(notebook.last["text/html"])
     for text in ("Once <i>upon</i>", "␣the", "␣<script>", "↵", " <b>draw 0</b>", "Temperature: 0.7", "Top-k: 0 (off)"):
         assert text in read.text, text
@@ -64,9 +100,8 @@ def test_decoding_static_form(notebook: Any, page: Any) -> None:
     assert notebook.last["text/plain"] == "Decoding playground: Temperature 0.7, Top-k 0 (off), Top-p 1 (off)"
 
 
-def test_decoding_sliders(notebook: Any, press: Any) -> None:
-    course = Course()
-    lesson.decoding_playground("Once", model="other", course=course)
+def test_decoding_sliders(course: Course, notebook: Any, press: Any) -> None:
+    lc.decoding_playground("Once", model="other")
     widget = notebook.widget()
     names = [control["name"] for control in widget.spec["controls"]]
     assert names == ["temperature", "top_k", "top_p"]
@@ -124,15 +159,15 @@ def test_cuts_agree_with_the_packages_own_decoding() -> None:
         assert [bool(f) for f in found] == [s > 0 for s in shares]
 
 
-def test_a_nucleus_wider_than_what_is_known() -> None:
+def test_a_nucleus_wider_than_what_is_known(course: Course) -> None:
     shares, kept = panels.after_cuts([0.01] * 20, 1, 0, 0.5)
     assert kept == 20 and shares == pytest.approx([0.02] * 20)
-    html, _ = panels.decoding(Course(), "x", {"temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
+    html, _ = panels.decoding("x", {"temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
     assert "5 tokens can be drawn" in html
 
 
-def test_sentiment(notebook: Any, page: Any, press: Any) -> None:
-    lesson.sentiment_playground("I like <b>it</b>", course=Course())
+def test_sentiment(course: Course, notebook: Any, page: Any, press: Any) -> None:
+    lc.sentiment_playground("I like <b>it</b>")
     read = page(notebook.last["text/html"])
     for text in ("I like <b>it</b>", "positive", "0.81", "0.14", "0.05", "Most probable"):
         assert text in read.text
@@ -143,8 +178,8 @@ def test_sentiment(notebook: Any, page: Any, press: Any) -> None:
     assert "0.81" in state["feedback"][0] and state["values"] == {"text": "fine"}
 
 
-def test_summary(notebook: Any, page: Any, press: Any) -> None:
-    lesson.summary_playground("A long text. With two sentences.", course=Course())
+def test_summary(course: Course, notebook: Any, page: Any, press: Any) -> None:
+    lc.summary_playground("A long text. With two sentences.")
     read = page(notebook.last["text/html"])
     assert (
         "<Short>. <Short>." in read.text and "extractive: sentences of the text, unchanged; 2 of 6 words" in read.text
@@ -153,20 +188,19 @@ def test_summary(notebook: Any, page: Any, press: Any) -> None:
     assert state["feedback"][0].count("&lt;Short&gt;.") == 3
 
 
-def test_translation(notebook: Any, page: Any, press: Any) -> None:
-    lesson.translation_playground("Hello", course=Course())
+def test_translation(course: Course, notebook: Any, page: Any, press: Any) -> None:
+    lc.translation_playground("Hello")
     assert "Hello à 4 <faisceaux>" in page(notebook.last["text/html"]).text
     assert 'lang="fr"' in notebook.last["text/html"]
     state = press(notebook.widget(), values={"text": "Bye", "beams": 1}, pressed=False)
     assert "Bye à 1 &lt;faisceaux&gt;" in state["feedback"][0] and state["said"] == "Bye à 1 <faisceaux>"
 
 
-def test_every_control_has_a_label_and_every_state_can_be_sent(notebook: Any) -> None:
-    course = Course()
-    lesson.decoding_playground("x", course=course)
-    lesson.sentiment_playground("x", course=course)
-    lesson.summary_playground("x", course=course)
-    lesson.translation_playground("x", course=course)
+def test_every_control_has_a_label_and_every_state_can_be_sent(course: Course, notebook: Any) -> None:
+    lc.decoding_playground("x")
+    lc.sentiment_playground("x")
+    lc.summary_playground("x")
+    lc.translation_playground("x")
     for bundle in notebook.bundles:
         notebook.bundles.append(bundle)
         widget = notebook.widget()
@@ -176,25 +210,26 @@ def test_every_control_has_a_label_and_every_state_can_be_sent(notebook: Any) ->
         json.dumps([widget.spec, widget.state])
 
 
-def test_an_authors_mistake_is_raised(notebook: Any) -> None:
+def test_an_authors_mistake_is_raised(course: Course, notebook: Any) -> None:
     with pytest.raises(BadInput, match="blank"):
-        lesson.sentiment_playground(" ", course=Course())
+        lc.sentiment_playground(" ")
 
 
-def test_a_bug_in_a_model_is_a_sentence(notebook: Any, press: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    course = Course()
-    lesson.translation_playground("Hello", course=course)
+def test_a_bug_in_a_model_is_a_sentence(
+    course: Course, notebook: Any, press: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lc.translation_playground("Hello")
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(course, "translate", broken)
+    monkeypatch.setattr("llm_course.use_cases.translation.translate", broken)
     state = press(notebook.widget(), values={"text": "Hello", "beams": 2}, pressed=False)
     assert state["problem"] == "RuntimeError: out of memory"
 
 
-def test_the_chat_box_keeps_the_conversation(notebook: Any, page: Any, press: Any) -> None:
-    lesson.chat_box("A <i>latte</i>", system="Be <b>", course=Course())
+def test_the_chat_box_keeps_the_conversation(course: Course, notebook: Any, page: Any, press: Any) -> None:
+    lc.chat_box("A <i>latte</i>", system="Be <b>")
     read = page(notebook.last["text/html"])
     for text in ("System: Be <b>", "User: A <i>latte</i>", "Assistant: <1>"):
         assert text in read.text, text
@@ -206,8 +241,8 @@ def test_the_chat_box_keeps_the_conversation(notebook: Any, page: Any, press: An
     assert "Be loud" in state["feedback"][0] and "latte" not in state["feedback"][0]
 
 
-def test_a_conversation_that_no_longer_fits_begins_anew(notebook: Any, press: Any) -> None:
-    lesson.chat_box("one", course=Course())
+def test_a_conversation_that_no_longer_fits_begins_anew(course: Course, notebook: Any, press: Any) -> None:
+    lc.chat_box("one")
     widget = notebook.widget()
     for _ in range(2):
         press(widget, values={"system": "", "text": "more"}, pressed=True)
@@ -217,7 +252,7 @@ def test_a_conversation_that_no_longer_fits_begins_anew(notebook: Any, press: An
     assert "This does not work" in state["said"] and "&lt;sic&gt;" in state["feedback"][0]
 
 
-def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
+def test_scene_playground(stand_in: Any, notebook: Any, press: Any, page: Any) -> None:
     from llm_course.worlds import scenes
 
     class Seeing:
@@ -231,8 +266,9 @@ def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
                 raise BadInput("It does not know 'giraffe'.")
             return SimpleNamespace(text=f"{len(scene.things)} at {scene.things[-1].x}", probability=0.906)
 
+    stand_in(Seeing())
     others = scenes.scene(("circle", "blue", "small", 0.7, 0.7))
-    lesson.scene_playground(others, "what is <it>?", course=Seeing())
+    lc.scene_playground(others, "what is <it>?")
     read = page(notebook.last["text/html"])
     for text in ("small blue circle; big red star", "what is <it>?", "2 at 0.3", "0.91", "Shape: star", "Size: big"):
         assert text in read.text, text
@@ -248,7 +284,7 @@ def test_scene_playground(notebook: Any, press: Any, page: Any) -> None:
     assert "This does not work: It does not know" in html
 
 
-def test_the_robot_moves_with_the_step_control(notebook: Any, page: Any, press: Any) -> None:
+def test_the_robot_moves_with_the_step_control(stand_in: Any, notebook: Any, page: Any, press: Any) -> None:
     from llm_course.use_cases.embodied import carry_out
     from llm_course.worlds.tabletop import Table
     from llm_course.worlds.tabletop_goals import goal_of, plan
@@ -260,14 +296,14 @@ def test_the_robot_moves_with_the_step_control(notebook: Any, page: Any, press: 
         texts = [" ; ".join(plan(table.layout, goal_of(one))) for one, table in zip(said, tables, strict=True)]
         return [SimpleNamespace(text=text, steps=tuple(text.split(" ; "))) for text in texts]
 
-    def course_carry_out(said: str, table: Any, model: Any) -> Any:
+    def stood_in(said: str, table: Any, model: Any) -> Any:
         if not goal_of(said):
             raise BadInput("It does not know <that>.")
         return carry_out(said, table, model=oracle)
 
     table = Table([["red", "green"], ["blue"]])
-    course = SimpleNamespace(carry_out=course_carry_out)
-    lesson.robot_playground("put red on blue", table, slip=0, course=course)
+    stand_in(SimpleNamespace(carry_out=stood_in))
+    lc.robot_playground("put red on blue", table, slip=0)
     read = page(notebook.last["text/html"])
     assert "Plan: pick green ; place on table ; pick red ; place on blue" in read.text
     assert "Step 0 of 4. start" in read.text and "The wish is fulfilled." in read.text and "svg" in read.tags

@@ -1,4 +1,4 @@
-"""Exercises of lesson 11: what training costs in hours and days, and what more parameters buy under a power law.
+"""Exercises: what training costs in hours and days, and what more parameters buy under a power law.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is known, and
 names the mistake that a wrong answer points to.
@@ -7,21 +7,15 @@ names the mistake that a wrong answer points to.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import number
 
 # Operations, operations a second at the peak, share of the peak that is reached.
 BILL = (7.2e20, 2e14, 0.4)
 # Parameters, tokens, machines, operations a second of each at its peak, share of the peak: 20 days.
 CLUSTER = (1.536e9, 1.2e11, 8, 2e14, 0.4)
-
-
-def _number(result: Any) -> float:
-    try:
-        return float(result)
-    except (TypeError, ValueError):
-        raise Wrong(f"your function gives back {type(result).__name__}, where one number is expected.") from None
 
 
 def _near(found: float, expected: float) -> bool:
@@ -37,11 +31,11 @@ def _near(found: float, expected: float) -> bool:
     seconds = operations / speed
     return seconds / 3600""",
 )
-def check_gpu_hours(answer: Any) -> str | None:
+def check_gpu_hours(answer: Callable[..., object]) -> str | None:
     """``answer(operations, peak, share)``: hours on one machine."""
     operations, peak, share = BILL
     hours = operations / (peak * share) / 3600
-    found = _number(answer(*BILL))
+    found = number(answer(*BILL))
     if _near(found, hours * 3600):
         raise Wrong("these are seconds. An hour has 3,600 of them: divide.")
     if _near(found, hours * 60):
@@ -57,7 +51,7 @@ def check_gpu_hours(answer: Any) -> str | None:
     if not _near(found, hours):
         wanted = f"{operations:g} operations at {share:.0%} of {peak:g} a second"
         raise Wrong(f"for {wanted} expected {hours:,.0f} hours, got {found:g}.")
-    if not _near(_number(answer(operations, peak, 1.0)), hours * share):
+    if not _near(number(answer(operations, peak, 1.0)), hours * share):
         raise Wrong("with another share of the peak the answer is wrong: use the argument share, not a fixed number.")
     return f"{hours:,.0f} hours on one machine; on 100 machines a day and a bit."
 
@@ -70,11 +64,11 @@ def check_gpu_hours(answer: Any) -> str | None:
     seconds = 6 * parameters * tokens / (machines * peak * share)
     return seconds / 86_400""",
 )
-def check_training_days(answer: Any) -> str | None:
+def check_training_days(answer: Callable[..., object]) -> str | None:
     """``answer(parameters, tokens, machines, peak, share)``: days of a training run on many machines."""
     days = 20.0
     machines, share = CLUSTER[2], CLUSTER[4]
-    found = _number(answer(*CLUSTER))
+    found = number(answer(*CLUSTER))
     for wrong, why in (
         (days * 86_400, "these are seconds. A day has 86,400 of them: divide."),
         (days * 24, "these are hours. A day has 24 of them."),
@@ -89,7 +83,7 @@ def check_training_days(answer: Any) -> str | None:
             raise Wrong(why)
     if not _near(found, days):
         raise Wrong(f"for {CLUSTER} expected {days:g} days, got {found:g}.")
-    if not _near(_number(answer(*CLUSTER[:4], 0.2)), 2 * days):
+    if not _near(number(answer(*CLUSTER[:4], 0.2)), 2 * days):
         raise Wrong("with half the share it must take twice as long: use the argument share, not a fixed number.")
     return "20 days on 8 machines. On one it would be 160, and the bill is the same."
 
@@ -101,9 +95,9 @@ def check_training_days(answer: Any) -> str | None:
     solution="""def loss_after(loss, times, exponent):
     return loss * times ** -exponent""",
 )
-def check_loss_after(answer: Any) -> str | None:
+def check_loss_after(answer: Callable[..., object]) -> str | None:
     """``answer(loss, times, exponent)``: the loss of a model with ``times`` as many parameters."""
-    found = _number(answer(3.0, 16, 0.25))
+    found = number(answer(3.0, 16, 0.25))
     if _near(found, 6.0):
         raise Wrong("the loss rose from 3 to 6. More parameters lower it: the exponent enters with a minus sign.")
     if _near(found, 3.0 / (16 * 0.25)) or _near(found, 3.0 - 16 * 0.25):
@@ -116,8 +110,8 @@ def check_loss_after(answer: Any) -> str | None:
         )
     if not _near(found, 1.5):
         raise Wrong(f"for a loss of 3, sixteen times the parameters and exponent 0.25 expected 1.5, got {found:g}.")
-    if not _near(_number(answer(3.0, 1, 0.1)), 3.0):
+    if not _near(number(answer(3.0, 1, 0.1)), 3.0):
         raise Wrong("with once as many parameters the loss must stay as it is.")
-    if not _near(_number(answer(1.0, 10, 0.076)), 10**-0.076):
+    if not _near(number(answer(1.0, 10, 0.076)), 10**-0.076):
         raise Wrong(f"for a loss of 1, ten times the parameters and exponent 0.076 expected {10**-0.076:.3f}.")
     return f"with an exponent of 0.076 ten times the parameters take {1 - 10**-0.076:.0%} off the loss."

@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: the weights of attention, and attention whole, with a mask.
+"""Exercises: the weights of attention, and attention whole, with a mask.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on tables of numbers whose answer is
 known, and compares a wrong answer with what the usual mistakes would give.
@@ -61,7 +61,7 @@ def yours_or_ours(answer: Any) -> Callable[..., tuple[Table, Table]]:
     return attention
 
 
-def _numbers(result: Any, what: str, shape: tuple[int, ...]) -> Table:
+def _numbers(result: object, what: str, shape: tuple[int, ...]) -> Table:
     """What the reader's function gave, as an array; its shape must be right."""
     try:
         numbers = np.asarray(result, dtype=float)
@@ -123,7 +123,7 @@ def _axis(numbers: Table) -> None:
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)""",
 )
-def check_attention_weights(answer: Any) -> str | None:
+def check_attention_weights(answer: Callable[..., object]) -> str | None:
     """``answer(Q, K)``: the softmax of ``Q @ K.T / sqrt(d)`` along each row."""
     raw, scores = Q @ K.T, Q @ K.T / np.sqrt(5)
     numbers = _numbers(answer(Q.copy(), K.copy()), "weights", (4, 3))
@@ -156,7 +156,7 @@ def check_attention_weights(answer: Any) -> str | None:
     weights = powers / powers.sum(axis=-1, keepdims=True)
     return weights @ V, weights""",
 )
-def check_attention(answer: Any) -> str | None:
+def check_attention(answer: Callable[..., Any]) -> str | None:
     """``answer(Q, K, V, causal)``: outputs and weights, as :func:`attention`."""
     outputs, weights = _pair(answer(Q.copy(), K.copy(), V.copy()), Q, K, V)
     raw = Q @ K.T

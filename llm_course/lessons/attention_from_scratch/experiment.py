@@ -4,7 +4,7 @@ Knows nothing about text: a fact is a pair of numbers (who, what). A model reads
 this one?". The facts come one a step, so a fact lies far back if it was told early. Between a fact and the question
 there can be other facts, or silence: that tells distance apart from the amount to be kept in mind.
 
-    python -m llm_course.lessons.attention_from_scratch.experiment          # accuracy over three seeds, as lesson 02 quotes it
+    python -m llm_course.lessons.attention_from_scratch.experiment  # accuracy over three seeds, as the lesson quotes it
 
 The recurrent models are those of Elman (Finding Structure in Time, 1990) and of Cho and others (2014, arXiv 1406.1078,
 section 2.3); the third is one head of attention (Vaswani and others 2017, section 3.2.1) without positions.
@@ -131,9 +131,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def train(
-    kind: str, *, seed: int = 0, steps: int = STEPS, batches: int = BATCHES, parameters: int = PARAMETERS,
+    kind: str,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    batches: int = BATCHES,
+    parameters: int = PARAMETERS,
     rate: float | None = None,
-) -> Recall:  # fmt: skip
+) -> Recall:
     """Train one model on rows of ``steps`` steps that hold from one to ``steps`` facts, all numbers alike.
 
     Args:

@@ -1,6 +1,6 @@
 """The claims of popular introductions, each with a verdict, where the course shows it, and a source.
 
-Knows nothing about how a claim was tested: that stands in the lessons. ``data/claims.json`` holds one entry a claim;
+Knows nothing about how a claim was tested: that stands in the lessons. ``claims.json`` holds one entry a claim; its
 evidence is a heading of a lesson, a source is a fact of ``facts.json`` or a text with a link.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_course.errors import BadOption
-from llm_course.lessons import facts
+from llm_course.lessons import Lesson, facts, find
 
 FILE = Path(__file__).parent / "claims.json"
 VERDICTS = ("holds", "holds with limits", "wrong")
@@ -25,18 +25,18 @@ VERDICTS = ("holds", "holds with limits", "wrong")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the course shows it: a lesson by its file's name, and the heading of the section."""
+    """Where the course shows it: a lesson, and the heading of the section."""
 
-    lesson: str
+    lesson: Lesson
     heading: str
 
     @property
     def link(self) -> str:
         """The address of the section, seen from ``notebooks/``: Jupyter writes a heading's spaces as dashes."""
-        return f"{self.lesson}.ipynb#{quote(self.heading.replace(' ', '-'))}"
+        return f"{self.lesson.name}.ipynb#{quote(self.heading.replace(' ', '-'))}"
 
     def __str__(self) -> str:
-        return f"{self.lesson.split('_')[0]}: {self.heading}"
+        return f"{self.lesson.number}: {self.heading}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _claim(data: Mapping[str, Any]) -> Claim:
         else (one["text"], one["url"])
         for one in data["sources"]
     )
-    evidence = tuple(Evidence(one["lesson"], one["heading"]) for one in data["evidence"])
+    evidence = tuple(Evidence(find(one["lesson"]), one["heading"]) for one in data["evidence"])
     return Claim(data["id"], data["claim"], data["verdict"], data["truth"], evidence, tuple(sources.items()))
 
 
@@ -110,19 +110,20 @@ def table(verdict: str | None = None, about: str = "", lesson: str = "") -> Clai
     Args:
         verdict: ``"holds"``, ``"holds with limits"`` or ``"wrong"``.
         about: a word or part of one, in the claim or in what is true; capitals do not matter.
-        lesson: the number of a lesson, ``"06"``.
+        lesson: the name of a lesson, ``"five_models"``.
 
     Raises:
-        BadOption: there is no such verdict, or no claim fits.
+        BadOption: there is no such verdict or lesson, or no claim fits.
     """
     if verdict is not None and verdict not in VERDICTS:
         raise BadOption(f"verdict={verdict!r} is not allowed: it is one of {', '.join(map(repr, VERDICTS))}.")
+    shown_in = find(lesson) if lesson else None
     found = tuple(
         one
         for one in all_claims()
         if (verdict is None or one.verdict == verdict)
         and about.lower() in f"{one.claim} {one.truth}".lower()
-        and (not lesson or any(e.lesson.startswith(lesson) for e in one.evidence))
+        and (shown_in is None or any(e.lesson == shown_in for e in one.evidence))
     )
     if not found:
         raise BadOption("No claim fits. claims.table() shows all of them.")
@@ -134,7 +135,7 @@ def problems(data: Any, headings: Mapping[str, Set[str]]) -> list[str]:
 
     Args:
         data: the content of the file.
-        headings: the headings of each lesson, by the lesson's file name.
+        headings: the headings of each lesson, by its slug.
     """
     found, seen = [], set()
     for number, one in enumerate(data, 1):

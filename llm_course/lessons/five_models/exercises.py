@@ -1,4 +1,4 @@
-"""Exercises of lesson 06, five famous models: the slopes of ALiBi, and the table that it adds to the scores.
+"""Exercises: the slopes of ALiBi, and the table that it adds to the scores.
 
 Knows nothing about models. The rule is that of Press, Smith and Lewis (2021, arXiv 2108.12409, section 3): from the
 score of a query and a key, the head takes its slope times their distance.
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons import fill
+from llm_course.lessons.answers import array, called
 
 
 def alibi_slopes(heads: int) -> np.ndarray:
@@ -27,24 +29,14 @@ def alibi_bias(slopes: Any, length: int) -> np.ndarray:
     return np.where(distance >= 0, bias, -np.inf)
 
 
-def _numbers(found: Any, what: str) -> np.ndarray:
+def _numbers(found: object) -> np.ndarray:
     """The answer as an array of numbers, a copy; says so if it is none."""
     if found is None or found is ... or (isinstance(found, list | tuple) and any(one is ... for one in found)):
         raise Wrong("Not written yet: a gap is still open, or nothing is returned. Replace each `...`.")
-    try:
-        return np.array(found, dtype=float)
-    except (TypeError, ValueError):
-        raise Wrong(f"The result must be {what}, made of numbers, not {type(found).__name__}.") from None
+    return array(found)
 
 
-def _call(function: Any, *args: Any) -> Any:
-    if not callable(function):
-        raise Wrong(f"This is not a function but {type(function).__name__}. Hand over the name, without brackets.")
-    return function(*args)
-
-
-def _same(one: np.ndarray, other: Any) -> bool:
-    other = np.asarray(other, dtype=float)
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and np.allclose(one, other, rtol=1e-6, atol=1e-12)
 
 
@@ -58,10 +50,10 @@ def alibi_slopes(heads):
     return [2 ** (-step * head) for head in range(1, heads + 1)]
 """,
 )
-def check_alibi_slopes(answer: Callable[..., Any]) -> str | None:
+def check_alibi_slopes(answer: Callable[..., object]) -> str | None:
     """``alibi_slopes(heads)`` must give 2 to the power of -8/heads, -16/heads, ... -8."""
     try:
-        got = _numbers(_call(answer, 8), "a list of slopes")
+        got = _numbers(called(answer, 8))
     except TypeError as error:
         if "ellipsis" in str(error):
             raise Wrong("Not written yet: a gap is still open. Replace each `...`.") from None
@@ -80,10 +72,12 @@ def check_alibi_slopes(answer: Callable[..., Any]) -> str | None:
     if not _same(got, right):
         raise Wrong(f"With 8 heads: 1/2, 1/4, … 1/256 is asked for; yours begin {got[:3].tolist()}.")
     for heads in (4, 16):
-        more = _numbers(_call(answer, heads), "a list of slopes")
+        more = _numbers(called(answer, heads))
         if more.shape == (heads,) and _same(more, 2.0 ** -np.arange(1, heads + 1)):
-            raise Wrong(f"Right for 8 heads, but with {heads} it takes the same steps. The step is 8 / heads: the last "
-                        "head always has 1/256.")  # fmt: skip
+            raise Wrong(
+                f"Right for 8 heads, but with {heads} it takes the same steps. The step is 8 / heads: the last "
+                "head always has 1/256."
+            )
         if not _same(more, alibi_slopes(heads)):
             raise Wrong(f"Right for 8 heads. With {heads} they should be {alibi_slopes(heads)[:3].round(4).tolist()} …")
     return "Each head fades at its own pace: half of the heads look near, half far."
@@ -92,17 +86,18 @@ def check_alibi_slopes(answer: Callable[..., Any]) -> str | None:
 @exercise(
     "alibi_bias",
     hint="Make a table of distances first: `np.arange(length)[:, None] - np.arange(length)`, rows are queries. Then "
-    "`-slope * distance` for each slope, and `np.where(distance >= 0, ..., -np.inf)`, as in lesson 02.",
+    "`-slope * distance` for each slope, and `np.where(distance >= 0, ..., -np.inf)`, as in "
+    + fill("{{lesson attention_from_scratch}}."),
     solution="""\
 def alibi_bias(slopes, length):
     distance = np.arange(length)[:, None] - np.arange(length)
     return np.stack([np.where(distance >= 0, -slope * distance, -np.inf) for slope in slopes])
 """,
 )
-def check_alibi_bias(answer: Callable[..., Any]) -> str | None:
+def check_alibi_bias(answer: Callable[..., object]) -> str | None:
     """``alibi_bias(slopes, length)`` must give minus slope times distance, and minus infinity for keys ahead."""
     slopes, length = [0.5, 0.125], 4
-    got = _numbers(_call(answer, list(slopes), length), "an array")
+    got = _numbers(called(answer, list(slopes), length))
     right = alibi_bias(slopes, length)
     if got.shape != right.shape:
         if got.shape == (length, length):
@@ -127,6 +122,6 @@ def check_alibi_bias(answer: Callable[..., Any]) -> str | None:
         if (got[:, ahead] == 0).all():
             raise Wrong("Keys ahead of the query get 0, which forbids nothing: e to the power of 0 is 1. Use -np.inf.")
         raise Wrong("A query may not look ahead: entries above the diagonal are minus infinity, -np.inf.")
-    if not _same(_numbers(_call(answer, [1.0, 0.25, 0.0], 6), "an array")[:, 5], alibi_bias([1.0, 0.25, 0.0], 6)[:, 5]):
+    if not _same(_numbers(called(answer, [1.0, 0.25, 0.0], 6))[:, 5], alibi_bias([1.0, 0.25, 0.0], 6)[:, 5]):
         raise Wrong("Right for 2 heads and length 4, but not for 3 heads and length 6. Is a number written in?")
     return "This is all that tells BLOOM's heads where a token stands."

@@ -85,9 +85,7 @@ def gaps(texts: Sequence[str], lm: LanguageModel, each: int = 4, seed: int = 0) 
     found = []
     for ids in _pieces(texts, lm):
         words = lm.tokenizer.convert_ids_to_tokens(ids)
-        fit = [
-            i for i in range(NEAR, len(ids) - NEAR) if words[i].isalpha() and not words[i + 1].startswith("##")
-        ]  # fmt: skip
+        fit = [i for i in range(NEAR, len(ids) - NEAR) if words[i].isalpha() and not words[i + 1].startswith("##")]
         found += [Gap(tuple(ids), int(i)) for i in random.permutation(fit)[:each]]
     return found
 

@@ -1,4 +1,4 @@
-"""Exercises of lesson 05: a conversation as one text, by two templates, and the loss of what the assistant says.
+"""Exercises: a conversation as one text, by two templates, and the loss of what the assistant says.
 
 Knows nothing about notebooks or models. The first two checks call the reader's function on conversations whose text
 is known; the third on a handful of losses whose mean can be computed by hand. Each names the mistake that a wrong
@@ -7,9 +7,10 @@ answer points to.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import number
 
 END = "<|endoftext|>"
 MESSAGES = [
@@ -40,7 +41,7 @@ LOSSES = [7.0, 5.0, 6.0, 0.5, 2.0, 0.5]
         text += "\\n"
     return text + "Assistant:\"""",
 )
-def check_as_text(answer: Any) -> str | None:
+def check_as_text(answer: Callable[..., object]) -> str | None:
     """``answer(messages)``: the text that the chat template makes of them, up to the assistant's turn."""
     found = answer([dict(message) for message in MESSAGES])
     if not isinstance(found, str):
@@ -83,7 +84,7 @@ def check_as_text(answer: Any) -> str | None:
         text += "<|im_start|>" + message["role"] + "\\n" + message["content"] + "<|im_end|>\\n"
     return text + "<|im_start|>assistant\\n\"""",
 )
-def check_as_chatml(answer: Any) -> str | None:
+def check_as_chatml(answer: Callable[..., object]) -> str | None:
     """``answer(messages)``: the text that the ChatML template makes of them, up to the assistant's turn."""
     found = answer([dict(message) for message in MESSAGES])
     if not isinstance(found, str):
@@ -120,13 +121,9 @@ def check_as_chatml(answer: Any) -> str | None:
     own = [loss for loss, speaker in zip(losses, speakers) if speaker == "assistant"]
     return sum(own) / len(own) if own else 0.0""",
 )
-def check_answer_loss(answer: Any) -> str | None:
+def check_answer_loss(answer: Callable[..., object]) -> str | None:
     """``answer(losses, speakers)``: the mean loss of the assistant's tokens; 0 where there is none."""
-    found = answer(list(LOSSES), list(SPEAKERS))
-    try:
-        found = float(found)
-    except (TypeError, ValueError):
-        raise Wrong(f"your function gives back {type(found).__name__}, where one number is expected.") from None
+    found = number(answer(list(LOSSES), list(SPEAKERS)))
 
     def near(value: float) -> bool:
         return abs(found - value) < 1e-6
@@ -144,7 +141,7 @@ def check_answer_loss(answer: Any) -> str | None:
     if not near(1.0):
         raise Wrong(f"for losses {LOSSES} said by {SPEAKERS} expected 1.0, got {found:.3f}.")
     try:
-        silent = float(answer([2.0, 4.0], ["user", "user"]))
+        silent = number(answer([2.0, 4.0], ["user", "user"]))
     except ZeroDivisionError:
         raise Wrong("where the assistant says nothing, your function divides by 0. Give 0 there.") from None
     if silent != 0.0:

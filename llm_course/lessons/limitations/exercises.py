@@ -1,4 +1,4 @@
-"""Exercises of lesson 12: the energy of training, and that of one token. Energy is power times time.
+"""Exercises: the energy of training, and that of one token. Energy is power times time.
 
 Knows nothing about models. Each check calls the reader's function on figures whose answer is known, and names the
 mistake that a wrong answer points to.
@@ -7,16 +7,10 @@ mistake that a wrong answer points to.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 from llm_course.checks.exercises import Wrong, exercise
-
-
-def _number(result: Any) -> float:
-    try:
-        return float(result)
-    except (TypeError, ValueError):
-        raise Wrong(f"your function gives back {type(result).__name__}, where a number is expected.") from None
+from llm_course.lessons.answers import number
 
 
 @exercise(
@@ -28,10 +22,10 @@ def _number(result: Any) -> float:
     seconds = operations / (peak * useful)
     return watts * seconds / 3.6e6""",
 )
-def check_training_kwh(answer: Any) -> str | None:
+def check_training_kwh(answer: Callable[..., object]) -> str | None:
     """``answer(operations, peak, useful, watts)``: energy in kilowatt-hours."""
     given = (7.2e18, 1e14, 0.25, 500.0)
-    found = _number(answer(*given))
+    found = number(answer(*given))
     seconds = given[0] / (given[1] * given[2])
     right = given[3] * seconds / 3.6e6
     if math.isclose(found, right, rel_tol=1e-6):
@@ -56,10 +50,10 @@ def check_training_kwh(answer: Any) -> str | None:
     seconds = parameters * bytes_each / bandwidth
     return watts * seconds / 3600""",
 )
-def check_token_wh(answer: Any) -> str | None:
+def check_token_wh(answer: Callable[..., object]) -> str | None:
     """``answer(parameters, bytes_each, bandwidth, watts)``: power times (bytes over bytes per second), in hours."""
     given = (9e9, 2.0, 1e12, 400.0)
-    found, right = _number(answer(*given)), 0.002
+    found, right = number(answer(*given)), 0.002
     if math.isclose(found, right, rel_tol=1e-6):
         return "18 ms at 400 watts for 9 billion parameters in 16 bits: a lamp of 10 watts burns 0.7 seconds on it."
     for wrong, why in (

@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: LoRA by hand, how many numbers it trains and what the changed matrix is.
+"""Exercises: LoRA by hand, how many numbers it trains and what the changed matrix is.
 
 Knows nothing about models. Each check calls the reader's function on matrices whose answer is known, and names the
 mistake that a wrong answer points to.
@@ -6,24 +6,18 @@ mistake that a wrong answer points to.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import number
 
 SHAPES = ((192, 768, 8), (10, 3, 1))
 W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 B = np.array([[1.0, 0.0], [2.0, 1.0]])
 A = np.array([[1.0, 0.0, -1.0], [0.0, 3.0, 0.0]])
 SCALE = 0.5
-
-
-def _number(result: Any) -> float:
-    try:
-        return float(result)
-    except (TypeError, ValueError):
-        raise Wrong(f"your function gives back {type(result).__name__}, where a number is expected.") from None
 
 
 @exercise(
@@ -35,10 +29,10 @@ def _number(result: Any) -> float:
     of_a = rank * columns
     return of_a + of_b""",
 )
-def check_lora_numbers(answer: Any) -> str | None:
+def check_lora_numbers(answer: Callable[..., object]) -> str | None:
     """``answer(rows, columns, rank)``: rank times the sum of rows and columns."""
     for rows, columns, rank in SHAPES:
-        found, right = _number(answer(rows, columns, rank)), rank * (rows + columns)
+        found, right = number(answer(rows, columns, rank)), rank * (rows + columns)
         if found == right:
             continue
         if found == rows * columns:
@@ -62,7 +56,7 @@ def check_lora_numbers(answer: Any) -> str | None:
     solution="""def lora_weight(W, A, B, scale):
     return W + scale * (B @ A)""",
 )
-def check_lora_weight(answer: Any) -> str | None:
+def check_lora_weight(answer: Callable[..., object]) -> str | None:
     """``answer(W, A, B, scale)``: ``W + scale * B @ A``, with W left as it was."""
     own = W.copy()
     found = np.asarray(answer(own, A.copy(), B.copy(), SCALE))

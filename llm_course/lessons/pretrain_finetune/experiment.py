@@ -1,6 +1,6 @@
 """How far a few labeled examples go: fine-tuning a small encoder, from pre-trained weights or from nothing.
 
-Knows nothing about notebooks. Lesson 04 runs these functions on fifty and five hundred sentences,
+Knows nothing about notebooks. The lesson runs these functions on fifty and five hundred sentences,
 ``benchmarks/few_labels.py`` on up to five thousand. The task is the plainest there is: is a sentence positive (1) or
 negative (0)? Both starts have the same architecture, the same examples, the same steps.
 """
@@ -28,8 +28,7 @@ Row = tuple[str, int]
 def labeled_sentences(use: str) -> list[Row]:
     """The sentences that ship with the course, as ``(text, class)``; ``use`` is ``"train"`` or ``"held-out"``.
 
-    500 and 365 sentences on films, cameras and restaurants, half of each class; ``lessons/pretrain_finetune/labeled.jsonl`` says
-    from where.
+    500 and 365 sentences on films, cameras and restaurants, half of each class; ``labeled.jsonl`` says from where.
     """
     lines = (
         (files("llm_course.lessons") / "pretrain_finetune" / "labeled.jsonl").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: mean distance and previous-token score of a head, from its table of weights.
+"""Exercises: mean distance and previous-token score of a head, from its table of weights.
 
 Knows nothing about models. A table has one row for each token that looks and one column for each token looked at;
 every row sums to 1. Each check calls the reader's function on tables whose answer is known, and names the mistake
@@ -7,11 +7,12 @@ that a wrong answer points to.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import array
 
 # A causal table of four tokens, so unlike its own mirror image that rows and columns cannot be taken for each other.
 TABLE = np.array([[1.0, 0.0, 0.0, 0.0], [0.25, 0.75, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.75, 0.0, 0.25, 0.0]])
@@ -19,14 +20,7 @@ TABLE = np.array([[1.0, 0.0, 0.0, 0.0], [0.25, 0.75, 0.0, 0.0], [0.0, 1.0, 0.0, 
 BOTH_WAYS = np.array([[0.0, 0.0, 1.0], [0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
 
 
-def _array(result: Any) -> np.ndarray:
-    try:
-        return np.asarray(result, dtype=float)
-    except (TypeError, ValueError):
-        raise Wrong(f"your function gives back {type(result).__name__}, where a number is expected.") from None
-
-
-def _is(found: np.ndarray, expected: Any) -> bool:
+def _is(found: np.ndarray, expected: np.ndarray | float) -> bool:
     return found.shape == np.shape(expected) and bool(np.allclose(found, expected, atol=1e-6))
 
 
@@ -45,11 +39,11 @@ def _steps(size: int) -> np.ndarray:
     steps = abs(rows - columns)
     return (weights * steps).sum(axis=1).mean()""",
 )
-def check_distance(answer: Any) -> str | None:
+def check_distance(answer: Callable[..., object]) -> str | None:
     """``answer(weights)``: for each row the distances weighed by the weights, then the mean over rows."""
     rows = np.arange(4)[:, None] - np.arange(4)
     wanted = float((TABLE * _steps(4)).sum(1).mean())
-    found = _array(answer(TABLE.copy()))
+    found = array(answer(TABLE.copy()))
     if _is(found, (TABLE * _steps(4)).sum(1)):
         raise Wrong("four numbers come out, one for each row. One is asked for: their mean.")
     if found.shape != ():
@@ -70,7 +64,7 @@ def check_distance(answer: Any) -> str | None:
     if not _is(found, wanted):
         raise Wrong(f"for {TABLE.tolist()} expected {wanted:.3f}, got {float(found):.3f}.")
     signed = float((BOTH_WAYS * (np.arange(3)[:, None] - np.arange(3))).sum(1).mean())
-    both = _array(answer(BOTH_WAYS.copy()))
+    both = array(answer(BOTH_WAYS.copy()))
     if _is(both, signed) or _is(both, -signed):
         raise Wrong("a step ahead and a step back cancel each other in your sum. A distance has no sign: abs(...).")
     if not _is(both, (BOTH_WAYS * _steps(3)).sum(1).mean()):
@@ -89,10 +83,10 @@ def check_distance(answer: Any) -> str | None:
     before = np.diagonal(weights, offset=-1)     # row 1 column 0, row 2 column 1, ...
     return before.mean()                         # the first token has none before it and does not count""",
 )
-def check_previous_token(answer: Any) -> str | None:
+def check_previous_token(answer: Callable[..., object]) -> str | None:
     """``answer(weights)``: the mean of the weights just below the diagonal; the first row does not count."""
     before = np.diagonal(TABLE, -1)
-    found = _array(answer(TABLE.copy()))
+    found = array(answer(TABLE.copy()))
     if _is(found, before):
         raise Wrong("these are the right weights. One number is asked for: their mean.")
     if found.shape != ():
@@ -116,6 +110,6 @@ def check_previous_token(answer: Any) -> str | None:
     if not _is(found, before.mean()):
         raise Wrong(f"for {TABLE.tolist()} expected {before.mean():.3f}, got {float(found):.3f}.")
     other = np.diagonal(BOTH_WAYS, -1).mean()
-    if not _is(_array(answer(BOTH_WAYS.copy())), other):
+    if not _is(array(answer(BOTH_WAYS.copy())), other):
         raise Wrong(f"right for four tokens, but not for three: expected {other:.3f}. Is a number written into it?")
     return "1 for a head that only looks one back, 0 for one that never does."

@@ -1,4 +1,4 @@
-"""Exercises of lesson 08: precision and macro-F1 from a confusion matrix.
+"""Exercises: precision and macro-F1 from a confusion matrix.
 
 Knows nothing about notebooks or models. Rows of a matrix are true classes, columns predicted ones. Each check
 calls the reader's function on matrices whose answer is known, and names the mistake that a wrong answer points to.
@@ -6,11 +6,12 @@ calls the reader's function on matrices whose answer is known, and names the mis
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import array
 
 # Three classes of unequal size, so that no two of the usual measures agree by accident.
 MATRIX = np.array([[8.0, 1.0, 1.0], [4.0, 3.0, 3.0], [5.0, 1.0, 24.0]])
@@ -18,14 +19,7 @@ MATRIX = np.array([[8.0, 1.0, 1.0], [4.0, 3.0, 3.0], [5.0, 1.0, 24.0]])
 SILENT = np.array([[4.0, 0.0, 1.0], [2.0, 0.0, 3.0], [1.0, 0.0, 9.0]])
 
 
-def _array(result: Any) -> np.ndarray:
-    try:
-        return np.asarray(result, dtype=float)
-    except (TypeError, ValueError):
-        raise Wrong(f"your function gives back {type(result).__name__}, where numbers are expected.") from None
-
-
-def _is(found: np.ndarray, expected: Any) -> bool:
+def _is(found: np.ndarray, expected: np.ndarray | float) -> bool:
     return found.shape == np.shape(expected) and bool(np.allclose(found, expected, atol=1e-6))
 
 
@@ -39,10 +33,10 @@ def _is(found: np.ndarray, expected: Any) -> bool:
     called = matrix.sum(axis=0)         # the column: all that were called this class
     return right / called""",
 )
-def check_precision(answer: Any) -> str | None:
+def check_precision(answer: Callable[..., object]) -> str | None:
     """``answer(matrix)``: the diagonal over the column sums, one number per class."""
     right, true, called = np.diag(MATRIX), MATRIX.sum(axis=1), MATRIX.sum(axis=0)
-    found = _array(answer(MATRIX))
+    found = array(answer(MATRIX))
     if _is(found, right / true):
         raise Wrong("this is recall: you divided by the row sums. Those that were called a class stand in its column.")
     if _is(found, right / MATRIX.sum()):
@@ -73,13 +67,13 @@ def check_precision(answer: Any) -> str | None:
     f1 = 2 * np.diag(matrix) / (matrix.sum(axis=1) + matrix.sum(axis=0))
     return f1.mean()                    # every class counts the same""",
 )
-def check_macro_f1(answer: Any) -> str | None:
+def check_macro_f1(answer: Callable[..., object]) -> str | None:
     """``answer(matrix)``: the unweighted mean of the F1 of all classes; 0 for a class never predicted."""
     right, true, called = np.diag(MATRIX), MATRIX.sum(axis=1), MATRIX.sum(axis=0)
     p, r = right / called, right / true
     f1 = 2 * p * r / (p + r)
     with np.errstate(all="ignore"):
-        found, silent = _array(answer(MATRIX)), _array(answer(SILENT))
+        found, silent = array(answer(MATRIX)), array(answer(SILENT))
     if _is(found, f1):
         raise Wrong("these are the three F1 scores. Macro-F1 is one number: their mean.")
     if found.shape != ():

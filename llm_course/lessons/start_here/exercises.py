@@ -1,4 +1,4 @@
-"""Exercises of lesson 00: call a use case for many texts, and read the results.
+"""Exercises: call a use case for many texts, and read the results.
 
 Knows nothing about notebooks or about how the models work. Each check calls the reader's function on a few texts,
 compares with what the models say about them, and names the mistake that a wrong answer points to.
@@ -6,7 +6,7 @@ compares with what the models say about them, and names the mistake that a wrong
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from llm_course.checks.exercises import Wrong, exercise
 from llm_course.results import Result
@@ -26,7 +26,7 @@ GLOOMY = ["This is terrible, I hate it.", "The meeting starts at noon.", "What a
     results = lc.translate(sentences)            # one call for the whole list
     return [str(result) for result in results]""",
 )
-def check_in_french(answer: Any) -> str | None:
+def check_in_french(answer: Callable[..., object]) -> str | None:
     """``answer(sentences)``: the translations as a list of ``str``, in the same order."""
     found = answer(list(SENTENCES))
     expected = [str(result) for result in translate(SENTENCES)]
@@ -64,7 +64,7 @@ def check_in_french(answer: Any) -> str | None:
     best = max(results, key=lambda result: result.scores["positive"])
     return best.text""",
 )
-def check_most_positive(answer: Any) -> str | None:
+def check_most_positive(answer: Callable[..., object]) -> str | None:
     """``answer(texts)``: the text with the highest probability of being positive."""
     for texts in (MIXED, GLOOMY):
         found = answer(list(texts))

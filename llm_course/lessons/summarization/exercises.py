@@ -1,4 +1,4 @@
-"""Exercises of lesson 09, summarization: ROUGE for any n, the best of several references, words not in the text.
+"""Exercises: ROUGE for any n, the best of several references, words not in the text.
 
 Knows nothing about models or notebooks: the texts are toys whose answers can be counted on paper.
 """
@@ -6,27 +6,22 @@ Knows nothing about models or notebooks: the texts are toys whose answers can be
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import called, number
 
 REFERENCE = "The cat sat on the mat"
 SUMMARY = "The cat lay on the mat today"
 
 
-def _number(function: Callable[..., Any], *args: Any) -> float:
+def _number(function: Callable[..., object], *args: object) -> float:
     """Call the learner's function and give its result as a number."""
-    if not callable(function):
-        raise Wrong(f"This is not a function but {type(function).__name__}. Hand over the name, without brackets.")
-    got = function(*args)
+    got = called(function, *args)
     if got is None or got is ...:
         raise Wrong("Not written yet: it gives nothing back. Replace every `...`, and end with a `return`.")
     if isinstance(got, tuple):
         raise Wrong("It gives back several numbers. One is asked for.")
-    try:
-        return float(got)
-    except (TypeError, ValueError):
-        raise Wrong(f"It gives back {type(got).__name__}; one number is asked for.") from None
+    return number(got)
 
 
 def _is(number: float, wanted: float) -> bool:
@@ -48,7 +43,7 @@ def rouge_n(reference, summary, n):
     return 2 * precision * recall / (precision + recall)
 """,
 )
-def check_rouge_n(answer: Callable[..., Any]) -> str | None:
+def check_rouge_n(answer: Callable[..., object]) -> str | None:
     """``rouge_n(reference, summary, n)`` must be the F-measure over clipped n-gram counts."""
     one = _number(answer, REFERENCE, SUMMARY, 1)
     named = [
@@ -103,7 +98,7 @@ def rouge_best(references, summary, n):
     return max(found)
 """,
 )
-def check_rouge_best(answer: Callable[..., Any]) -> str | None:
+def check_rouge_best(answer: Callable[..., object]) -> str | None:
     """``rouge_best(references, summary, n)`` must be the best F-measure that any single reference gives."""
     found = _number(answer, [REFERENCE, SECOND], SUMMARY, 1)
     named = [
@@ -150,7 +145,7 @@ def new_words(text, summary):
     return new / said.total()
 """,
 )
-def check_new_words(answer: Callable[..., Any]) -> str | None:
+def check_new_words(answer: Callable[..., object]) -> str | None:
     """``new_words(text, summary)`` must be the share of the summary's words that do not occur in the text."""
     # 5 words, 1 of them new; the text has 11 words (9 different ones), 5 of which the summary leaves out.
     share = _number(answer, TEXT, "The angry dog barks, sleeps.")

@@ -1,4 +1,4 @@
-"""Exercises of lesson 07: reshape a distribution before the draw (temperature, top-p).
+"""Exercises: reshape a distribution before the draw (temperature, top-p).
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is
 known, and names the mistake that a wrong answer points to.
@@ -53,7 +53,7 @@ def _is(numbers: np.ndarray, expected: np.ndarray) -> bool:
     weights = np.exp(scaled - scaled.max())
     return weights / weights.sum()""",
 )
-def check_apply_temperature(answer: Any) -> str | None:
+def check_apply_temperature(answer: Callable[..., object]) -> str | None:
     """``answer(scores, t)``: the softmax of ``scores / t``."""
     half = _numbers(answer, SCORES, 0.5, size=4)
     plain = _numbers(answer, SCORES, 1.0, size=4)
@@ -116,7 +116,7 @@ def top_p(probabilities: np.ndarray, p: float) -> np.ndarray:
     kept[best] = probabilities[best]                      # back to their old places
     return kept / kept.sum()""",
 )
-def check_keep_top_p(answer: Any) -> str | None:
+def check_keep_top_p(answer: Callable[..., object]) -> str | None:
     """``answer(probabilities, p)``: the smallest set of most probable tokens reaching ``p``, rescaled."""
     half = _numbers(answer, TOY, 0.5, size=5)
     expected = top_p(TOY, 0.5)  # 0.40 and 0.30 stay

@@ -1,4 +1,4 @@
-"""Exercises of lesson 10, translation: one step of beam search, and the whole search.
+"""Exercises: one step of beam search, and the whole search.
 
 Knows nothing about models: the tables are toy languages whose answers can be worked out on paper. A table maps the
 words written so far (a tuple) to the probabilities of the next word.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import called
 
 Table = dict[tuple[str, ...], dict[str, float]]
 Beam = tuple[tuple[str, ...], float]
@@ -49,13 +50,6 @@ def _search(table: Table, k: int, steps: int) -> tuple[str, ...]:
     return beams[0][0]
 
 
-def _call(function: Any, *args: Any) -> Any:
-    """The learner's result; what goes wrong inside the function is told by the one who calls the check."""
-    if not callable(function):
-        raise Wrong(f"This is not a function but {type(function).__name__}. Hand over the name, without brackets.")
-    return function(*args)
-
-
 def _close(one: Any, other: float) -> bool:
     try:
         return abs(float(one) - other) < 1e-9
@@ -77,10 +71,10 @@ def beam_step(beams, table, k):
     return sorted(candidates, key=lambda beam: beam[1], reverse=True)[:k]
 """,
 )
-def check_beam_step(answer: Callable[..., Any]) -> str | None:
+def check_beam_step(answer: Callable[..., object]) -> str | None:
     """``beam_step(beams, table, k)`` must lengthen every beam, multiply, and keep the k best, best first."""
     beams: list[Beam] = [(("Le",), 0.6), (("La",), 0.4)]
-    got = _call(answer, list(beams), TOY, 2)
+    got = called(answer, list(beams), TOY, 2)
     if got is None or got is ...:
         raise Wrong("Not written yet: it gives nothing back. Fill the two gaps marked with `...`.")
     try:
@@ -111,7 +105,7 @@ def check_beam_step(answer: Callable[..., Any]) -> str | None:
     if not (_close(pairs[0][1], 0.36) and _close(pairs[1][1], 0.24)):
         raise Wrong(f"'La voiture' has 0.4 x 0.9 = 0.36, and yours says {pairs[0][1]}.")
     for k in (1, 3, 10):
-        if len(_call(answer, list(beams), TOY, k)) != min(k, 5):
+        if len(called(answer, list(beams), TOY, k)) != min(k, 5):
             raise Wrong(f"It is right for k = 2 but not for k = {k}. Is the 2 written into your function?")
     return "'La voiture' overtakes 'Le chat', because 'La' was still alive."
 
@@ -128,9 +122,9 @@ def beam_search(table, k, steps):
     return beams[0][0]
 """,
 )
-def check_beam_search(answer: Callable[..., Any]) -> str | None:
+def check_beam_search(answer: Callable[..., object]) -> str | None:
     """``beam_search(table, k, steps)`` must return the words of the most probable beam as a tuple."""
-    got = _call(answer, TOY, 2, 2)
+    got = called(answer, TOY, 2, 2)
     if got is None or got is ...:
         raise Wrong("Not written yet: it gives nothing back. Replace the `...`, and end with a `return`.")
     if isinstance(got, list):
@@ -150,12 +144,12 @@ def check_beam_search(answer: Callable[..., Any]) -> str | None:
         raise Wrong(f"{' '.join(got)!r} is not the most probable text. Which end of the sorted list do you return?")
     if got != ("La", "voiture"):
         raise Wrong(f"The most probable text is 'La voiture', yours is {' '.join(map(str, got))!r}.")
-    if _call(answer, TOY, 1, 2) != ("Le", "chat"):
+    if called(answer, TOY, 1, 2) != ("Le", "chat"):
         raise Wrong("With k = 1 it must be greedy and end with 'Le chat'. Do you cut to k beams in every step?")
-    if _call(answer, SUMS, 2, 2) == ("q", "z"):
+    if called(answer, SUMS, 2, 2) == ("q", "z"):
         raise Wrong("You add probabilities along the way. All steps must happen, one after the other: multiply them.")
     for k in (1, 2, 3):
-        wanted, found = _search(LONGER, k, 3), _call(answer, LONGER, k, 3)
+        wanted, found = _search(LONGER, k, 3), called(answer, LONGER, k, 3)
         if found != wanted:
             raise Wrong(
                 f"Right on the toy, but on another table, with k = {k} and 3 steps, it gives {found} instead of "

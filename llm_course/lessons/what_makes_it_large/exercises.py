@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: from probabilities to perplexity, and to bits per byte.
+"""Exercises: from probabilities to perplexity, and to bits per byte.
 
 Knows nothing about notebooks or models. Each check calls the reader's function on cases whose answer is
 known, and names the mistake that a wrong answer points to.
@@ -7,23 +7,12 @@ known, and names the mistake that a wrong answer points to.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 from llm_course.checks.exercises import Wrong, exercise
+from llm_course.lessons.answers import number
 
 HALVES = [0.5, 0.25, 0.125, 0.125]  # surprises of 1, 2, 3 and 3 bits
-
-
-def _number(value: Any) -> float:
-    """The reader's result as one number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        size = f" of {len(value)}" if hasattr(value, "__len__") else ""
-        raise Wrong(
-            f"Your function gives back {type(value).__name__}{size}, and one number is asked for. Is the mean, "
-            "or the sum, taken somewhere?"
-        ) from error
 
 
 def _is(number: float, expected: float) -> bool:
@@ -39,12 +28,12 @@ def _is(number: float, expected: float) -> bool:
     loss = np.mean(surprise)
     return np.exp(loss)                          # back from the logarithm""",
 )
-def check_perplexity_of(answer: Any) -> str | None:
+def check_perplexity_of(answer: Callable[..., object]) -> str | None:
     """``answer(probabilities)``: e to the mean of ``-log p``."""
     import numpy as np
 
-    halves = _number(answer(np.array(HALVES)))
-    eighth = _number(answer(np.full(5, 0.125)))
+    halves = number(answer(np.array(HALVES)))
+    eighth = number(answer(np.full(5, 0.125)))
     loss = math.log(2) * 2.25
     if _is(halves, loss):
         raise Wrong("That is the loss, in nats. Gap 2 undoes the logarithm, so that five times 1/8 gives 8.")
@@ -71,7 +60,7 @@ def check_perplexity_of(answer: Any) -> str | None:
             f"For {HALVES} expected {math.exp(loss):.3f}, got {halves:.3f}; "
             f"for five times 1/8 expected 8, got {eighth:.3f}."
         )
-    if not _is(_number(answer(np.array([1.0, 1.0]))), 1):
+    if not _is(number(answer(np.array([1.0, 1.0]))), 1):
         raise Wrong("A model that is always certain, and right, has perplexity 1. Yours gives something else.")
     return "five times 1/8 gives 8, and certainty gives 1."
 
@@ -85,11 +74,11 @@ def check_perplexity_of(answer: Any) -> str | None:
     bits = nats / math.log(2)
     return bits / len(text.encode("utf-8"))""",
 )
-def check_bits_per_byte(answer: Any) -> str | None:
+def check_bits_per_byte(answer: Callable[..., object]) -> str | None:
     """``answer(logprobs, text)``: the whole loss in bits over the bytes of the text."""
     text = "étés"  # 4 letters, 6 bytes
     logprobs = [math.log(p) for p in HALVES[:3]]  # 6 bits
-    found = _number(answer(logprobs, text))
+    found = number(answer(logprobs, text))
     nats = 6 * math.log(2)
     known = {
         -1.0: "The sign is wrong: logarithms of probabilities are negative, and bits per byte are not.",
@@ -111,7 +100,7 @@ def check_bits_per_byte(answer: Any) -> str | None:
             "Three tokens of probability 1/2, 1/4 and 1/8 carry 6 bits, and 'étés' has 6 bytes: "
             f"expected 1, got {found:.3f}."
         )
-    twice = _number(answer(logprobs * 2, text * 2))
+    twice = number(answer(logprobs * 2, text * 2))
     if not _is(twice, 1):
         raise Wrong(f"The same text twice should have as many bits per byte as once. Yours goes from 1 to {twice:.3f}.")
     return "6 bits for the 6 bytes of 'étés' are 1 bit per byte, and the text twice over has no more."

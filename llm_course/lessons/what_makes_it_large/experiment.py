@@ -21,7 +21,7 @@ HELD_OUT = 2
 
 
 def stories() -> tuple[list[str], list[str]]:
-    """The very short stories of lesson 01: those to count, and the held-out ones that no n-gram model may count."""
+    """The very short stories of the lesson: those to count, and the held-out ones that no n-gram model may count."""
     blocks = STORIES.read_text(encoding="utf-8").split("\n\n")
     found = [block.strip() for block in blocks if not block.startswith("#")]
     return found[:-HELD_OUT], found[-HELD_OUT:]

@@ -79,7 +79,7 @@ def test_a_classifiers_encoder_goes_back_under_the_layer_for_gaps() -> None:
     assert torch.allclose(same(input_ids=ids).logits, base(input_ids=ids).logits, atol=LOGS), "the original stays"
 
 
-def test_the_record_that_lesson_04_reads_is_whole() -> None:
+def test_the_record_that_the_lesson_reads_is_whole() -> None:
     import json
 
     path = Path(few_labels.__file__).parent / "few_labels.json"

@@ -6,25 +6,24 @@ import copy
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_course.errors import BadOption
+from llm_course.lessons import contents, find
 from llm_course.lessons.claims import experiment as claims
 from nb_lint import _unfenced
-from nb_source import ROOT
 
 DATA = json.loads(claims.FILE.read_text(encoding="utf-8"))
 
 
-def headings(folder: Path = ROOT / "notebooks" / "src") -> dict[str, set[str]]:
-    """The headings of every lesson's source, by the lesson's name."""
+def headings() -> dict[str, set[str]]:
+    """The headings of every lesson's source, by its slug."""
     found = {}
-    for path in sorted(folder.glob("[0-9]*.md")):
-        text = _unfenced(path.read_text(encoding="utf-8"))
-        found[path.stem] = set(re.findall(r"^#{2,6} +(.*?)\s*$", text, flags=re.MULTILINE))
+    for lesson in contents():
+        text = _unfenced(lesson.source.read_text(encoding="utf-8"))
+        found[lesson.slug] = set(re.findall(r"^#{2,6} +(.*?)\s*$", text, flags=re.MULTILINE))
     return found
 
 
@@ -43,8 +42,8 @@ def test_every_claim_has_verdict_evidence_and_source() -> None:
         (lambda d: d[0].pop("sources"), "has no source"),
         (lambda d: d[0].update(truth=""), "lacks 'truth'"),
         (lambda d: d[0].update(id=d[1]["id"]), "is there twice"),
-        (lambda d: d[0]["evidence"][0].update(lesson="99_none"), "'99_none', which is not there"),
-        (lambda d: d[0]["evidence"][0].update(heading="Nowhere"), "no heading of 01_what_makes_it_large"),
+        (lambda d: d[0]["evidence"][0].update(lesson="none"), "'none', which is not there"),
+        (lambda d: d[0]["evidence"][0].update(heading="Nowhere"), "no heading of what_makes_it_large"),
         (lambda d: d[0]["sources"][0].update(fact="gpt-3.color"), "not in facts.json"),
         (lambda d: d[0].update(sources=[{"text": "hearsay", "url": "a blog"}]), "without text or link"),
     ],
@@ -57,11 +56,11 @@ def test_each_mistake_is_named(spoil: Callable[[Any], Any], said: str) -> None:
 
 
 def test_a_claim_shows_its_links_and_escapes_text() -> None:
-    one = claims.Claim("x", "a < b", "wrong", "no", (claims.Evidence("06_five_models", "BERT: both sides at once"),),
-                       (("Paper", "https://arxiv.org/abs/1810.04805"),))  # fmt: skip
+    shown = claims.Evidence(find("five_models"), "BERT: both sides at once")
+    one = claims.Claim("x", "a < b", "wrong", "no", (shown,), (("Paper", "https://arxiv.org/abs/1810.04805"),))
     html = claims.Claims((one,))._repr_html_()
     assert "a &lt; b" in html and "a < b" not in html
-    assert 'href="06_five_models.ipynb#BERT%3A-both-sides-at-once"' in html
+    assert f'href="{find("five_models").name}.ipynb#BERT%3A-both-sides-at-once"' in html
     assert 'href="https://arxiv.org/abs/1810.04805"' in html
     assert repr(claims.Claims((one,))) == "1 claims: 1 wrong"
 
@@ -78,8 +77,12 @@ def test_the_table_can_be_narrowed() -> None:
     parts = [claims.table(verdict) for verdict in claims.VERDICTS]
     assert sum(len(part.claims) for part in parts) == len(DATA)
     assert {one.id for one in claims.table(about="bloom").claims} >= {"bloom", "petabytes"}
-    assert all(any(e.lesson.startswith("06") for e in one.evidence) for one in claims.table(lesson="06").claims)
+    assert all(
+        any(e.lesson.slug == "five_models" for e in one.evidence) for one in claims.table(lesson="five_models").claims
+    )
     with pytest.raises(BadOption, match="'holds with limits'"):
         claims.table("true")
+    with pytest.raises(BadOption, match="No lesson is called"):
+        claims.table(lesson="five_modes")
     with pytest.raises(BadOption, match="No claim fits"):
         claims.table(about="astrology")

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+from llm_course.lessons import FORMER_NUMBERS
+
+VERSION = 2  # in version 1 lessons were numbers
 SECTIONS = ("predictions", "quiz", "parsons", "exercises")
 LOCK_SECONDS = 5.0
 
@@ -121,17 +123,37 @@ def reset() -> bool:
 
 
 def _parse(file: Path) -> Data:
-    """Read the file. Raises ValueError if it is not a record of this version."""
+    """Read the file; one of version 1 comes out as if it had always named its lessons.
+
+    Raises:
+        ValueError: it is no progress file.
+    """
     data = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        raise ValueError("not a progress record of this version")
+    if not isinstance(data, dict) or data.get("version") not in (1, VERSION):
+        raise ValueError("not a progress file of a version that is known")
     for section in SECTIONS:
         place = data.get(section)
         if not isinstance(place, dict) or not all(isinstance(entry, dict) for entry in place.values()):
             raise ValueError(f"the section {section!r} is damaged")
     if not all(isinstance(item, dict) for items in data["quiz"].values() for item in items.values()):
         raise ValueError("the section 'quiz' is damaged")
-    return data
+    return _named(data) if data["version"] == 1 else data
+
+
+def _named(data: Data) -> Data:
+    """A file of version 1 with the names of its lessons: quiz and puzzle of "07", question "07-greedy"."""
+    slugs = {f"{number:02}": slug for number, slug in FORMER_NUMBERS.items()}
+
+    def question(old: str) -> str:
+        number, dash, words = old.partition("-")
+        return f"{slugs[number]}/{words}" if dash and number in slugs else old
+
+    quiz = {
+        slugs.get(number, number): {question(key): entry for key, entry in items.items()}
+        for number, items in data["quiz"].items()
+    }
+    parsons = {slugs.get(number, number): entry for number, entry in data["parsons"].items()}
+    return {**data, "version": VERSION, "quiz": quiz, "parsons": parsons}
 
 
 def _readable(file: Path) -> Data:

@@ -1,4 +1,4 @@
-"""Lesson 03 with the keyboard alone: from a cell into its explorer and back out, as the lesson says."""
+"""Reading attention with the keyboard alone: from a cell into its explorer and back out, as the lesson says."""
 
 from __future__ import annotations
 
