@@ -9,10 +9,13 @@ learns to answer, not to speak for the user.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
 TEMPLATE = (
@@ -28,7 +31,7 @@ Example = tuple[list[int], list[bool]]
 IGNORED = -100  # the label of a token that is not learned, as the loss of PyTorch names it
 
 
-def encode(messages: Conversation, tokenizer: Any) -> Example:
+def encode(messages: Conversation, tokenizer: PreTrainedTokenizerFast) -> Example:
     """A conversation as token ids, and for each of them whether the assistant says it (its end token included).
 
     The ids are those that the template gives for the same messages.
@@ -36,7 +39,7 @@ def encode(messages: Conversation, tokenizer: Any) -> Example:
     return encode_all([messages], tokenizer)[0]
 
 
-def encode_all(conversations: Sequence[Conversation], tokenizer: Any) -> list[Example]:
+def encode_all(conversations: Sequence[Conversation], tokenizer: PreTrainedTokenizerFast) -> list[Example]:
     """Many conversations as :func:`encode` gives one; each piece of text is cut into tokens once."""
     pieces = dict.fromkeys(piece for messages in conversations for piece, _ in _pieces(messages))
     cut = tokenizer.backend_tokenizer.encode_batch(list(pieces), add_special_tokens=False)

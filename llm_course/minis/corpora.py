@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llm_course.errors import DataMissing
+
+Row = dict[str, Any]  # one line of a corpus; the corpora have different fields
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ CORPORA: dict[str, Corpus] = {
 }
 
 
-def rows(data: str | Path, name: str, split: str = "train") -> Iterator[dict[str, Any]]:
+def rows(data: str | Path, name: str, split: str = "train") -> Iterator[Row]:
     """Yield the rows of one corpus that belong to one split, in file order.
 
     Args:
@@ -212,3 +214,9 @@ def rows(data: str | Path, name: str, split: str = "train") -> Iterator[dict[str
             row = json.loads(line)
             if row.get("split") == split:
                 yield row
+
+
+def where_to_get(names: Iterable[str]) -> str:
+    """The public homes of corpora, a few lines each, for people who have the network."""
+    found = [CORPORA[name] for name in names]
+    return "\n".join(f"  {c.file}\n    {c.attribution}\n    {c.home} ({c.licence})" for c in found)

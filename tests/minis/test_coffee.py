@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.minis.coffee import KINDS, Steering, examples, growing, plain, read, spoken, steering
-from llm_course.minis.evaluate.instructions import right
-from llm_course.minis.orders import Order, items_in, order_of, parse
+from llm_course.minis.coffee_bar import (
+    KINDS,
+    Order,
+    Steering,
+    examples,
+    growing,
+    items_in,
+    order_of,
+    parse,
+    plain,
+    read,
+    spoken,
+    steering,
+)
+from llm_course.minis.gpt_mini_instruct import right
 from llm_course.minis.word_tasks import MAKERS, draw, forbidden, in_words, words_with
 
 
@@ -114,9 +126,17 @@ def test_examples_end_with_the_assistant_and_use_no_name_kept_for_testing() -> N
 
 
 def test_numbers_in_words() -> None:
-    known = {0: "zero", 17: "seventeen", 40: "forty", 94: "ninety-four", 122: "one hundred and twenty-two",
-             700: "seven hundred", 4093: "four thousand and ninety-three", 5000: "five thousand",
-             5810: "five thousand, eight hundred and ten"}  # fmt: skip
+    known = {
+        0: "zero",
+        17: "seventeen",
+        40: "forty",
+        94: "ninety-four",
+        122: "one hundred and twenty-two",
+        700: "seven hundred",
+        4093: "four thousand and ninety-three",
+        5000: "five thousand",
+        5810: "five thousand, eight hundred and ten",
+    }
     assert {n: in_words(n) for n in known} == known
 
 
@@ -129,9 +149,11 @@ def expected(task: str, text: str) -> str:
         sentence, letter = text.rsplit(" ", 1)
         return " ".join(words_with(sentence, letter.strip("[]")))
     return {
-        "first_word_letter": text[0], "second_word_letter": text[1:2], "letters_list": " ".join(text),
+        "first_word_letter": text[0],
+        "second_word_letter": text[1:2],
+        "letters_list": " ".join(text),
         "num_to_verbal": in_words(int(text)) if text.isdigit() else "",
-    }[task]  # fmt: skip
+    }[task]
 
 
 def test_made_tasks_are_right_and_leave_out_what_is_asked_in_tests() -> None:

@@ -1,6 +1,6 @@
 """The table of who can do what, as lesson 05 shows it.
 
-Knows nothing about models: it reads what ``llm_course/minis/evaluate/abilities.py`` has measured and stored.
+Knows nothing about models: it reads what ``benchmarks/abilities.py`` has measured and stored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def record() -> dict[str, Any]:
     if not path.is_file():
         raise DataMissing(
             f"{path} is missing: the abilities have not been measured. Measure them: "
-            "python -m llm_course.minis.evaluate.abilities --data DIR."
+            "python benchmarks/abilities.py --data DIR."
         )
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
