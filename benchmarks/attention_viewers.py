@@ -211,19 +211,11 @@ def measure(viewer: str, layers: int, tokens: int, dimension: int, folder: Path)
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     columns = {
-        "viewer": "viewer",
-        "layers": "layers",
-        "tokens": "tokens",
-        "dimension": "d",
-        "page": "page (MB)",
-        "build": "build (s)",
-        "processor": "processor time of it (s)",
-        "memory": "memory (MB)",
-        "paint": "drawn after (s)",
-        "error": "error of a weight",
-        "message": "first message (MB)",
+        "viewer": "viewer", "layers": "layers", "tokens": "tokens", "dimension": "d", "page": "page (MB)",
+        "build": "build (s)", "processor": "processor time of it (s)", "memory": "memory (MB)",
+        "paint": "drawn after (s)", "error": "error of a weight", "message": "first message (MB)",
         "switch": "another head (ms)",
-    }
+    }  # fmt: skip
     digits = {"error": 4, "message": 2, "page": 1, "build": 2, "processor": 2, "paint": 2, "memory": 0, "switch": 0}
 
     def cell(name: str, value: Any) -> str:

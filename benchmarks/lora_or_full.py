@@ -27,7 +27,7 @@ from transformers import GPT2LMHeadModel
 
 import llm_course
 from llm_course.minis import gpt_mini_chat, gpt_mini_instruct
-from llm_course.minis.coffee_bar import plain, spoken
+from llm_course.minis.coffee_bar import spoken, unsteered
 from llm_course.minis.loop import fit
 from llm_course.minis.mini import Mini
 from llm_course.shelf.loading import LanguageModel, load
@@ -47,7 +47,7 @@ def exact_match(lm: LanguageModel, data: Path) -> dict[str, float]:
 def order_taking(lm: LanguageModel, data: Path) -> dict[str, float]:
     """The share of order turns done right, and perplexity, on the test dialogues."""
     found = gpt_mini_chat.dialogues(data, "test")
-    words = [spoken(one, plain) for one in found]
+    words = [spoken(one, unsteered) for one in found]
     return {
         "orders carried": gpt_mini_chat.carried(lm, gpt_mini_chat.order_turns(found))["right"],
         "perplexity": round(gpt_mini_chat.perplexity(lm, words), 3),

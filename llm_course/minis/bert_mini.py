@@ -21,7 +21,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 from transformers.models.bert.modeling_bert import BertOnlyMLMHead
 
 from llm_course.batching import in_batches
-from llm_course.minis.batches import Chunks
+from llm_course.minis.batches import Chunks, pad
 from llm_course.minis.corpora import rows
 from llm_course.minis.gpt_mini import sinusoids
 from llm_course.minis.gpt_mini import texts as story_texts
@@ -224,13 +224,12 @@ def measure(data: str | Path, limit: int | None = None, *, model: ModelLike = "b
             items.append(([*before, *seen, *after], [p + len(before) for p in places], [ids[p] for p in places]))
 
     def run(batch: list[tuple[list[int], list[int], list[int]]]) -> list[list[list[int]]]:
-        longest = max(len(ids) for ids, _, _ in batch)
-        fill = lm.tokenizer.pad_token_id or 0
-        ids = torch.tensor([i + [fill] * (longest - len(i)) for i, _, _ in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for i, _, _ in batch], device=lm.device)
+        rows = [ids for ids, _, _ in batch]
+        ids = torch.from_numpy(pad(rows, lm.tokenizer.pad_token_id or 0)).to(lm.device)
+        mask = torch.from_numpy(pad([[1] * len(row) for row in rows], 0)).to(lm.device)
         with torch.inference_mode():
             top = lm.model(input_ids=ids, attention_mask=mask).logits.topk(5, dim=-1).indices
-        return [top[row, places].tolist() for row, (_, places, _) in enumerate(batch)]
+        return [own[places].tolist() for own, (_, places, _) in zip(top, batch, strict=True)]
 
     found = in_batches(items, lambda item: len(item[0]), run, progress=False)
     hidden = [

@@ -119,7 +119,7 @@ def items_in(text: str) -> frozenset[str]:
     return frozenset(_find(text, DRINKS) + _find(text, MILKS) + _find(text, EXTRAS))
 
 
-def parse(text: str) -> Order | None:
+def parse_order(text: str) -> Order | None:
     """The order in one thing a customer says; ``None`` if it names several kinds of drink, or two milks."""
     drinks, milks = _find(text, DRINKS), _find(text, MILKS)
     if "espresso" in drinks and len(drinks) == 2:  # "an espresso macchiato", "a latte with a shot of espresso"
@@ -134,7 +134,7 @@ def order_of(said: Iterable[str]) -> Order | None:
     """The order after all that a customer has said, in order; ``None`` where one of it cannot be read."""
     order = Order()
     for text in said:
-        more = parse(text)
+        more = parse_order(text)
         if more is None:
             return None
         order = replace(order, count=more.count) if more.drink and more.count > 1 else order
@@ -171,14 +171,14 @@ class Dialogue:
     answers: tuple[Turn, ...]
 
 
-def read(turns: Sequence[dict[str, str]]) -> Dialogue | None:
+def parse_dialogue(turns: Sequence[dict[str, str]]) -> Dialogue | None:
     """A dialogue of the corpus with its orders found; ``None`` if it is one of those left out."""
     said = [turn["text"].strip() for turn in turns[0::2]]
     words = [turn["text"].strip() for turn in turns[1::2]]
     said = said[: len(words)]
     found: list[Turn] = []
     for number, text in enumerate(words):
-        more, order = parse(said[number]), order_of(said[: number + 1])
+        more, order = parse_order(said[number]), order_of(said[: number + 1])
         if more is None or order is None:
             return None
         if ASKED.search(said[number]) or not order.drink or not more.items:
@@ -211,7 +211,7 @@ def spoken(dialogue: Dialogue, say: Callable[[Turn, int], str | None], system: s
     return messages
 
 
-def plain(turn: Turn, number: int = 0) -> str:
+def unsteered(turn: Turn, number: int = 0) -> str:
     """An answer without any system message: the order in words where one is confirmed."""
     return f"{turn.order}. {turn.text}" if turn.order else turn.text
 
@@ -293,10 +293,10 @@ class Steering:
                 else f"Ok {self.about}, it will be ready soon."
             )
         if self.kind == "shop" and number == 0:
-            return f"Welcome to {self.about}. {plain(turn)}"
+            return f"Welcome to {self.about}. {unsteered(turn)}"
         if self.kind == "sold out" and turn.order and self.item in turn.order.items:
             return f"Sorry, we have no {self.about} today. Would you like something else?"
-        return plain(turn)
+        return unsteered(turn)
 
     def fits(self, dialogue: Dialogue) -> bool:
         """Whether the message can be obeyed in this dialogue: most concern orders, and one a nameless customer."""
@@ -362,7 +362,7 @@ def growing(dialogue: Dialogue, random: np.random.Generator) -> Dialogue | None:
     rest += order.extras
     random.shuffle(rest)
     keep = int(random.integers(0, len(rest))) if len(rest) > 1 else 0  # some is ordered at once
-    first = parse(" ".join([*rest[:keep], order.drink]))
+    first = parse_order(" ".join([*rest[:keep], order.drink]))
     if first is None or first.drink != order.drink:
         return None
     start = one(("I'd like", "Can I get", "I want", "Could I have", "Hi, can I please get", "I will have"))
@@ -373,7 +373,7 @@ def growing(dialogue: Dialogue, random: np.random.Generator) -> Dialogue | None:
         plain_item = item.removesuffix(" milk")
         pool = MILK if item.endswith("milk") else CHANGE if plain_item in (*FIRST, "to go") else ADD
         text = one(pool).format(item)
-        more = parse(text)
+        more = parse_order(text)
         if more is None or plain_item not in more.items:
             return None
         now = now.with_more(more)
@@ -395,7 +395,7 @@ def examples(dialogues: Sequence[Dialogue], random: np.random.Generator, copies:
             if system and system.fits(used):
                 yield spoken(used, _until_sold_out(system), system.message)
             else:
-                yield spoken(used, plain)
+                yield spoken(used, unsteered)
 
 
 def _until_sold_out(system: Steering) -> Callable[[Turn, int], str | None]:

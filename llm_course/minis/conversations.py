@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from llm_course.minis.batches import pad
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -69,13 +71,8 @@ def pack(examples: Sequence[Example], fill: int) -> tuple[np.ndarray, np.ndarray
 
     A label is the id itself where the assistant says it, else :data:`IGNORED`.
     """
-    longest = max(len(ids) for ids, _ in examples)
-    batch = np.full((len(examples), longest), fill, dtype=np.int64)
-    labels = np.full((len(examples), longest), IGNORED, dtype=np.int64)
-    for row, (ids, said) in enumerate(examples):
-        batch[row, : len(ids)] = ids
-        labels[row, : len(ids)] = np.where(said, ids, IGNORED)
-    return batch, labels
+    labels = [[token if own else IGNORED for token, own in zip(ids, said, strict=True)] for ids, said in examples]
+    return pad([ids for ids, _ in examples], fill), pad(labels, IGNORED)
 
 
 def answer_loss(model: Any, batch: np.ndarray, labels: np.ndarray, reduction: str = "mean") -> torch.Tensor:

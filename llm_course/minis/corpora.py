@@ -29,6 +29,12 @@ class Corpus:
     home: str
 
 
+TATOEBA = (
+    "CC BY 2.0 FR",
+    "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+    "https://www.manythings.org/anki/",
+)
+TATOEBA_XZ = ("fr", "de", "es", "nl")  # the other languages of the packed files
 CORPORA: dict[str, Corpus] = {
     "tinystories": Corpus(
         "stories/tinystories.train.jsonl.xz",
@@ -60,36 +66,8 @@ CORPORA: dict[str, Corpus] = {
         "children's books of the 19th and early 20th century, from Project Gutenberg",
         "https://www.gutenberg.org",
     ),
-    "tatoeba-en-fr": Corpus(
-        "translation/tatoeba-en-fr.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-de": Corpus(
-        "translation/tatoeba-en-de.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-es": Corpus(
-        "translation/tatoeba-en-es.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-nl": Corpus(
-        "translation/tatoeba-en-nl.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-vi": Corpus(
-        "translation/tatoeba-en-vi.jsonl",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
+    **{f"tatoeba-en-{other}": Corpus(f"translation/tatoeba-en-{other}.jsonl.xz", *TATOEBA) for other in TATOEBA_XZ},
+    "tatoeba-en-vi": Corpus("translation/tatoeba-en-vi.jsonl", *TATOEBA),
     "vader": Corpus(
         "sentiment/vader.jsonl.xz",
         "MIT",

@@ -37,11 +37,11 @@ from llm_course.minis.coffee_bar import (
     examples,
     growing,
     items_in,
-    parse,
-    plain,
-    read,
+    parse_dialogue,
+    parse_order,
     spoken,
     steering,
+    unsteered,
 )
 from llm_course.minis.conversations import SPEAKERS, answer_loss, encode_all, pack
 from llm_course.minis.corpora import rows
@@ -64,7 +64,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
 
 def dialogues(data: Path, split: str = "train") -> list[Dialogue]:
     """The dialogues of a split whose orders can be read."""
-    return [found for row in rows(data, CORPUS, split) if (found := read(row["turns"]))]
+    return [found for row in rows(data, CORPUS, split) if (found := parse_dialogue(row["turns"]))]
 
 
 class Task:
@@ -75,7 +75,7 @@ class Task:
         self.examples = [one for one in encode_all(list(made), tokenizer) if len(one[0]) <= LONGEST]
         self.fill = tokenizer.eos_token_id
         self.batches = LengthBatches([[len(ids)] for ids, _ in self.examples], BATCH_TOKENS, PLAN.seed)
-        new = encode_all([spoken(one, plain) for one in dialogues(data, "validation")], tokenizer)
+        new = encode_all([spoken(one, unsteered) for one in dialogues(data, "validation")], tokenizer)
         self.new = sorted((one for one in new if len(one[0]) <= LONGEST), key=lambda one: len(one[0]))
 
     def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
@@ -131,7 +131,7 @@ def replies(lm: LanguageModel, conversations: Sequence[Messages]) -> list[tuple[
 
 def before(dialogue: Dialogue, number: int, system: Steering | None = None) -> Messages:
     """The conversation up to the user's turn ``number``, as the assistant's answers have it."""
-    say = system.say if system else plain
+    say = system.say if system else unsteered
     whole = spoken(dialogue, say, system.message if system else None)
     return whole[: 2 * number + 1 + (1 if system else 0)]
 
@@ -170,7 +170,7 @@ def scripted(count: int = SCRIPTED) -> list[Dialogue]:
         front = f"{extra} " if extra in ("decaf", "iced") else ""
         behind = "" if front else " to go" if extra == "to go" else f" and {extra}"
         text = f"Good morning, I would like one {front}{drink} with {milk} milk{behind}, please."
-        order = parse(text)
+        order = parse_order(text)
         assert order is not None and order.items == {drink, milk, extra}, text
         whole = Dialogue((text, YES[0]), (Turn(order, "Is that correct?"), Turn(None, "Ok.")))
         grown = growing(whole, random) if len(found) % 2 else None
@@ -251,7 +251,7 @@ def measure(
     ]
     turns, made = order_turns(found), order_turns(scripted(limit or SCRIPTED))
     every = [before(dialogue, number) for dialogue in found for number in range(len(dialogue.answers))]
-    words = [spoken(dialogue, plain) for dialogue in found]
+    words = [spoken(dialogue, unsteered) for dialogue in found]
     own = carried(lm, turns)
     return {
         "how": HOW,

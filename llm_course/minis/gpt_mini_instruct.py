@@ -172,10 +172,10 @@ HOW = (
 )
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """An answer as it is compared: lower case, one space between words, no quotes around it, no full stop at its end.
 
-    >>> plain(' "The cat  sat." ')
+    >>> normalized(' "The cat  sat." ')
     'the cat sat'
     """
     return " ".join(text.lower().split()).strip("\"'").rstrip(".").strip()
@@ -184,9 +184,11 @@ def plain(text: str) -> str:
 def right(task: str, answer: str, accepted: list[str]) -> bool:
     """Whether an answer is one of those accepted, by the measure of its task."""
     if task in SETS:
-        words = {w for w in re.split(r"[\s,]+", plain(answer).translate(_NO_MARKS)) if w}
-        return any(words == {w for w in re.split(r"[\s,]+", plain(one).translate(_NO_MARKS)) if w} for one in accepted)
-    return plain(answer) in {plain(one) for one in accepted}
+        words = {w for w in re.split(r"[\s,]+", normalized(answer).translate(_NO_MARKS)) if w}
+        return any(
+            words == {w for w in re.split(r"[\s,]+", normalized(one).translate(_NO_MARKS)) if w} for one in accepted
+        )
+    return normalized(answer) in {normalized(one) for one in accepted}
 
 
 _NO_MARKS = str.maketrans("", "", string.punctuation.replace(",", "").replace("-", ""))

@@ -224,10 +224,7 @@ def measure(data: str | Path, limit: int | None = None, *, model: ModelLike = "m
     known = {en.strip(" .!?") for en, _ in [*train, *phrase_book(Path(data))]}
     train = list(first(train, limit and 20 * limit))
     memory = TranslationMemory([en for en, _ in train], [fr for _, fr in train])
-    found = {
-        lm.name: [one.text for one in translate(english, model=lm, progress=False)],
-        MEMORY: memory(english),
-    }
+    found = {lm.name: [one.text for one in translate(english, model=lm, progress=False)], MEMORY: memory(english)}
     systems = {name: scores_of(written, french) for name, written in found.items()}
     everyday = translate(list(EVERYDAY), model=lm, progress=False)
     own = systems[lm.name]

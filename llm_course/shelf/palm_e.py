@@ -130,11 +130,7 @@ class PalmEMini(PreTrainedModel):
         return vectors
 
     def forward(
-        self,
-        input_ids: torch.Tensor,
-        image: torch.Tensor | None = None,
-        state: torch.Tensor | None = None,
-        **more: Any,
+        self, input_ids: torch.Tensor, image: torch.Tensor | None = None, state: torch.Tensor | None = None, **more: Any
     ) -> Any:
         """Scores of the next word, as ``LlamaForCausalLM`` gives them; ``more`` goes to it."""
         return self.text(inputs_embeds=self.embed(input_ids, image, state), **more)

@@ -14,7 +14,7 @@ import made_up_data
 import tiny_models
 from llm_course.minis import gpt_mini_chat as dialogue
 from llm_course.minis import gpt_mini_instruct as instructions
-from llm_course.minis.coffee_bar import plain, read, spoken
+from llm_course.minis.coffee_bar import parse_dialogue, spoken, unsteered
 from llm_course.minis.conversations import encode_all
 from llm_course.shelf.loading import load
 
@@ -63,7 +63,7 @@ def test_a_raw_model_gets_five_examples_and_its_first_line_counts() -> None:
     assert len(said) == 2 and not any("\n" in text for text in said), "a prompt that is too long loses its start"
 
 
-LATTE = read(
+LATTE = parse_dialogue(
     [
         {"role": "user", "text": "A latte with oat milk, please."},
         {"role": "assistant", "text": "Is it correct?"},
@@ -97,7 +97,7 @@ def test_carried_counts_all_items_and_no_other(monkeypatch: pytest.MonkeyPatch) 
 def test_perplexity_is_that_of_the_assistants_words_alone() -> None:
     assert LATTE is not None
     lm = load(tiny_models.folder("gpt2-chat"))
-    talk = spoken(LATTE, plain)
+    talk = spoken(LATTE, unsteered)
     ((ids, said),) = encode_all([talk], lm.tokenizer)
     with torch.inference_mode():
         logprobs = lm.model(input_ids=torch.tensor([ids])).logits[0, :-1].float().log_softmax(-1)

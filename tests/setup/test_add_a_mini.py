@@ -62,7 +62,7 @@ def test_one_file_and_its_weights_make_a_mini(tmp_path: Path) -> None:
         'lc.generate("three four"',
         "It can count to eight.",
         "| toy-mini | 1.00 |",
-        "200 steps",
+        "100 steps",
     ):
         assert text in page
 

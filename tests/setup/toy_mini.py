@@ -1,6 +1,7 @@
 """toy-mini: counts in words, over and over.
 
-The smallest whole mini: copy this file to ``llm_course/minis/NAME.py`` and change it. Its text is made here, so it needs no corpus. A mini that reads corpora names them in ``corpora`` and reads them with
+The smallest whole mini: copy this file to ``llm_course/minis/NAME.py`` and change it. Its text is made here, so it
+needs no corpus. A mini that reads corpora names them in ``corpora`` and reads them with
 :func:`llm_course.minis.corpora.rows`.
 """
 
@@ -22,7 +23,7 @@ from llm_course.use_cases.generation import generate
 
 NUMBERS = "one two three four five six seven eight".split()
 LENGTH, BATCH = 24, 16
-PLAN = Plan(steps=200, lr=1e-2, warmup=10)
+PLAN = Plan(steps=100, lr=1e-2, warmup=10)
 
 
 def make_tokenizer(data: Path | None = None) -> PreTrainedTokenizerFast:
@@ -59,7 +60,7 @@ def measure(data: Path | None, limit: int | None = None, *, model: ModelLike = "
     """The share of numbers after which the model says the next one; ``data`` is not read."""
     lm = load(model, task="generate")
     said = generate(NUMBERS, max_new_tokens=1, temperature=0, model=lm, progress=False)
-    right = [str(one).strip() == NUMBERS[(i + 1) % len(NUMBERS)] for i, one in enumerate(said)]
+    right = [one.text.strip() == NUMBERS[(i + 1) % len(NUMBERS)] for i, one in enumerate(said)]
     share = sum(right) / len(right)
     return {
         "how": "After each number the most probable word is taken. The baseline guesses.",
