@@ -87,10 +87,14 @@ def main() -> None:
     found = measure(options.data, {size: SIZES[size] for size in options.sizes})
     result = {
         "how": " ".join((__doc__ or "").split("\n\n")[1].split()),
-        "held_out": len(pool(options.data, "validation")[1::2]), "results": found, "date": time.strftime("%Y-%m-%d"),
-        "seconds": round(time.monotonic() - began), "machine": f"{torch.get_num_threads()} threads, "
-        f"{platform.machine()}", "torch": torch.__version__, "command": "python benchmarks/few_labels.py --data DIR",
-    }  # fmt: skip
+        "held_out": len(pool(options.data, "validation")[1::2]),
+        "results": found,
+        "date": time.strftime("%Y-%m-%d"),
+        "seconds": round(time.monotonic() - began),
+        "machine": f"{torch.get_num_threads()} threads, {platform.machine()}",
+        "torch": torch.__version__,
+        "command": "python benchmarks/few_labels.py --data DIR",
+    }
     if set(options.sizes) == set(SIZES):
         RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -62,13 +62,19 @@ def make(task: str, device: torch.device) -> LanguageModel:
                 decoder_start_token_id=1,
                 forced_eos_token_id=None,
                 **ends,
-            )  # fmt: skip
+            )
         )
     size = sum(p.numel() for p in model.parameters())
     model = model.to(device=device, dtype=devices.number_format(device, size)).eval().requires_grad_(False)
     fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-        cls_token="<s>", sep_token="</s>", model_input_names=["input_ids", "attention_mask"],
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        cls_token="<s>",
+        sep_token="</s>",
+        model_input_names=["input_ids", "attention_mask"],
+    )
     kind = model.config.model_type
     return LanguageModel(f"{kind}, {size / 1e6:.0f} M, random", model, fast, {}, device)

@@ -20,17 +20,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from transformers import GPT2LMHeadModel
 
 import llm_course
-from llm_course.minis.coffee import plain, spoken
-from llm_course.minis.evaluate import dialogue, instructions
+from llm_course.minis import gpt_mini_chat, gpt_mini_instruct
+from llm_course.minis.coffee_bar import spoken, unsteered
 from llm_course.minis.loop import fit
-from llm_course.minis.recipes import gpt_mini_chat, gpt_mini_instruct
+from llm_course.minis.mini import Mini
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.shelf.stored import folder_of
 
@@ -41,46 +40,48 @@ STEPS, RATES, ROWS = 400, (3e-4, 1e-3), 40  # ROWS: test rows of each of the 22 
 
 def exact_match(lm: LanguageModel, data: Path) -> dict[str, float]:
     """The mean share of right answers over the tasks of instruction-induction."""
-    return {
-        "exact match": round(instructions.mean(instructions.exact_match(lm, instructions.test_rows(data, ROWS))), 4)
-    }
+    shares = gpt_mini_instruct.exact_match(lm, gpt_mini_instruct.test_rows(data, ROWS))
+    return {"exact match": round(gpt_mini_instruct.mean(shares), 4)}
 
 
 def order_taking(lm: LanguageModel, data: Path) -> dict[str, float]:
     """The share of order turns done right, and perplexity, on the test dialogues."""
     found = gpt_mini_chat.dialogues(data, "test")
-    words = [spoken(one, plain) for one in found]
+    words = [spoken(one, unsteered) for one in found]
     return {
-        "orders carried": dialogue.carried(lm, dialogue.order_turns(found))["right"],
-        "perplexity": round(dialogue.perplexity(lm, words), 3),
+        "orders carried": gpt_mini_chat.carried(lm, gpt_mini_chat.order_turns(found))["right"],
+        "perplexity": round(gpt_mini_chat.perplexity(lm, words), 3),
     }
 
 
-CASES: tuple[tuple[str, ModuleType, Callable[[LanguageModel, Path], dict[str, float]], str], ...] = (
-    ("gpt-mini-instruct", gpt_mini_instruct, exact_match, "exact match"),
-    ("gpt-mini-chat", gpt_mini_chat, order_taking, "orders carried"),
+CASES: tuple[tuple[Mini, Callable[[LanguageModel, Path], dict[str, float]], str], ...] = (
+    (gpt_mini_instruct.MINI, exact_match, "exact match"),
+    (gpt_mini_chat.MINI, order_taking, "orders carried"),
 )
 
 
-def tuned(name: str, recipe: ModuleType, data: Path, steps: int, rate: float | None, folder: Path) -> LanguageModel:
-    """gpt-mini after ``steps`` of a recipe: by its LoRA, or every parameter at a learning rate."""
-    tokenizer = recipe.make_tokenizer(data)
-    model = recipe.make_model(tokenizer)  # also seeds the dropout
+def tuned(own: Mini, data: Path, steps: int, rate: float | None, folder: Path) -> LanguageModel:
+    """gpt-mini after ``steps`` of a mini's recipe: by its LoRA, or every parameter at a learning rate."""
+    tokenizer = own.make_tokenizer(data)
+    model = own.make_model(tokenizer)  # also seeds the dropout
     if rate is not None:
         held = model.config
         model = GPT2LMHeadModel.from_pretrained(
-            folder_of(recipe.CARD["base"]), dtype=torch.float32, resid_pdrop=held.resid_pdrop,
-            embd_pdrop=held.embd_pdrop, attn_pdrop=held.attn_pdrop,
-        )  # fmt: skip
+            folder_of(own.base or own.name),
+            dtype=torch.float32,
+            resid_pdrop=held.resid_pdrop,
+            embd_pdrop=held.embd_pdrop,
+            attn_pdrop=held.attn_pdrop,
+        )
     numbers = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    plan = replace(recipe.PLAN, steps=steps, lr=rate or recipe.PLAN.lr)
-    record = fit(model, recipe.Task(data, tokenizer).loss, plan)
-    if rate is None:
-        model = recipe.finish(model)
+    plan = replace(own.plan, steps=steps, lr=rate or own.plan.lr)
+    run = fit(model, own.task(data, tokenizer).loss, plan)
+    if rate is None and own.finish:
+        model = own.finish(model)
     model.to("cpu").save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    card = {"name": name, **{key: value for key, value in recipe.CARD.items() if key == "starts_with_bos"}}
-    card |= {"trained": numbers, "rate": plan.lr, "loss": round(record["loss"], 4), "seconds": record["seconds"]}
+    card: dict[str, Any] = {"name": own.name, "starts_with_bos": own.starts_with_bos}
+    card |= {"trained": numbers, "rate": plan.lr, "loss": round(run.loss, 4), "seconds": run.seconds}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     return load(str(folder), task="chat")
 
@@ -88,13 +89,13 @@ def tuned(name: str, recipe: ModuleType, data: Path, steps: int, rate: float | N
 def compared(data: Path, steps: int) -> list[dict[str, Any]]:
     """One record for each model and way of tuning it."""
     found: list[dict[str, Any]] = []
-    for name, recipe, figures, chosen_by in CASES:
+    for own, figures, chosen_by in CASES:
         tries: list[dict[str, Any]] = []  # LoRA, then full at each rate
         for rate in (None, *RATES):
             with tempfile.TemporaryDirectory() as folder:
-                lm = tuned(name, recipe, data, steps, rate, Path(folder))
+                lm = tuned(own, data, steps, rate, Path(folder))
                 kept = {key: lm.card[key] for key in ("trained", "rate", "loss", "seconds")}
-                tries.append({"model": name, "way": "full" if rate else "LoRA", **kept, **figures(lm, data)})
+                tries.append({"model": own.name, "way": "full" if rate else "LoRA", **kept, **figures(lm, data)})
             print(json.dumps(tries[-1]), flush=True)
         found += [tries[0], max(tries[1:], key=lambda one: one[chosen_by])]
     return found
@@ -118,11 +119,16 @@ def main() -> None:
     print(table(found))
     if options.steps == STEPS:
         result = {
-            "how": " ".join((__doc__ or "").split("\n\n")[1].split()), "steps": STEPS, "rows_of_a_task": ROWS,
-            "results": found, "date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - began),
-            "machine": f"{torch.get_num_threads()} threads, {platform.machine()}", "torch": torch.__version__,
+            "how": " ".join((__doc__ or "").split("\n\n")[1].split()),
+            "steps": STEPS,
+            "rows_of_a_task": ROWS,
+            "results": found,
+            "date": time.strftime("%Y-%m-%d"),
+            "seconds": round(time.monotonic() - began),
+            "machine": f"{torch.get_num_threads()} threads, {platform.machine()}",
+            "torch": torch.__version__,
             "command": "python benchmarks/lora_or_full.py --data DIR",
-        }  # fmt: skip
+        }
         RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from llm_course.minis.batches import Chunks  # noqa: E402
 from llm_course.minis.corpora import rows  # noqa: E402
-from llm_course.minis.evaluate.record import stamp  # noqa: E402
+from llm_course.minis.gpt_mini import cross_entropy  # noqa: E402
 from llm_course.minis.loop import Plan, fit  # noqa: E402
-from llm_course.minis.recipes.gpt_mini import cross_entropy  # noqa: E402
+from llm_course.minis.measures.figures import stamp  # noqa: E402
 
 RESULT = ROOT / "llm_course" / "lessons" / "advantages" / "scaling.json"
 SIZES = ((2, 24, 2), (2, 48, 4), (3, 80, 4), (4, 128, 8))  # layers, width, heads: each about four times the last
@@ -57,10 +57,19 @@ def make(layers: int, width: int, heads: int) -> GPT2LMHeadModel:
     """An untrained model over 256 bytes."""
     torch.manual_seed(0)
     config = GPT2Config(
-        vocab_size=256, n_positions=LENGTH, n_embd=width, n_layer=layers, n_head=heads, resid_pdrop=0.0,
-        embd_pdrop=0.0, attn_pdrop=0.0, activation_function="gelu_pytorch_tanh", initializer_range=0.05,
-        bos_token_id=END, eos_token_id=END,
-    )  # fmt: skip
+        vocab_size=256,
+        n_positions=LENGTH,
+        n_embd=width,
+        n_layer=layers,
+        n_head=heads,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        activation_function="gelu_pytorch_tanh",
+        initializer_range=0.05,
+        bos_token_id=END,
+        eos_token_id=END,
+    )
     return GPT2LMHeadModel(config)
 
 
@@ -80,12 +89,17 @@ def train(size: tuple[int, int, int], text: np.ndarray, new: list[np.ndarray], p
         looks.append(loss / math.ceil(len(new) / 64) / math.log(2))
         return {"bits": round(looks[-1], 4)}
 
-    record = fit(model, lambda m, n: cross_entropy(m, chunks[n]), plan, watch=look, watch_every=LOOK, progress=False)
+    run = fit(model, lambda m, n: cross_entropy(m, chunks[n]), plan, watch=look, watch_every=LOOK, progress=False)
     return {
-        "layers": size[0], "width": size[1], "parameters": hidden(model), "text_bytes": len(text),
-        "read_bytes": plan.steps * BATCH * LENGTH, "bits": round(looks[-1], 4), "best_bits": round(min(looks), 4),
-        "seconds": record["seconds"],
-    }  # fmt: skip
+        "layers": size[0],
+        "width": size[1],
+        "parameters": hidden(model),
+        "text_bytes": len(text),
+        "read_bytes": plan.steps * BATCH * LENGTH,
+        "bits": round(looks[-1], 4),
+        "best_bits": round(min(looks), 4),
+        "seconds": run.seconds,
+    }
 
 
 def measure(data: Path, plan: Plan = PLAN, pieces: int = PIECES) -> dict[str, Any]:

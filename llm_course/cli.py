@@ -265,7 +265,7 @@ def _demo(figure: Path) -> None:
 
 
 def _train(name: str, data: Path | None, runs: Path, steps: int | None, install: bool) -> None:
-    from llm_course.minis.recipes import train
+    from llm_course.minis.training import train
 
     train(name, data, runs, steps=steps, install=install)
 

@@ -17,7 +17,7 @@ import torch
 import transformers
 
 import tiny_models
-from llm_course.minis.recipes import vision_mini
+from llm_course.minis import vision_mini
 
 FULL = ("llava", "idefics3")
 SPECIAL = ["<pad>", "</s>", "<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>"]

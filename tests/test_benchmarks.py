@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "benchmarks")]
+import abilities  # noqa: E402
 import torch  # noqa: E402
 
+import made_up_data  # noqa: E402
 import tiny_models  # noqa: E402
 import use_cases  # noqa: E402
 from llm_course.shelf.loading import load  # noqa: E402
@@ -64,3 +67,21 @@ def test_decoding_reaches_a_share_of_the_bandwidth() -> None:
     share = use_cases.decoding_share(load(tiny_models.folder("gpt2"), "cuda", task="generate"), TEXTS, 8)
     assert 0 < share["share_of_bandwidth"] < 1 and share["copy_gigabytes_per_second"] > 10
     assert torch.cuda.is_available()
+
+
+def test_each_ability_is_a_number_or_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made_up_data.write(tmp_path)
+    for name, most in (("STORIES", 3), ("PER_TASK", 1), ("DIALOGUES", 2), ("GAPS", 5)):
+        monkeypatch.setattr(abilities, name, most)
+    decoder, encoder, both = (load(tiny_models.folder(name)) for name in ("gpt2-chat", "bert-masked", "bart"))
+
+    def dashes(lm: Any) -> set[str]:
+        return {what for what, (_, own) in abilities.ABILITIES.items() if what not in SKIP and own(lm, data) is None}
+
+    SKIP = ("find similar texts",)  # the made-up corpus has no pairs of sentences
+    assert dashes(decoder) == {"answer about a picture"}
+    writing = {"continue a story", "follow an instruction", "hold a turn", "answer about a picture"}
+    assert dashes(encoder) == writing
+    assert dashes(both) == {*writing, "fill a gap"}
+    gaps = list(abilities.gaps(data, 5))
+    assert len(gaps) == 5 and all(word.isalpha() and word.islower() for _, word, _ in gaps)

@@ -184,7 +184,7 @@ def _bloom() -> tuple[Any, Any]:
 
 def _words() -> tuple[Any, Any]:
     """incontext-mini's: a token a word."""
-    from llm_course.minis.recipes.incontext_mini import make_tokenizer
+    from llm_course.minis.incontext_mini import make_tokenizer
 
     tokenizer = make_tokenizer()
     config = transformers.LlamaConfig(

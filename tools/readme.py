@@ -40,12 +40,12 @@ def lessons() -> str:
 
 def measured() -> str:
     """One row per figure of a model card, beside its baselines, and the machine they were measured on."""
-    from llm_course.minis.evaluate import headline_of
+    from llm_course.minis.mini import mini
     from llm_course.shelf.catalogue import models
 
     lines = ["| model | parameters | measure | measured | baselines |", "|---|---|---|---|---|"]
     for entry in models("mini"):
-        for number, (what, figure, baselines) in enumerate(headline_of(entry.name, entry.card["measured"])):
+        for number, (what, figure, baselines) in enumerate(mini(entry.name).headline(entry.card["measured"])):
             name, size = (f"`{entry.name}`", f"{entry.parameters / 1e6:.1f} M") if number == 0 else ("", "")
             lines.append(f"| {name} | {size} | {what} | {figure} | {baselines} |")
     return "\n".join(lines)

@@ -1,19 +1,22 @@
-"""Store the checksums of all minis in the package again, after their cards or weights were changed on purpose.
+"""Write the cards of all minis in the package again, and the checksums of their files.
 
-.venv/bin/python tools/seal.py
+    python tools/seal.py
+
+For after a change to what a mini's file says of it, or to a file beside its weights. Nothing is trained or measured.
 """
 
 from __future__ import annotations
 
-from llm_course.shelf.catalogue import WEIGHTS
-from llm_course.shelf.stored import seal
+from llm_course.minis import cards
+from llm_course.minis.mini import mini, names
 
 
 def main() -> None:
-    """Seal every folder that holds weights."""
-    for weights in sorted(WEIGHTS.glob("*/model.safetensors")):
-        seal(weights.parent)
-        print(weights.parent.name)
+    """Write every card; that seals its folder."""
+    for name in names():
+        if mini(name).install is None:
+            cards.write(name)
+            print(name)
 
 
 if __name__ == "__main__":

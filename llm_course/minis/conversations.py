@@ -9,10 +9,15 @@ learns to answer, not to speak for the user.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+from llm_course.minis.batches import pad
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
 TEMPLATE = (
@@ -28,7 +33,7 @@ Example = tuple[list[int], list[bool]]
 IGNORED = -100  # the label of a token that is not learned, as the loss of PyTorch names it
 
 
-def encode(messages: Conversation, tokenizer: Any) -> Example:
+def encode(messages: Conversation, tokenizer: PreTrainedTokenizerFast) -> Example:
     """A conversation as token ids, and for each of them whether the assistant says it (its end token included).
 
     The ids are those that the template gives for the same messages.
@@ -36,7 +41,7 @@ def encode(messages: Conversation, tokenizer: Any) -> Example:
     return encode_all([messages], tokenizer)[0]
 
 
-def encode_all(conversations: Sequence[Conversation], tokenizer: Any) -> list[Example]:
+def encode_all(conversations: Sequence[Conversation], tokenizer: PreTrainedTokenizerFast) -> list[Example]:
     """Many conversations as :func:`encode` gives one; each piece of text is cut into tokens once."""
     pieces = dict.fromkeys(piece for messages in conversations for piece, _ in _pieces(messages))
     cut = tokenizer.backend_tokenizer.encode_batch(list(pieces), add_special_tokens=False)
@@ -66,13 +71,8 @@ def pack(examples: Sequence[Example], fill: int) -> tuple[np.ndarray, np.ndarray
 
     A label is the id itself where the assistant says it, else :data:`IGNORED`.
     """
-    longest = max(len(ids) for ids, _ in examples)
-    batch = np.full((len(examples), longest), fill, dtype=np.int64)
-    labels = np.full((len(examples), longest), IGNORED, dtype=np.int64)
-    for row, (ids, said) in enumerate(examples):
-        batch[row, : len(ids)] = ids
-        labels[row, : len(ids)] = np.where(said, ids, IGNORED)
-    return batch, labels
+    labels = [[token if own else IGNORED for token, own in zip(ids, said, strict=True)] for ids, said in examples]
+    return pad([ids for ids, _ in examples], fill), pad(labels, IGNORED)
 
 
 def answer_loss(model: Any, batch: np.ndarray, labels: np.ndarray, reduction: str = "mean") -> torch.Tensor:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llm_course.errors import DataMissing
+
+Row = dict[str, Any]  # one line of a corpus; the corpora have different fields
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,12 @@ class Corpus:
     home: str
 
 
+TATOEBA = (
+    "CC BY 2.0 FR",
+    "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
+    "https://www.manythings.org/anki/",
+)
+TATOEBA_XZ = ("fr", "de", "es", "nl")  # the other languages of the packed files
 CORPORA: dict[str, Corpus] = {
     "tinystories": Corpus(
         "stories/tinystories.train.jsonl.xz",
@@ -58,36 +66,8 @@ CORPORA: dict[str, Corpus] = {
         "children's books of the 19th and early 20th century, from Project Gutenberg",
         "https://www.gutenberg.org",
     ),
-    "tatoeba-en-fr": Corpus(
-        "translation/tatoeba-en-fr.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-de": Corpus(
-        "translation/tatoeba-en-de.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-es": Corpus(
-        "translation/tatoeba-en-es.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-nl": Corpus(
-        "translation/tatoeba-en-nl.jsonl.xz",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
-    "tatoeba-en-vi": Corpus(
-        "translation/tatoeba-en-vi.jsonl",
-        "CC BY 2.0 FR",
-        "Tatoeba contributors (tatoeba.org), pairs by manythings.org/anki",
-        "https://www.manythings.org/anki/",
-    ),
+    **{f"tatoeba-en-{other}": Corpus(f"translation/tatoeba-en-{other}.jsonl.xz", *TATOEBA) for other in TATOEBA_XZ},
+    "tatoeba-en-vi": Corpus("translation/tatoeba-en-vi.jsonl", *TATOEBA),
     "vader": Corpus(
         "sentiment/vader.jsonl.xz",
         "MIT",
@@ -187,7 +167,7 @@ CORPORA: dict[str, Corpus] = {
 }
 
 
-def rows(data: str | Path, name: str, split: str = "train") -> Iterator[dict[str, Any]]:
+def rows(data: str | Path, name: str, split: str = "train") -> Iterator[Row]:
     """Yield the rows of one corpus that belong to one split, in file order.
 
     Args:
@@ -212,3 +192,9 @@ def rows(data: str | Path, name: str, split: str = "train") -> Iterator[dict[str
             row = json.loads(line)
             if row.get("split") == split:
                 yield row
+
+
+def where_to_get(names: Iterable[str]) -> str:
+    """The public homes of corpora, a few lines each, for people who have the network."""
+    found = [CORPORA[name] for name in names]
+    return "\n".join(f"  {c.file}\n    {c.attribution}\n    {c.home} ({c.licence})" for c in found)

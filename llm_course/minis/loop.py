@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -49,6 +48,18 @@ class Plan:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return 1 - done if self.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training took: seconds over all its sessions, and the mean loss of its last 100 steps."""
+
+    steps: int
+    seconds: int
+    loss: float
+    device: str
+    processes: int
+    machine: str
 
 
 def keep_memory() -> None:
@@ -100,8 +111,8 @@ def fit(
     watch: Callable[[int, torch.nn.Module], dict[str, float]] | None = None,
     watch_every: int = 1000,
     progress: bool = True,
-) -> dict[str, Any]:
-    """Train ``model`` in place and return a record of the run.
+) -> Run:
+    """Train ``model`` in place.
 
     Args:
         model: any module; it is moved to the accelerator's device.
@@ -110,10 +121,6 @@ def fit(
         folder: where ``checkpoint.pt`` and ``log.jsonl`` go; ``None`` keeps nothing.
         watch: called every ``watch_every`` steps with the step and the model; its numbers are logged.
         progress: show a progress bar.
-
-    Returns:
-        ``{"steps", "seconds", "loss", "device", "processes", "machine"}``: seconds over all sessions of
-        the run, loss as the mean of the last 100 steps.
 
     With several processes (``accelerate launch``), process ``r`` of ``w`` takes batch ``step * w + r``: a step uses
     ``w`` batches, and their gradients are averaged.
@@ -146,9 +153,13 @@ def fit(
         if checkpoint is None or not accelerator.is_main_process:
             return
         state = {
-            "model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step,
-            "seconds": seconds + now - began, "losses": losses[-100:], "random": torch.get_rng_state(),
-        }  # fmt: skip
+            "model": model.state_dict(),
+            "optimizers": [o.state_dict() for o in optimizers],
+            "step": step,
+            "seconds": seconds + now - began,
+            "losses": losses[-100:],
+            "random": torch.get_rng_state(),
+        }
         torch.save(state, checkpoint.with_suffix(".new"))
         os.replace(checkpoint.with_suffix(".new"), checkpoint)  # whole or not at all
 
@@ -196,11 +207,11 @@ def fit(
             saved = now
     bar.close()
     model.eval()
-    return {
-        "steps": plan.steps,
-        "seconds": round(seconds + time.monotonic() - began),
-        "loss": sum(losses[-100:]) / max(1, len(losses[-100:])),
-        "device": accelerator.device.type,
-        "processes": accelerator.num_processes,
-        "machine": f"{torch.get_num_threads()} threads, {platform.machine()}",
-    }
+    return Run(
+        steps=plan.steps,
+        seconds=round(seconds + time.monotonic() - began),
+        loss=sum(losses[-100:]) / max(1, len(losses[-100:])),
+        device=accelerator.device.type,
+        processes=accelerator.num_processes,
+        machine=f"{torch.get_num_threads()} threads, {platform.machine()}",
+    )

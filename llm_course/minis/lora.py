@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class LowRank(nn.Module):
@@ -37,6 +39,25 @@ class LowRank(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """The changed weight, same shape."""
         return weight + self.scale * (self.B @ self.A)
+
+
+def factors(difference: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The best approximation of a matrix by a product of rank ``rank`` (Eckart and Young 1936).
+
+    Fine-tuning changes weights along few directions (Aghajanyan and others 2021, arXiv 2012.13255), so the difference
+    to the base survives being cut to a low rank, in which the package stores it.
+
+    Args:
+        difference: ``(rows, columns)``, float32.
+        rank: at least 1.
+
+    Returns:
+        ``(rows, rank)`` and ``(rank, columns)``, contiguous; the singular values are shared out evenly, so that
+        neither factor has numbers that float16 holds badly.
+    """
+    left, values, right = torch.linalg.svd(difference, full_matrices=False)
+    root = values[:rank].sqrt()
+    return (left[:, :rank] * root).contiguous(), (root[:, None] * right[:rank]).contiguous()
 
 
 def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2.0, vectors: bool = True) -> list[str]:
@@ -75,7 +96,7 @@ def attach(model: nn.Module, targets: Iterable[str], rank: int, scale: float = 2
     return [name for name, _, _ in changed]
 
 
-def merge(model: nn.Module) -> nn.Module:
+def merge(model: Model) -> Model:
     """Write every difference into its weight, in place, and drop the factors: a plain model again.
 
     Weights that were tied stay tied.
@@ -90,4 +111,5 @@ def merge(model: nn.Module) -> nn.Module:
             whole = kept.setdefault(id(original), nn.Parameter(module.weight.detach().clone()))
         parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
         module.weight = whole
-    return model.requires_grad_(True)
+    model.requires_grad_(True)
+    return model

@@ -86,9 +86,14 @@ def _starting(random: np.random.Generator, words: Sequence[str], sentences: Sequ
 
 
 MAKERS: dict[str, Maker] = {
-    "first_word_letter": _first, "second_word_letter": _second, "letters_list": _letters, "sum": _sum,
-    "diff": _difference, "num_to_verbal": _number, "orthography_starts_with": _starting,
-}  # fmt: skip
+    "first_word_letter": _first,
+    "second_word_letter": _second,
+    "letters_list": _letters,
+    "sum": _sum,
+    "diff": _difference,
+    "num_to_verbal": _number,
+    "orthography_starts_with": _starting,
+}
 
 
 def forbidden(task: str, inputs: Sequence[str]) -> set[str]:

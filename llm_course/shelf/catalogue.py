@@ -1,7 +1,8 @@
 """Which models exist: one entry per model, minis and full-size.
 
-Knows nothing about PyTorch. Nobody else in the package spells a Hub id or a path to weights.
-A revision is the commit of the Hub repository; where it is ``None`` the newest one is taken.
+Knows nothing about PyTorch. What the minis are stands in the ``card.json`` beside their weights; the full-size models
+stand here, and nobody else in the package spells a Hub id or a path to weights. A revision is the commit of the Hub
+repository; where it is ``None`` the newest one is taken.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ class Entry:
 
     Attributes:
         name: the name that ``model=`` takes.
-        family: ``"mini"`` (in the package) or ``"full"`` (on the Hub).
         kind: the type of language model, in words: "raw", "representation", "encoder-decoder", "instruction-tuned",
             "dialogue-tuned" or "multimodal", with ", fine-tuned" or ", embodied" after it where that holds.
         architecture: the model class in transformers.
-        tasks: which use cases it serves.
+        tasks: which use cases it serves; none if it is a mini whose card cannot be read.
+        default_for: those of them in which it answers when no model is named.
         hub: Hub repository, or ``None`` for a mini.
         revision: pinned commit on the Hub.
         licence: SPDX name, or as the Hub page states it.
@@ -40,7 +41,6 @@ class Entry:
     """
 
     name: str
-    family: str
     kind: str
     architecture: str
     tasks: tuple[str, ...]
@@ -50,7 +50,13 @@ class Entry:
     data: str
     hub: str | None = None
     revision: str | None = None
-    languages: tuple[str, str] | None = None
+    languages: tuple[str, ...] | None = None
+    default_for: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """``"mini"`` (in the package) or ``"full"`` (on the Hub)."""
+        return "mini" if self.hub is None else "full"
 
     @property
     def folder(self) -> Path | None:
@@ -79,88 +85,80 @@ def card_in(folder: Path) -> dict[str, Any]:
     return card
 
 
-_CODE = "Apache-2.0"
-_ENTRIES = (
-    Entry("gpt-mini", "mini", "raw", "GPT2LMHeadModel", ("generate",), _CODE, 5_853_184, 11.7, "children's stories"),
-    Entry("gpt-mini-instruct", "mini", "instruction-tuned", "GPT2LMHeadModel", ("chat", "generate"), _CODE, 0, 0,
-          "22 small tasks by instruction, on top of gpt-mini's stories"),
-    Entry("gpt-mini-chat", "mini", "dialogue-tuned", "GPT2LMHeadModel", ("chat", "generate"), _CODE, 0, 0,
-          "dialogues at a coffee bar, on top of gpt-mini's stories"),
-    Entry("bert-mini", "mini", "representation", "BertForMaskedLM", ("fill_mask", "embed"), _CODE, 0, 0,
-          "reviews, conversations, stories"),
-    Entry("bert-mini-sentiment", "mini", "representation, fine-tuned", "BertForSequenceClassification",
-          ("sentiment",), _CODE, 0, 0, "rated sentences in three classes"),
-    Entry("bert-mini-summary", "mini", "representation, fine-tuned", "BertForTokenClassification",
-          ("summarize",), _CODE, 0, 0, "abstracts, contracts and stories with summaries"),
-    Entry("bart-mini", "mini", "encoder-decoder", "BartForConditionalGeneration", ("summarize",), _CODE, 0, 0,
-          "stories, abstracts with summaries"),
-    Entry("marian-mini", "mini", "encoder-decoder", "MarianMTModel", ("translate",), _CODE, 7_643_136, 15.3,
-          "Tatoeba sentence pairs", languages=("en", "fr")),
-    Entry("vision-mini", "mini", "multimodal", "LlavaForConditionalGeneration", ("describe",), _CODE, 0, 0,
-          "scenes of colored shapes that the course draws itself"),
-    Entry("palm-e-mini", "mini", "multimodal, embodied", "PalmEMini", ("act",), _CODE, 0, 0,
-          "tables that the course draws itself, with its planner's plans"),
-    Entry("bloom-mini", "mini", "raw", "BloomForCausalLM", ("generate",), _CODE, 0, 0,
-          "sentences and picture books in nine languages"),
-    Entry("incontext-mini", "mini", "raw", "LlamaForCausalLM", ("generate",), _CODE, 0, 0,
-          "codes drawn at random"),
-    Entry("gpt2", "full", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
-          hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e"),
-    Entry("smollm2", "full", "instruction-tuned", "LlamaForCausalLM", ("chat", "generate"), "Apache-2.0",
+FAMILIES = ("mini", "full")
+FULL = (
+    Entry("gpt2", "raw", "GPT2LMHeadModel", ("generate",), "MIT", 124_439_808, 548, "WebText",
+          hub="openai-community/gpt2", revision="607a30d783dfa663caf39e06633721c8d4cfcd7e", default_for=("generate",)),
+    Entry("smollm2", "instruction-tuned", "LlamaForCausalLM", ("chat", "generate"), "Apache-2.0",
           134_515_008, 269, "2 trillion tokens; instructions and preferences",
-          hub="HuggingFaceTB/SmolLM2-135M-Instruct", revision="45dead349c328fe92a861c5162de28c8c86754e1"),
-    Entry("roberta-sentiment", "full", "representation, fine-tuned", "RobertaForSequenceClassification",
+          hub="HuggingFaceTB/SmolLM2-135M-Instruct", revision="45dead349c328fe92a861c5162de28c8c86754e1",
+          default_for=("chat",)),
+    Entry("roberta-sentiment", "representation, fine-tuned", "RobertaForSequenceClassification",
           ("sentiment",), "CC-BY-4.0", 124_647_939, 501, "124 million tweets; TweetEval",
           hub="cardiffnlp/twitter-roberta-base-sentiment-latest",
-          revision="3216a57f2a0d9c45a2e6c20157c20c49fb4bf9c7"),
-    Entry("distilbart", "full", "encoder-decoder", "BartForConditionalGeneration", ("summarize",), _CODE,
+          revision="3216a57f2a0d9c45a2e6c20157c20c49fb4bf9c7", default_for=("sentiment",)),
+    Entry("distilbart", "encoder-decoder", "BartForConditionalGeneration", ("summarize",), "Apache-2.0",
           305_510_400, 1222, "CNN/DailyMail", hub="sshleifer/distilbart-cnn-12-6",
-          revision="a4f8f3ea906ed274767e9906dbaede7531d660ff"),
-    Entry("opus-mt-en-fr", "full", "encoder-decoder", "MarianMTModel", ("translate",), "Apache-2.0",
+          revision="a4f8f3ea906ed274767e9906dbaede7531d660ff", default_for=("summarize",)),
+    Entry("opus-mt-en-fr", "encoder-decoder", "MarianMTModel", ("translate",), "Apache-2.0",
           75_133_952, 301, "OPUS", hub="Helsinki-NLP/opus-mt-en-fr",
-          revision="dd7f6540a7a48a7f4db59e5c0b9c42c8eea67f18", languages=("en", "fr")),
-    Entry("bert", "full", "representation", "BertForMaskedLM", ("fill_mask",), _CODE, 109_514_298, 440,
+          revision="dd7f6540a7a48a7f4db59e5c0b9c42c8eea67f18", languages=("en", "fr"), default_for=("translate",)),
+    Entry("bert", "representation", "BertForMaskedLM", ("fill_mask",), "Apache-2.0", 109_514_298, 440,
           "BooksCorpus, English Wikipedia", hub="google-bert/bert-base-uncased",
-          revision="86b5e0934494bd15c9632b12f734a8a67f723594"),
-    Entry("minilm", "full", "representation, fine-tuned", "BertModel", ("embed",), _CODE, 22_713_216, 91,
+          revision="86b5e0934494bd15c9632b12f734a8a67f723594", default_for=("fill_mask",)),
+    Entry("minilm", "representation, fine-tuned", "BertModel", ("embed",), "Apache-2.0", 22_713_216, 91,
           "1 billion sentence pairs", hub="sentence-transformers/all-MiniLM-L6-v2",
-          revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
-    Entry("smolvlm", "full", "multimodal", "Idefics3ForConditionalGeneration", ("describe",), _CODE,
-          256_484_928, 513, "The Cauldron, Docmatix", hub="HuggingFaceTB/SmolVLM-256M-Instruct"),
-    Entry("bloom-560m", "full", "raw", "BloomForCausalLM", ("generate",), "BigScience-BLOOM-RAIL-1.0", 559_214_592,
+          revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf", default_for=("embed",)),
+    Entry("smolvlm", "multimodal", "Idefics3ForConditionalGeneration", ("describe",), "Apache-2.0",
+          256_484_928, 513, "The Cauldron, Docmatix", hub="HuggingFaceTB/SmolVLM-256M-Instruct",
+          default_for=("describe",)),
+    Entry("bloom-560m", "raw", "BloomForCausalLM", ("generate",), "BigScience-BLOOM-RAIL-1.0", 559_214_592,
           1119, "ROOTS: 46 natural and 13 programming languages", hub="bigscience/bloom-560m",
           revision="ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971"),
 )  # fmt: skip
 
-# The model that answers when none is named: family, then task.
-DEFAULTS = {
-    "mini": {"generate": "gpt-mini", "sentiment": "bert-mini-sentiment", "summarize": "bert-mini-summary",
-             "translate": "marian-mini", "fill_mask": "bert-mini", "embed": "bert-mini", "chat": "gpt-mini-chat",
-             "describe": "vision-mini", "act": "palm-e-mini"},
-    "full": {"generate": "gpt2", "sentiment": "roberta-sentiment", "summarize": "distilbart",
-             "translate": "opus-mt-en-fr", "fill_mask": "bert", "embed": "minilm", "chat": "smollm2",
-             "describe": "smolvlm", "act": "palm-e-mini"},  # PaLM-E itself is not open: the mini acts in both families
-}  # fmt: skip
-
 
 @cache
 def catalogue() -> dict[str, Entry]:
-    """All entries by name. Minis whose weights this copy of the package lacks are left out."""
-    from dataclasses import replace
+    """All entries by name: the minis that have weights in this copy of the package, then the full-size models."""
+    minis = [_mini(path.parent) for path in sorted(WEIGHTS.glob("*/model.safetensors"))]
+    return {entry.name: entry for entry in (*minis, *FULL)}
 
-    found = {}
-    for entry in _ENTRIES:
-        if entry.hub is None:
-            if not (WEIGHTS / entry.name / "model.safetensors").is_file():
-                continue
-            size = (WEIGHTS / entry.name / "model.safetensors").stat().st_size / 1e6
-            try:
-                parameters = entry.card.get("parameters", entry.parameters)
-            except WeightsDamaged:  # told when the model is loaded: the other models are not to suffer from it
-                parameters = entry.parameters
-            entry = replace(entry, parameters=parameters, megabytes=round(size, 1))
-        found[entry.name] = entry
-    return found
+
+def _mini(folder: Path) -> Entry:
+    """The entry of a mini, by its card; of one whose card cannot be read, an entry without tasks."""
+    size = round((folder / "model.safetensors").stat().st_size / 1e6, 1)
+    try:
+        card = card_in(folder)
+        return Entry(
+            name=folder.name,
+            kind=card["kind"],
+            architecture=card["architecture"]["class"],
+            tasks=tuple(card["tasks"]),
+            default_for=tuple(card["default_for"]),
+            licence=card["licence"],
+            parameters=card["parameters"],
+            megabytes=size,
+            data=card["data"],
+            languages=tuple(card["languages"]) if "translate" in card["tasks"] else None,
+        )
+    except (WeightsDamaged, KeyError, TypeError):  # told when it is loaded: the other models are not to suffer from it
+        return Entry(folder.name, "its card is damaged", "", (), "", 0, size, "")
+
+
+def default(family: str, task: str) -> str:
+    """The model that answers when none is named: that of the family, or a mini where the family has none.
+
+    Raises:
+        UnknownModel: there is none.
+    """
+    entries = list(catalogue().values())
+    fit = [entry for entry in entries if task in entry.default_for and entry.family in (family, "mini")]
+    fit.sort(key=lambda entry: entry.family != family)
+    unread = [entry for entry in entries if not entry.tasks]  # it may be one of these: loading it tells what is wrong
+    for entry in (*fit, *unread):
+        return entry.name
+    raise UnknownModel(f"No model of this copy of the package does {task!r}. Install the package again.")
 
 
 def known(name: str) -> Entry | None:
@@ -214,6 +212,6 @@ def models(family: str | None = None) -> Shelf:
     Raises:
         BadOption: the family is neither.
     """
-    if family is not None and (not isinstance(family, str) or family not in DEFAULTS):
+    if family is not None and (not isinstance(family, str) or family not in FAMILIES):
         raise BadOption(f"models({family!r}): allowed are 'mini' (embedded), 'full' (from the Hub) and None (all).")
     return Shelf(e for e in catalogue().values() if family in (None, e.family))

@@ -119,6 +119,9 @@ class LanguageModel:
         return 0 if padding is None else padding + 1
 
 
+ModelLike = str | Path | LanguageModel
+
+
 def use(family: str | None = None) -> str:
     """Choose which models answer when none is named: ``"mini"`` (embedded) or ``"full"`` (from the Hub).
 
@@ -129,18 +132,16 @@ def use(family: str | None = None) -> str:
         BadOption: the family is neither.
     """
     if family is not None:
-        if not isinstance(family, str) or family not in catalogue.DEFAULTS:
+        if not isinstance(family, str) or family not in catalogue.FAMILIES:
             raise BadOption(f"use({family!r}): allowed are 'mini' (embedded) and 'full' (full size, from the Hub).")
         _family[0] = family
     chosen = _family[0] or os.environ.get("LLM_COURSE_MODELS", "") or "mini"
-    if chosen not in catalogue.DEFAULTS:
+    if chosen not in catalogue.FAMILIES:
         raise BadOption(f"LLM_COURSE_MODELS={chosen!r} is not allowed: set it to 'mini' or 'full'.")
     return chosen
 
 
-def load(
-    name: str | Path | LanguageModel | None = None, device: str = "auto", task: str | None = None
-) -> LanguageModel:
+def load(name: ModelLike | None = None, device: str = "auto", task: str | None = None) -> LanguageModel:
     """Load a model once and keep it.
 
     Args:
@@ -171,13 +172,18 @@ def load(
     if name is None:
         if task is None:
             raise BadOption(f"load() needs a name. On the shelf: {', '.join(catalogue.catalogue())}.")
-        name = catalogue.DEFAULTS[use()][task]
+        name = catalogue.default(use(), task)
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise UnknownModel(
             f"model={name!r} is no name: give a name of the shelf, a Hub id, a folder or a loaded model."
         )
     target = devices.resolve(device)
     entry = catalogue.known(name) if isinstance(name, str) else None
+    if entry and entry.folder and not entry.tasks:
+        verify(entry.folder)
+        raise WeightsDamaged(
+            f"{entry.folder / 'card.json'} is damaged: it is no whole record. Bring it back with git restore."
+        )
     if entry and task and task not in entry.tasks and not (task == "embed" and _reads_text(entry)):
         raise _wrong(f"{entry.name!r} ({entry.architecture})", task)
     folder = None if entry else _folder(name)

@@ -39,9 +39,15 @@ class PalmEMiniConfig(PretrainedConfig):
     sub_configs = {"vision_config": ViTConfig, "text_config": LlamaConfig}
 
     def __init__(
-        self, vision_config: Any = None, text_config: Any = None, state_size: int = 8, image_token_id: int = 3,
-        state_token_id: int = 4, relations: int = 21, **more: Any,
-    ) -> None:  # fmt: skip
+        self,
+        vision_config: Any = None,
+        text_config: Any = None,
+        state_size: int = 8,
+        image_token_id: int = 3,
+        state_token_id: int = 4,
+        relations: int = 21,
+        **more: Any,
+    ) -> None:
         self.vision_config = ViTConfig(**vision_config) if isinstance(vision_config, dict) else vision_config
         self.text_config = LlamaConfig(**text_config) if isinstance(text_config, dict) else text_config
         self.vision_config = self.vision_config or ViTConfig()
@@ -90,9 +96,12 @@ class PalmEMini(PreTrainedModel):
         return self.state_encoder(state.to(self.project.weight.dtype))
 
     def embed(
-        self, input_ids: torch.Tensor, image: torch.Tensor | None = None, state: torch.Tensor | None = None,
+        self,
+        input_ids: torch.Tensor,
+        image: torch.Tensor | None = None,
+        state: torch.Tensor | None = None,
         image_embeddings: torch.Tensor | None = None,
-    ) -> torch.Tensor:  # fmt: skip
+    ) -> torch.Tensor:
         """The prompt as vectors, ``(prompts, tokens, width)``, observations where their placeholders were.
 
         Args:
@@ -121,9 +130,8 @@ class PalmEMini(PreTrainedModel):
         return vectors
 
     def forward(
-        self, input_ids: torch.Tensor, image: torch.Tensor | None = None, state: torch.Tensor | None = None,
-        **more: Any,
-    ) -> Any:  # fmt: skip
+        self, input_ids: torch.Tensor, image: torch.Tensor | None = None, state: torch.Tensor | None = None, **more: Any
+    ) -> Any:
         """Scores of the next word, as ``LlamaForCausalLM`` gives them; ``more`` goes to it."""
         return self.text(inputs_embeds=self.embed(input_ids, image, state), **more)
 

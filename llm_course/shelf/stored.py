@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 # (rank, columns); the difference is their product. The names are those that peft gives them.
 UP, DOWN = ".lora_B", ".lora_A"
 # The files that loading depends on, as far as a mini has them.
-SEALED = ("card.json", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors",
-          "tokenizer.json", "tokenizer_config.json")  # fmt: skip
+SEALED = (
+    "card.json",
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
 
 
 def checksum(path: Path) -> str:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_course.minis.coffee import KINDS, Steering, examples, growing, plain, read, spoken, steering
-from llm_course.minis.evaluate.instructions import right
-from llm_course.minis.orders import Order, items_in, order_of, parse
+from llm_course.minis.coffee_bar import (
+    KINDS,
+    Order,
+    Steering,
+    examples,
+    growing,
+    items_in,
+    order_of,
+    parse_dialogue,
+    parse_order,
+    spoken,
+    steering,
+    unsteered,
+)
+from llm_course.minis.gpt_mini_instruct import right
 from llm_course.minis.word_tasks import MAKERS, draw, forbidden, in_words, words_with
 
 
@@ -23,7 +35,7 @@ from llm_course.minis.word_tasks import MAKERS, draw, forbidden, in_words, words
     ],
 )
 def test_an_order_is_read_and_read_back(said: str, read_back: str) -> None:
-    order = parse(said)
+    order = parse_order(said)
     assert order is not None and str(order) == read_back
     assert items_in(read_back) == order.items, "what is read back names the same items"
 
@@ -32,7 +44,7 @@ def test_an_order_is_read_and_read_back(said: str, read_back: str) -> None:
     "said", ["a latte and a mocha", "two lattes, one with oat and one with almond milk", "oat milk, or almond milk?"]
 )
 def test_several_kinds_are_not_read(said: str) -> None:
-    assert parse(said) is None
+    assert parse_order(said) is None
 
 
 def test_an_order_grows_and_is_changed() -> None:
@@ -46,21 +58,27 @@ def turns(*said: str) -> list[dict[str, str]]:
 
 
 def test_a_confirmation_gets_the_order_in_words() -> None:
-    found = read(turns("A latte with oat milk, please.", "Is the order on the screen correct?", "Yes.", "Ok, soon."))
+    found = parse_dialogue(
+        turns("A latte with oat milk, please.", "Is the order on the screen correct?", "Yes.", "Ok, soon.")
+    )
     assert found is not None
-    assert spoken(found, plain)[1]["content"] == "One latte with oat milk. Is that correct?", "a chat has no screen"
-    assert spoken(found, plain)[3]["content"] == "Ok, soon."
+    assert spoken(found, unsteered)[1]["content"] == "One latte with oat milk. Is that correct?", "a chat has no screen"
+    assert spoken(found, unsteered)[3]["content"] == "Ok, soon."
     assert found.answers[0].order == Order("latte", "oat") and found.answers[1].order is None
 
 
 def test_dialogues_that_are_left_out_and_questions_that_stay() -> None:
-    assert read(turns("Can I get a mocha?", "Sorry, we don't have that.")) is None, "the shop sells it in all others"
-    assert read(turns("A latte and a mocha.", "Is that right?")) is None
-    asked = read(turns("What is in a mocha?", "Espresso, milk and chocolate."))
+    assert parse_dialogue(turns("Can I get a mocha?", "Sorry, we don't have that.")) is None, (
+        "the shop sells it in all others"
+    )
+    assert parse_dialogue(turns("A latte and a mocha.", "Is that right?")) is None
+    asked = parse_dialogue(turns("What is in a mocha?", "Espresso, milk and chocolate."))
     assert asked is not None and asked.answers[0].order is None
 
 
-LATTE = read(turns("A latte with oat milk, please.", "Does this look right?", "Yes.", "Ok, it will be ready soon."))
+LATTE = parse_dialogue(
+    turns("A latte with oat milk, please.", "Does this look right?", "Yes.", "Ok, it will be ready soon.")
+)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +132,17 @@ def test_examples_end_with_the_assistant_and_use_no_name_kept_for_testing() -> N
 
 
 def test_numbers_in_words() -> None:
-    known = {0: "zero", 17: "seventeen", 40: "forty", 94: "ninety-four", 122: "one hundred and twenty-two",
-             700: "seven hundred", 4093: "four thousand and ninety-three", 5000: "five thousand",
-             5810: "five thousand, eight hundred and ten"}  # fmt: skip
+    known = {
+        0: "zero",
+        17: "seventeen",
+        40: "forty",
+        94: "ninety-four",
+        122: "one hundred and twenty-two",
+        700: "seven hundred",
+        4093: "four thousand and ninety-three",
+        5000: "five thousand",
+        5810: "five thousand, eight hundred and ten",
+    }
     assert {n: in_words(n) for n in known} == known
 
 
@@ -129,9 +155,11 @@ def expected(task: str, text: str) -> str:
         sentence, letter = text.rsplit(" ", 1)
         return " ".join(words_with(sentence, letter.strip("[]")))
     return {
-        "first_word_letter": text[0], "second_word_letter": text[1:2], "letters_list": " ".join(text),
+        "first_word_letter": text[0],
+        "second_word_letter": text[1:2],
+        "letters_list": " ".join(text),
         "num_to_verbal": in_words(int(text)) if text.isdigit() else "",
-    }[task]  # fmt: skip
+    }[task]
 
 
 def test_made_tasks_are_right_and_leave_out_what_is_asked_in_tests() -> None:

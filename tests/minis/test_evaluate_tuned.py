@@ -12,9 +12,10 @@ import torch
 
 import made_up_data
 import tiny_models
-from llm_course.minis.coffee import plain, read, spoken
+from llm_course.minis import gpt_mini_chat as dialogue
+from llm_course.minis import gpt_mini_instruct as instructions
+from llm_course.minis.coffee_bar import parse_dialogue, spoken, unsteered
 from llm_course.minis.conversations import encode_all
-from llm_course.minis.evaluate import abilities, dialogue, instructions
 from llm_course.shelf.loading import load
 
 
@@ -62,7 +63,7 @@ def test_a_raw_model_gets_five_examples_and_its_first_line_counts() -> None:
     assert len(said) == 2 and not any("\n" in text for text in said), "a prompt that is too long loses its start"
 
 
-LATTE = read(
+LATTE = parse_dialogue(
     [
         {"role": "user", "text": "A latte with oat milk, please."},
         {"role": "assistant", "text": "Is it correct?"},
@@ -70,7 +71,7 @@ LATTE = read(
         {"role": "assistant", "text": "Is it correct now?"},
         {"role": "user", "text": "Yes."},
         {"role": "assistant", "text": "Ok, soon."},
-    ]  # fmt: skip
+    ]
 )
 
 
@@ -96,7 +97,7 @@ def test_carried_counts_all_items_and_no_other(monkeypatch: pytest.MonkeyPatch) 
 def test_perplexity_is_that_of_the_assistants_words_alone() -> None:
     assert LATTE is not None
     lm = load(tiny_models.folder("gpt2-chat"))
-    talk = spoken(LATTE, plain)
+    talk = spoken(LATTE, unsteered)
     ((ids, said),) = encode_all([talk], lm.tokenizer)
     with torch.inference_mode():
         logprobs = lm.model(input_ids=torch.tensor([ids])).logits[0, :-1].float().log_softmax(-1)
@@ -135,20 +136,3 @@ def test_dialogues_are_measured_beside_the_raw_model(data: Path) -> None:
     assert all(own["right"] == 0 for own in found["carried"].values()), "random models read no order back"
     assert 0 <= found["ended"] <= 1 and found["goals"][0]["reached"] is False
     assert len(dialogue.headline(found)) == 2 and "capitals" in dialogue.tables(found)[1].text()
-
-
-def test_each_ability_is_a_number_or_a_dash(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, most in (("STORIES", 3), ("PER_TASK", 1), ("DIALOGUES", 2), ("GAPS", 5)):
-        monkeypatch.setattr(abilities, name, most)
-    decoder, encoder, both = (load(tiny_models.folder(name)) for name in ("gpt2-chat", "bert-masked", "bart"))
-
-    def dashes(lm: Any) -> set[str]:
-        return {what for what, (_, own) in abilities.ABILITIES.items() if what not in SKIP and own(lm, data) is None}
-
-    SKIP = ("find similar texts",)  # the made-up corpus has no pairs of sentences
-    assert dashes(decoder) == {"answer about a picture"}
-    writing = {"continue a story", "follow an instruction", "hold a turn", "answer about a picture"}
-    assert dashes(encoder) == writing
-    assert dashes(both) == {*writing, "fill a gap"}
-    gaps = list(abilities.gaps(data, 5))
-    assert len(gaps) == 5 and all(word.isalpha() and word.islower() for _, word, _ in gaps)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from llm_course.minis.evaluate import in_context as evaluation
-from llm_course.minis.recipes import incontext_mini as recipe
+from llm_course.minis import incontext_mini as evaluation
+from llm_course.minis import incontext_mini as recipe
 from llm_course.use_cases.in_context import CODE, KINDS, WORDS, never_together
 
 

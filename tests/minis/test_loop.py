@@ -37,7 +37,7 @@ def test_it_learns():
     before = loss_of(model.eval(), 999).item()
     record = fit(model, loss_of, PLAN, progress=False)
     assert loss_of(model, 999).item() < before / 4
-    assert record["steps"] == 60 and record["device"] in ("cpu", "cuda")
+    assert record.steps == 60 and record.device in ("cpu", "cuda")
 
 
 def test_the_rate_rises_and_falls():

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from llm_course.minis.low_rank import factors
-from llm_course.minis.recipes import share
+from llm_course.minis.lora import factors
+from llm_course.minis.training import share
 from llm_course.shelf import stored
 from rounding import LOGS
 
@@ -31,8 +31,12 @@ def tuned(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "verify", lambda folder: None)
     torch.manual_seed(0)
     base = {"same": torch.randn(6, 6), "matrix": torch.randn(40, 30), "bias": torch.randn(30)}
-    own = {"same": base["same"], "matrix": base["matrix"] + torch.randn(40, 2) @ torch.randn(2, 30),
-           "bias": base["bias"] + 1, "new": torch.randn(3, 30)}  # fmt: skip
+    own = {
+        "same": base["same"],
+        "matrix": base["matrix"] + torch.randn(40, 2) @ torch.randn(2, 30),
+        "bias": base["bias"] + 1,
+        "new": torch.randn(3, 30),
+    }
     for name, tensors in {"base": base, "tuned": own}.items():
         (tmp_path / name).mkdir()
         save_file({n: t.half() for n, t in tensors.items()}, tmp_path / name / "model.safetensors")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import made_up_data
-from llm_course.minis.evaluate import record, sentiment, summarization, translation
+from llm_course.minis import bert_mini_sentiment as sentiment
+from llm_course.minis import marian_mini as translation
+from llm_course.minis.measures import figures, summaries
 from rounding import FOUR_PLACES
 
 
@@ -84,7 +86,7 @@ def test_lengths_are_counted_in_english_words() -> None:
 
 
 def test_rouge_takes_the_reference_that_fits_best() -> None:
-    scores = summarization.scores_of(["the cat sat", "x"], [["a dog", "the cat"], ["x y"]])
+    scores = summaries.scores_of(["the cat sat", "x"], [["a dog", "the cat"], ["x y"]])
     # First: ROUGE-1 2 * 2 / (3 + 2), ROUGE-2 2 * 1 / (2 + 1), ROUGE-L as ROUGE-1. Second: 2/3, 0, 2/3.
     assert scores["rouge1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=FOUR_PLACES)
     assert scores["rouge2"] == pytest.approx((2 / 3 + 0) / 2, abs=FOUR_PLACES)
@@ -97,19 +99,19 @@ def test_rouge_takes_the_reference_that_fits_best() -> None:
 
 def test_a_tie_beats_nobody() -> None:
     def own(mini: float, lead: float, rank: float) -> dict[str, object]:
-        systems = {"mini": mini, summarization.LEAD: lead, summarization.RANK: rank}
+        systems = {"mini": mini, summaries.LEAD: lead, summaries.RANK: rank}
         return {"systems": {name: {"mean": value} for name, value in systems.items()}}
 
     sets = {"a": own(0.3, 0.2, 0.2), "b": own(0.3, 0.3, 0.3), "c": own(0.3, 0.2, 0.4)}
-    assert summarization.beats(sets, "mini") == ["a"]
+    assert summaries.beats(sets, "mini") == ["a"]
 
 
 def test_held_out_rows_are_test_rows_and_morals(tmp_path: Path) -> None:
     made_up_data.write(tmp_path)
-    stories = summarization.held_out(tmp_path, "story-summaries")
+    stories = summaries.held_out(tmp_path, "story-summaries")
     assert len(stories) == 6  # of twelve test rows, every other one is a title
     assert all("test" in refs[0] and len(refs) == 1 for _, refs in stories)
-    abstracts = summarization.held_out(tmp_path, "scitldr", 5)
+    abstracts = summaries.held_out(tmp_path, "scitldr", 5)
     assert len(abstracts) == 5 and all(len(refs) == 2 for _, refs in abstracts)
 
 
@@ -126,15 +128,15 @@ def test_plain_sentences_are_sixty_and_balanced() -> None:
 
 
 def test_goal_table_and_record() -> None:
-    goals = [record.goal("BLEU", 45, 45.0), record.goal("chrF", 63, 62.99)]
+    goals = [figures.goal("BLEU", 45, 45.0), figures.goal("chrF", 63, 62.99)]
     assert [own["reached"] for own in goals] == [True, False]
-    table = record.goals_table("marian-mini", {"goals": goals})
+    table = figures.goals_table("marian-mini", {"goals": goals})
     assert table.rows == (("BLEU", "45", "45", "yes"), ("chrF", "63", "62.99", "no"))
     lines = table.text().splitlines()
     assert lines[1].index("wanted") == lines[3].index("45")  # columns stand under their head
     assert "| BLEU | 45 | 45 | yes |" in table.markdown()
-    assert record.Table("t", ("a|b",), (("c|d",),)).markdown().count("\\|") == 2
-    stamp = record.stamp("gpt-mini")
+    assert figures.Table("t", ("a|b",), (("c|d",),)).markdown().count("\\|") == 2
+    stamp = figures.stamp("gpt-mini")
     assert stamp["command"] == "llm-course evaluate gpt-mini --data DIR"
     assert stamp["machine"]["cores"] >= 1 and stamp["machine"]["cpu"] and stamp["date"].startswith("20")
     json.dumps(stamp)

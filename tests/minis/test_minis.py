@@ -12,19 +12,19 @@ import pytest
 import torch
 
 import llm_course as lc
+from llm_course.minis import cards, vision_mini
+from llm_course.minis.mini import mini, names
 from llm_course.shelf.catalogue import WEIGHTS, catalogue
 from llm_course.shelf.stored import verify
 
-MINIS = [
-    "gpt-mini", "gpt-mini-instruct", "gpt-mini-chat", "bert-mini", "bert-mini-sentiment", "bert-mini-summary",
-    "bart-mini", "marian-mini", "vision-mini", "palm-e-mini", "bloom-mini",
-    "incontext-mini",
-]  # fmt: skip
+MINIS = [name for name in names() if mini(name).install is None]
 PLAIN = Path(lc.__file__).parent / "minis" / "plain_sentences.json"
 
 
-def test_all_are_there_and_named_on_the_shelf():
+def test_every_mini_with_a_file_has_weights_and_the_other_way_round():
     assert [e.name for e in lc.models("mini")] == MINIS
+    assert {"gpt-mini", "bert-mini", "marian-mini", "vision-mini"} <= set(MINIS)
+    assert all(mini(name).name == name for name in names())
 
 
 @pytest.mark.parametrize("name", MINIS)
@@ -35,7 +35,8 @@ def test_each_is_what_its_checksums_say_and_its_card_is_whole(name):
     assert lm.parameters == card["parameters"]
     assert card["training"]["seconds"] > 0 and "corpora" in card["training"]
     assert card["measured"]
-    assert (WEIGHTS / name / "README.md").read_text(encoding="utf-8").startswith("---\n")
+    page = (WEIGHTS / name / "README.md").read_text(encoding="utf-8")
+    assert cards.card_of(name) == card and cards.page(card) == page, "run: python tools/seal.py"
 
 
 def test_sizes():
@@ -135,7 +136,7 @@ def test_the_summary_is_a_sentence_of_the_text_and_not_always_the_first():
 
 def test_bart_reads_what_it_writes_about():
     """A sentence cut out of a story is more probable after that story than after another one."""
-    from llm_course.minis.recipes.bart_mini import gap_pair
+    from llm_course.minis.bart_mini import gap_pair
 
     text = (Path(lc.__file__).parent / "lessons" / "what_makes_it_large" / "stories.txt").read_text(encoding="utf-8")
     pairs = [pair for story in text.split("\n\n") if not story.startswith("#") and (pair := gap_pair(story))]
@@ -154,9 +155,7 @@ def test_bart_reads_what_it_writes_about():
 
 
 def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
-    from llm_course.minis.evaluate import vision
-
-    _, _, asked = vision.test_set(vision.UNSEEN, 15)
+    _, _, asked = vision_mini.test_set(vision_mini.UNSEEN, 15)
     texts, right = [q.text for _, _, q in asked], [q.answer for _, _, q in asked]
     seen = lc.ask([picture for _, picture, _ in asked], texts, device="cpu")
     blind = lc.ask(lc.scenes.scene(), texts, device="cpu")
@@ -169,7 +168,7 @@ def test_vision_answers_about_scenes_it_has_not_seen_and_needs_the_picture():
 
 
 def test_palm_e_carries_wishes_out():
-    from llm_course.minis.evaluate.embodied import unseen
+    from llm_course.minis.palm_e_mini import unseen
     from llm_course.use_cases.embodied import carry_out_all
     from llm_course.worlds.tabletop_goals import answers, plan
 
@@ -180,7 +179,7 @@ def test_palm_e_carries_wishes_out():
 
 
 def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads():
-    from llm_course.minis.evaluate.in_context import induction
+    from llm_course.minis.incontext_mini import induction
     from llm_course.use_cases.in_context import accuracy_curve, make_prompt
 
     prompt = make_prompt([("cat", "zat"), ("shirt", "bap"), ("rain", "mif")], "shirt")
@@ -196,10 +195,13 @@ def test_incontext_reads_new_codes_off_the_prompt_and_needs_its_induction_heads(
 
 def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on():
     sentences = {
-        "en": "He said that he had to go home.", "fr": "Il a dit qu'il devait rentrer.",
-        "de": "Er hat gesagt, dass er nach Hause muss.", "es": "Dijo que tenía que ir a casa.",
-        "nl": "Hij zei dat hij naar huis moest gaan.", "pt": "O menino foi para casa.",
-    }  # fmt: skip
+        "en": "He said that he had to go home.",
+        "fr": "Il a dit qu'il devait rentrer.",
+        "de": "Er hat gesagt, dass er nach Hause muss.",
+        "es": "Dijo que tenía que ir a casa.",
+        "nl": "Hij zei dat hij naar huis moest gaan.",
+        "pt": "O menino foi para casa.",
+    }
     bits = {code: lc.perplexity(text, model="bloom-mini").bits_per_byte for code, text in sentences.items()}
     assert all(value < 3.5 for value in bits.values()), bits
     assert lc.perplexity("zqx wvk pfj qzzt xxkk vrrt", model="bloom-mini").bits_per_byte > 4
@@ -208,7 +210,7 @@ def test_bloom_knows_its_languages_and_bears_texts_longer_than_it_was_trained_on
 
 
 def test_chat_reads_orders_back_carries_them_and_stops():
-    from llm_course.minis.evaluate.dialogue import carried, order_turns, scripted
+    from llm_course.minis.gpt_mini_chat import carried, order_turns, scripted
 
     lm = lc.load("gpt-mini-chat", device="cpu")
     assert carried(lm, order_turns(scripted(8)))["right"] >= 0.8

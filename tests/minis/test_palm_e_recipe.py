@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import pytest
 import torch
 
 import llm_course as lc
-from llm_course.minis import recipes
-from llm_course.minis.evaluate import embodied as judge
+from llm_course.minis import cards
+from llm_course.minis import palm_e_mini as recipe
 from llm_course.minis.evaluate import evaluate_all
-from llm_course.minis.recipes import palm_e_mini as recipe
+from llm_course.minis.training import train
 from llm_course.shelf import catalogue, loading
 from llm_course.worlds import tabletop as world
 from llm_course.worlds import tabletop_goals as goals
@@ -49,7 +50,7 @@ def test_every_word_that_can_be_said_has_a_token() -> None:
 def test_no_table_of_the_training_is_one_of_the_test(task: Any) -> None:
     assert not any(goals.held_out(layout) for layout in task.layouts[: task.tables])
     assert all(goals.held_out(task.layouts[i]) for i in task.held) and task.held
-    assert all(goals.held_out(layout) for layout, _, _ in judge.unseen(30))
+    assert all(goals.held_out(layout) for layout, _, _ in recipe.unseen(30))
 
 
 def test_wishes_in_one_row_do_not_see_each_other(task: Any, tiny: Any) -> None:
@@ -99,13 +100,15 @@ def test_the_loss_falls() -> None:
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A shelf on which only a tiny palm-e-mini stands, trained for two steps."""
     monkeypatch.setattr(catalogue, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(recipes, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(recipe, "make_model", lambda tokenizer, make=recipe.make_model: make(tokenizer, (1, 1), 16))
-    monkeypatch.setattr(recipe, "TABLES", 12)
-    monkeypatch.setattr(recipe.Task.__init__, "__defaults__", (12,))
+    tiny = replace(
+        recipe.MINI,
+        make_model=lambda tokenizer: recipe.make_model(tokenizer, (1, 1), 16),
+        task=partial(recipe.Task, tables=12),
+    )
+    monkeypatch.setattr(recipe, "MINI", tiny)
     catalogue.catalogue.cache_clear()
     loading.forget()
-    recipes.train("palm-e-mini", None, tmp_path / "runs", steps=2, install=True)
+    train("palm-e-mini", None, tmp_path / "runs", steps=2, install=True)
     catalogue.catalogue.cache_clear()
     yield tmp_path
     catalogue.catalogue.cache_clear()
@@ -131,8 +134,6 @@ def test_measured_from_model_to_card(shelf: Path) -> None:
     assert own["planners"]["oracle"]["success, slipping"] > 0.9
     assert own["planners"]["palm-e-mini"]["success"] <= own["planners"]["words only"]["success"] < 0.8
     assert "words only" in str(limited) and limited.written == ()
-    from llm_course.minis import cards
-
     cards.write("palm-e-mini", own)
     page = (shelf / "weights" / "palm-e-mini" / "README.md").read_text(encoding="utf-8")
     assert "draws all of its examples itself" in page and "| oracle | 1.000" in page and "lc.tabletop.Table" in page

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -34,17 +35,18 @@ def one_process(folder):
     """What each of the processes does: the toy, then a recipe. Only the first may write a model."""
     from transformers import PreTrainedModel
 
-    from llm_course.minis import recipes
+    from llm_course.minis import incontext_mini as own
+    from llm_course.minis.training import train
 
-    rank, own = int(os.environ["RANK"]), recipes.recipe("incontext-mini")
+    rank = int(os.environ["RANK"])
     network, seen = Network(seed=rank), []
     record = fit(network, lambda m, n: (seen.append(n), loss_of(m, n))[1], PLAN, progress=False)
-    torch.save({"state": network.state_dict(), "seen": seen, "record": record}, folder / f"toy-{rank}.pt")
+    torch.save({"state": network.state_dict(), "seen": seen, "record": asdict(record)}, folder / f"toy-{rank}.pt")
     own.BATCH, steps, loss = 2, [], own.Task.loss
     own.Task.loss = lambda self, model, number: (steps.append(self.steps), loss(self, model, number))[1]
     if rank:
         PreTrainedModel.save_pretrained = lambda *_, **__: pytest.fail("the second process writes")
-    recipes.train("incontext-mini", None, folder, steps=3)
+    train("incontext-mini", None, folder, steps=3)
     (folder / f"steps-{rank}.json").write_text(json.dumps(steps))
 
 
@@ -57,14 +59,24 @@ def folder(tmp_path_factory):
     code = f"import pathlib, test_processes; test_processes.one_process(pathlib.Path({str(made)!r}))"
     path = os.pathsep.join([*map(str, Path(__file__).parents[:2]), os.getcwd(), os.environ.get("PYTHONPATH", "")])
     shared = {
-        **os.environ, "PYTHONPATH": path, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-        "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo",
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": path,
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
     started = [
-        subprocess.Popen([sys.executable, "-c", code], env={**shared, "RANK": rank, "LOCAL_RANK": rank},
-                         stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**shared, "RANK": rank, "LOCAL_RANK": rank},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for rank in "01"
-    ]  # fmt: skip
+    ]
     try:
         errors = [process.communicate(timeout=1200)[1] for process in started]
     finally:

@@ -7,12 +7,25 @@ import pytest
 import torch
 
 from llm_course.errors import DataMissing, WeightsDamaged
-from llm_course.minis import recipes
+from llm_course.minis import (
+    bert_mini,
+    bert_mini_sentiment,
+    bloom_mini,
+    gpt_mini,
+    gpt_mini_chat,
+    gpt_mini_instruct,
+    incontext_mini,
+    vision_mini,
+)
+from llm_course.minis.bart_mini import gap_pair
 from llm_course.minis.corpora import CORPORA, rows
+from llm_course.minis.mini import mini, names
+from llm_course.minis.training import train
 from llm_course.shelf import catalogue, loading
 from llm_course.shelf.stored import weights_of
 from rounding import SHARE
 
+SHIPPED = [name for name in names() if mini(name).install is None]  # a base comes before what is tuned from it
 WORDS = "the a cat dog sun tree red big small ran sat saw loved found house girl boy happy bad good great awful".split()
 
 
@@ -42,12 +55,21 @@ def row(name, chance):
         "topical-chat": {"turns": [{"text": sentence(chance)}, {"text": text}]},
         "persona-chat": {"turns": [{"text": text}, {"text": sentence(chance)}]},
         "story-summaries": {"text": text, "summary": sentence(chance), "task": "moral"},
-        "instruction-induction": {"task": "sum", "instruction": "add", "outputs": ["7"], "output": "7",
-                                  "input": f"{chance.randint(0, 9)} {chance.randint(0, 9)}"},
+        "instruction-induction": {
+            "task": "sum",
+            "instruction": "add",
+            "outputs": ["7"],
+            "output": "7",
+            "input": f"{chance.randint(0, 9)} {chance.randint(0, 9)}",
+        },
         "small-instructions": {"instruction": "Say it.", "input": sentence(chance), "output": sentence(chance)},
-        "coffee-dialogues": {"turns": [{"role": "user", "text": "Can I get a latte with oat milk?"},
-                                       {"role": "assistant", "text": "Is that correct?"}]},
-    }  # fmt: skip
+        "coffee-dialogues": {
+            "turns": [
+                {"role": "user", "text": "Can I get a latte with oat milk?"},
+                {"role": "assistant", "text": "Is that correct?"},
+            ]
+        },
+    }
     sentiment = {"text": sentence(chance), "label": chance.choice(["positive", "neutral", "negative"])}
     stories = {"tinystories": {"text": text}, "tinystories-validation": {"text": text}, "fables": {"text": text}}
     return special.get(name) or stories.get(name) or sentiment
@@ -76,25 +98,18 @@ def shelf(corpora, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     weights = tmp_path_factory.mktemp("weights")
     runs = tmp_path_factory.mktemp("runs")
-    for module in (catalogue, recipes):
-        patch.setattr(module, "WEIGHTS", weights)
-    for name in recipes.NAMES:
-        module = recipes.recipe(name)
-        if hasattr(module, "WEIGHTS"):
-            patch.setattr(module, "WEIGHTS", weights)
-    patch.setattr(recipes.recipe("bert-mini"), "BATCH", 4)
-    patch.setattr(recipes.recipe("gpt-mini"), "BATCH", 2)
-    patch.setattr(recipes.recipe("gpt-mini-instruct"), "MADE", {"sum": 5})
-    for name in ("gpt-mini-instruct", "gpt-mini-chat"):
-        patch.setattr(recipes.recipe(name), "BATCH_TOKENS", 300)
-    patch.setattr(recipes.recipe("vision-mini"), "BATCH", 4)
-    patch.setattr(recipes.recipe("bloom-mini-learned"), "WEIGHTS", weights)
-    for name in ("gpt-mini", "bloom-mini", "incontext-mini"):
-        patch.setattr(recipes.recipe(name), "BATCH", 2)
+    patch.setattr(catalogue, "WEIGHTS", weights)
+    patch.setattr(bert_mini, "BATCH", 4)
+    for module in (gpt_mini, bloom_mini, incontext_mini):
+        patch.setattr(module, "BATCH", 2)
+    patch.setattr(gpt_mini_instruct, "MADE", {"sum": 5})
+    for module in (gpt_mini_instruct, gpt_mini_chat):
+        patch.setattr(module, "BATCH_TOKENS", 300)
+    patch.setattr(vision_mini, "BATCH", 4)
     catalogue.catalogue.cache_clear()
     loading.forget()
-    for name in recipes.NAMES:
-        recipes.train(name, corpora, runs, steps=3, install=True)
+    for name in SHIPPED:
+        train(name, corpora, runs, steps=3, install=True)
     catalogue.catalogue.cache_clear()
     yield weights, runs
     patch.undo()
@@ -102,13 +117,13 @@ def shelf(corpora, tmp_path_factory):
     loading.forget()
 
 
-LOW_RANK = {name for name in recipes.NAMES if "rank" in getattr(recipes.recipe(name), "CARD", {})}
+LOW_RANK = {name for name in SHIPPED if mini(name).rank}
 
 
 def test_every_mini_is_made_and_answers(shelf):
     import llm_course as lc
 
-    assert {e.name for e in lc.models("mini")} == set(recipes.NAMES)
+    assert {e.name for e in lc.models("mini")} == set(SHIPPED)
     assert lc.generate("the cat", max_new_tokens=5).tokens
     assert sum(lc.sentiment("a good cat").scores.values()) == pytest.approx(1)
     assert lc.summarize("The cat sat. The dog ran. A sun.", 1).text in {"The cat sat.", "The dog ran.", "A sun."}
@@ -121,7 +136,7 @@ def test_what_is_stored_is_what_was_trained(shelf):
     from safetensors.torch import load_file
 
     weights, runs = shelf
-    for name in recipes.NAMES:
+    for name in SHIPPED:
         trained = load_file(runs / name / "final" / "model.safetensors")
         stored = weights_of(weights / name)
         assert set(stored) == set(trained), name
@@ -167,7 +182,7 @@ def test_a_damaged_base_is_named(shelf):
 
 def test_a_comparison_leaves_figures_and_no_weights(shelf, corpora):
     weights, runs = shelf
-    recipes.train("bloom-mini-learned", corpora, runs, steps=2, install=True)
+    train("bloom-mini-learned", corpora, runs, steps=2, install=True)
     assert not (weights / "bloom-mini-learned").exists()
     kept = json.loads((weights / "bloom-mini" / "learned_positions.json").read_text())
     assert kept["training"]["steps"] == 2 and kept["parameters"] > 4e5
@@ -177,9 +192,9 @@ def test_a_comparison_leaves_figures_and_no_weights(shelf, corpora):
 
 def test_without_data_the_public_homes_are_named(corpora, tmp_path):
     with pytest.raises(DataMissing, match="manythings.org"):
-        recipes.train("marian-mini", None, tmp_path)
+        train("marian-mini", None, tmp_path)
     with pytest.raises(DataMissing, match="tatoeba-en-fr.jsonl.xz"):
-        recipes.train("marian-mini", tmp_path, tmp_path)
+        train("marian-mini", tmp_path, tmp_path)
 
 
 def test_no_test_row_is_ever_read(corpora):
@@ -190,8 +205,6 @@ def test_no_test_row_is_ever_read(corpora):
 
 def test_masking_follows_the_paper():
     import numpy as np
-
-    from llm_course.minis.recipes import bert_mini
 
     class Tokenizer:
         all_special_ids = (0, 1, 2, 3, 4)
@@ -216,8 +229,6 @@ def test_bert_scores_only_the_gaps(shelf, corpora, number, length):
     import numpy as np
     from transformers import PreTrainedTokenizerFast
 
-    from llm_course.minis.recipes import bert_mini
-
     tokenizer = PreTrainedTokenizerFast.from_pretrained(shelf[0] / "bert-mini")
     task, model = bert_mini.Task(corpora, tokenizer), bert_mini.make_model(tokenizer).eval()
     with torch.inference_mode():
@@ -237,8 +248,6 @@ def test_bert_scores_only_the_gaps(shelf, corpora, number, length):
 def test_bert_gets_to_its_long_pieces_in_a_short_training(shelf, corpora, steps):
     from transformers import PreTrainedTokenizerFast
 
-    from llm_course.minis.recipes import bert_mini
-
     tokenizer = PreTrainedTokenizerFast.from_pretrained(shelf[0] / "bert-mini")
     task, model = bert_mini.Task(corpora, tokenizer), bert_mini.make_model(tokenizer).eval()
     task.steps = steps
@@ -249,21 +258,17 @@ def test_bert_gets_to_its_long_pieces_in_a_short_training(shelf, corpora, steps)
 def test_sentences_are_hidden_in_part_and_keep_their_frame(shelf, corpora):
     import numpy as np
 
-    from llm_course.minis.recipes import bert_mini_sentiment as recipe
-
-    tokenizer = recipe.make_tokenizer(corpora)
-    task = recipe.Task(corpora, tokenizer)
+    tokenizer = bert_mini_sentiment.make_tokenizer(corpora)
+    task = bert_mini_sentiment.Task(corpora, tokenizer)
     ids = [2, *range(10, 410), 3]
     seen = np.array(task.hide(ids, np.random.default_rng(0)))
     changed = seen != np.array(ids)
     assert set(seen[changed]) == {tokenizer.mask_token_id} and 0.05 < changed.mean() < 0.15
     assert not changed[0] and not changed[-1]
-    assert task.watch(0, recipe.make_model(tokenizer).eval()) == {}, "no validation rows, no score"
+    assert task.watch(0, bert_mini_sentiment.make_model(tokenizer).eval()) == {}, "no validation rows, no score"
 
 
 def test_weak_labels_are_those_on_which_both_judges_agree(corpora, monkeypatch):
-    from llm_course.minis.recipes import bert_mini_sentiment as recipe
-
     sentences = ["It is awful and bad.", "I do not like it.", "The bus leaves at nine.", "I love it.", "It is fine."]
     guesses = ["negative", "positive", "neutral", "neutral", "neutral"]
 
@@ -278,18 +283,19 @@ def test_weak_labels_are_those_on_which_both_judges_agree(corpora, monkeypatch):
         def predict(self, texts):
             return [guesses[sentences.index(text)] for text in texts]
 
-    monkeypatch.setattr(recipe, "BagOfWords", Bag)
-    monkeypatch.setattr(recipe, "texts_of", lambda data, name: list(sentences))
-    monkeypatch.setattr(recipe, "SURE", 0.25)
-    found = {text: label for text, label, _ in recipe.weakly_labeled(corpora)}
+    monkeypatch.setattr(bert_mini_sentiment, "BagOfWords", Bag)
+    monkeypatch.setattr(bert_mini_sentiment, "texts_of", lambda data, name: list(sentences))
+    monkeypatch.setattr(bert_mini_sentiment, "SURE", 0.25)
+    found = {text: label for text, label, _ in bert_mini_sentiment.weakly_labeled(corpora)}
     # "I love it." is left out: the judges differ. "I do not like it." is negated: the word list alone decides.
-    assert found == {"It is awful and bad.": "negative", "I do not like it.": "negative",
-                     "The bus leaves at nine.": "neutral"}  # fmt: skip
+    assert found == {
+        "It is awful and bad.": "negative",
+        "I do not like it.": "negative",
+        "The bus leaves at nine.": "neutral",
+    }
 
 
 def test_gap_sentences_keep_the_rest():
-    from llm_course.minis.recipes.bart_mini import gap_pair
-
     text = "A king lived here. The king had a golden crown and a castle. A thief took the golden crown. It rained."
     source, target = gap_pair(text)
     assert target == "The king had a golden crown and a castle."

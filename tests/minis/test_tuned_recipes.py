@@ -12,9 +12,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import made_up_data  # noqa: E402
-from llm_course.minis import recipes  # noqa: E402
+from llm_course.minis import gpt_mini, gpt_mini_chat, gpt_mini_instruct  # noqa: E402
 from llm_course.minis.conversations import IGNORED, TEMPLATE, answer_loss, encode, pack  # noqa: E402
-from llm_course.minis.recipes import gpt_mini, gpt_mini_chat, gpt_mini_instruct  # noqa: E402
+from llm_course.minis.training import train  # noqa: E402
 from llm_course.shelf import catalogue, loading  # noqa: E402
 from llm_course.shelf.stored import DOWN, UP, weights_of  # noqa: E402
 
@@ -38,8 +38,7 @@ def shelf(data, tmp_path_factory):
     """A shelf of its own with gpt-mini and the two minis tuned from it, after a few steps each."""
     patch = pytest.MonkeyPatch()
     weights, runs = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("runs")
-    for module in (catalogue, recipes):
-        patch.setattr(module, "WEIGHTS", weights)
+    patch.setattr(catalogue, "WEIGHTS", weights)
     patch.setattr(gpt_mini, "BATCH", 2)
     patch.setattr(gpt_mini_chat, "COPIES", 1)
     for module in (gpt_mini_chat, gpt_mini_instruct):
@@ -48,7 +47,7 @@ def shelf(data, tmp_path_factory):
     catalogue.catalogue.cache_clear()
     loading.forget()
     for name in NAMES:
-        recipes.train(name, data, runs, steps=4, install=True)
+        train(name, data, runs, steps=4, install=True)
     catalogue.catalogue.cache_clear()
     yield weights, runs
     patch.undo()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_course.minis.recipes import vision_mini as recipe
+from llm_course.minis import vision_mini as recipe
 from llm_course.use_cases.pictures import normalized
 from llm_course.worlds.scene_questions import KINDS, caption, questions, words
 from llm_course.worlds.scenes import draw, random_scene, scene

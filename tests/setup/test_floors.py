@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,63 @@ def test_the_rule_itself(module: str, code: str, expected: list[str]) -> None:
     assert climbs(ast.parse(code), module) == expected
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_files_stay_small(path: Path) -> None:
-    assert len((PACKAGE / path).read_text(encoding="utf-8").splitlines()) <= 400
+MODULES = {".".join(["llm_course", *path.with_suffix("").parts]).removesuffix(".__init__"): path for path in FILES}
+
+
+def runs(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of a file that run, at its top or in a function: those under ``if TYPE_CHECKING`` do not."""
+    if isinstance(tree, (ast.Import, ast.ImportFrom)):
+        yield tree
+    guarded = isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test)
+    for node in tree.orelse if isinstance(tree, ast.If) and guarded else ast.iter_child_nodes(tree):
+        yield from runs(node)
+
+
+def needed(tree: ast.AST, module: str, package: str, modules: Collection[str]) -> set[str]:
+    """The modules that a file imports when it runs; ``package`` is what its relative imports start from."""
+    found = set()
+    for node in runs(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+            continue
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        base = ".".join([*above, *filter(None, [node.module])])
+        submodules = {f"{base}.{alias.name}" for alias in node.names}
+        found |= {name if name in modules else base for name in submodules}
+    return found & set(modules) - {module}
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The groups of nodes that reach each other."""
+    reached = {name: set(own) for name, own in graph.items()}
+    for between in graph:
+        for name in graph:
+            if between in reached[name]:
+                reached[name] |= reached[between]
+    groups = {tuple(sorted(b for b in reached[a] if a in reached[b])) for a in graph if a in reached[a]}
+    return sorted(map(list, groups))
+
+
+def test_no_module_needs_itself() -> None:
+    graph = {}
+    for module, path in MODULES.items():
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        graph[module] = needed(ast.parse((PACKAGE / path).read_text(encoding="utf-8")), module, package, MODULES)
+    assert sum(map(len, graph.values())) > 300  # the graph is there
+    assert circles(graph) == []
+
+
+def test_circles_are_found() -> None:
+    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n  import p.b\nelse:\n  import p.d\ndef f():\n  "
+    assert needed(ast.parse(late + "from . import c, x"), "p.a", "p", ("p", "p.a", "p.b", "p.c", "p.d")) == {
+        "p",
+        "p.c",
+        "p.d",
+    }
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"f"}, "f": {"e"}, "g": set()}) == [
+        ["a", "b", "c"],
+        ["e", "f"],
+    ]
 
 
 def fresh(code: str) -> str:

@@ -12,8 +12,8 @@ import torch
 
 import llm_course as lc
 from llm_course.errors import BadInput, BadOption, WrongTask
-from llm_course.minis.evaluate.embodied import oracle, words_only
-from llm_course.minis.recipes import palm_e_mini as recipe
+from llm_course.minis import palm_e_mini as recipe
+from llm_course.minis.palm_e_mini import oracle, words_only
 from llm_course.results import RobotPlan
 from llm_course.shelf.architectures import does
 from llm_course.shelf.loading import LanguageModel

@@ -7,7 +7,7 @@ import transformers
 
 import tiny_models
 from llm_course.errors import BadInput, BadOption, InputTooLong
-from llm_course.minis.recipes.incontext_mini import make_tokenizer
+from llm_course.minis.incontext_mini import make_tokenizer
 from llm_course.shelf.loading import LanguageModel, load
 from llm_course.use_cases import in_context
 from llm_course.use_cases.in_context import (

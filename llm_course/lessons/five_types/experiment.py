@@ -1,6 +1,6 @@
 """The table of who can do what.
 
-Knows nothing about models: it reads what ``llm_course/minis/evaluate/abilities.py`` has measured and stored.
+Knows nothing about models: it reads what ``benchmarks/abilities.py`` has measured and stored.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def abilities_table(file: Path = FILE) -> Abilities:
     if not file.is_file():
         raise DataMissing(
             f"{file} is missing: the abilities have not been measured. Measure them: "
-            "python -m llm_course.minis.evaluate.abilities --data DIR."
+            "python benchmarks/abilities.py --data DIR."
         )
     found = json.loads(file.read_text(encoding="utf-8"))
     full = {what: FullSize(**one) for what, one in found["full"].items()}

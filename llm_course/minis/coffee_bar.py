@@ -1,21 +1,148 @@
-"""Dialogues at a coffee bar as a chat has them: the order is read back in words, and a system message may steer.
+"""A coffee bar: what a customer has ordered, and dialogues as a chat has them, in which a system message may steer.
 
-Knows nothing about models. In the Taskmaster-4 dialogues the assistant shows the order on a screen ("is the order
-displayed correct?"). A chat has no screen, so the order is put into words there, by rule. System messages are added
-by rule, too: each kind has a message, a way to rewrite the assistant's turns so that they obey, and a test of whether
-a reply obeys. Dialogues with several kinds of drink, and those in which the shop denies a drink that it sells in all
-others, are left out.
+Knows nothing about models. Orders are found by word lists, which cover the drinks, milks and extras of the
+Taskmaster-4 dialogues. They are used twice: to write read-backs into the training dialogues, and to count which items
+a model's reply names.
+
+In the Taskmaster-4 dialogues the assistant shows the order on a screen ("is the order displayed correct?"). A chat has
+no screen, so the order is put into words there, by rule. System messages are added by rule, too: each kind has a
+message, a way to rewrite the assistant's turns so that they obey, and a test of whether a reply obeys. Dialogues with
+several kinds of drink, and those in which the shop denies a drink that it sells in all others, are left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llm_course.minis.orders import FIRST, Order, items_in, order_of, parse
+# --- orders ---------------------------------------------------------------------------------------------------------
+
+# What an item is called when it is read back -> how customers write it.
+DRINKS = {
+    "chai latte": r"chai(?: tea)? lattes?|chai",
+    "matcha latte": r"matcha(?: tea)? lattes?|matcha",
+    "latte": r"lattes?|latte's",
+    "mocha": r"mochas?|mocca",
+    "cortado": r"cort?ados?|cordados?|cortadas?",
+    "cappuccino": r"capp?uc{1,2}ino'?s?",
+    "macchiato": r"mac{1,2}hiat{1,2}o'?s?",
+    "americano": r"americano'?s?",
+    "cold brew": r"cold brews?",
+    "steamer": r"steamers?",
+    "espresso": r"e[sx]presso'?s?",
+    "peppermint rose tea": r"peppermint rose(?: tea)?",
+    "jin xuan tea": r"jin xuan(?: \w+)?(?: tea)?",
+    "lavender earl grey tea": r"lavender earl gr[ea]y(?: tea)?",
+    "cloud and mist tea": r"cloud and mist(?: tea)?",
+    "english breakfast tea": r"english breakfast(?: black)?(?: tea)?",
+    "ginger green tea": r"ginger(?: green)?[\w ]* tea",
+    "wild strawberry tea": r"wild strawberry(?: tea)?",
+    "iced coffee": r"iced? coffees?",
+    "tea": r"teas?",
+}
+MILKS = {
+    "oat": r"oat\W?milk|oat",
+    "almond": r"almond",
+    "whole": r"whole(?= milk)",
+    "2%": r"2\s?%|two percent",
+    "non-fat": r"non\W?fat|nonfat|fat\W?free|skim",
+    "lactose-free": r"lactose\W?free",
+    "soy": r"soy",
+}
+EXTRAS = {
+    "sugar-free vanilla": r"sugar\W?free vanilla",
+    "vanilla": r"vanilla",
+    "caramel": r"caramel(?: sauce)?",
+    "chocolate": r"chocolate(?: sauce)?",
+    "hazelnut": r"hazel\W?nut",
+    "honey": r"honey",
+    "decaf": r"decaf\w*|half\W?caf\w*",
+    "iced": r"iced|over ice",
+    "extra foam": r"extra foam",
+    "single": r"single",
+    "double": r"double",
+    "triple": r"triple",
+    "quadruple": r"quadruple|quad",
+    "to go": r"to[ -]go|take\W?away|take out",
+}
+FIRST = ("iced", "decaf", "single", "double", "triple", "quadruple")  # extras that stand before the drink
+COUNTS = {"two": 2, "2": 2, "three": 3, "3": 3, "four": 4, "4": 4, "couple": 2}
+NUMBERS = ("", "One", "Two", "Three", "Four")
+TWO_KINDS = re.compile(r"\b(?:one|1|other|another)\b.*\b(?:one|1|other|another)\b.*|\bboth\b", re.I | re.S)
+
+
+@dataclass(frozen=True)
+class Order:
+    """One drink with its milk and its extras; ``drink`` is empty while none was named."""
+
+    drink: str = ""
+    milk: str = ""
+    extras: tuple[str, ...] = ()
+    count: int = 1
+
+    @property
+    def items(self) -> frozenset[str]:
+        """All that was named: the drink, the milk, the extras."""
+        return frozenset(i for i in (self.drink, self.milk, *self.extras) if i)
+
+    def with_more(self, more: Order) -> Order:
+        """The order after the customer has said more: a new drink or milk replaces the old one, extras add up."""
+        extras = tuple(dict.fromkeys([*self.extras, *more.extras]))
+        return replace(self, drink=more.drink or self.drink, milk=more.milk or self.milk, extras=extras)
+
+    def __str__(self) -> str:
+        """The order as it is read back: ``"One decaf mocha with oat milk and caramel"``."""
+        before = [e for e in FIRST if e in self.extras]
+        behind = [e for e in self.extras if e not in (*FIRST, "to go")]
+        count = self.count if self.count < len(NUMBERS) else 1
+        plural = "s" if count > 1 else ""
+        additions = ([f"{self.milk} milk"] if self.milk else []) + behind
+        tail = f" with {' and '.join(additions)}" if additions else ""
+        return f"{' '.join([NUMBERS[count], *before, self.drink])}{plural}{tail}{' to go' * ('to go' in self.extras)}"
+
+
+def _find(text: str, names: dict[str, str]) -> list[str]:
+    """The items of a list that a text names, in the order of the text; longer names hide the shorter in them."""
+    places: list[tuple[int, int, str]] = []
+    for name, pattern in names.items():
+        for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text, re.I):
+            if all(not (start < match.end() and match.start() < end) for start, end, _ in places):
+                places.append((match.start(), match.end(), name))
+    return list(dict.fromkeys(name for _, _, name in sorted(places)))
+
+
+def items_in(text: str) -> frozenset[str]:
+    """Every item that a text names."""
+    return frozenset(_find(text, DRINKS) + _find(text, MILKS) + _find(text, EXTRAS))
+
+
+def parse_order(text: str) -> Order | None:
+    """The order in one thing a customer says; ``None`` if it names several kinds of drink, or two milks."""
+    drinks, milks = _find(text, DRINKS), _find(text, MILKS)
+    if "espresso" in drinks and len(drinks) == 2:  # "an espresso macchiato", "a latte with a shot of espresso"
+        drinks.remove("espresso")
+    count = next((n for word, n in COUNTS.items() if re.search(rf"\b{word}\b(?!\s?%)", text, re.I)), 1)
+    if len(drinks) > 1 or len(milks) > 1 or (count > 1 and TWO_KINDS.search(text)):
+        return None
+    return Order("".join(drinks), "".join(milks), tuple(_find(text, EXTRAS)), count)
+
+
+def order_of(said: Iterable[str]) -> Order | None:
+    """The order after all that a customer has said, in order; ``None`` where one of it cannot be read."""
+    order = Order()
+    for text in said:
+        more = parse_order(text)
+        if more is None:
+            return None
+        order = replace(order, count=more.count) if more.drink and more.count > 1 else order
+        order = order.with_more(more)
+    return order
+
+
+# --- dialogues ------------------------------------------------------------------------------------------------------
 
 Messages = list[dict[str, str]]
 CONFIRMS = re.compile(r"correct|right|confirm|look|check|review|good|verify|accura|\?$", re.I)
@@ -44,14 +171,14 @@ class Dialogue:
     answers: tuple[Turn, ...]
 
 
-def read(turns: Sequence[dict[str, str]]) -> Dialogue | None:
+def parse_dialogue(turns: Sequence[dict[str, str]]) -> Dialogue | None:
     """A dialogue of the corpus with its orders found; ``None`` if it is one of those left out."""
     said = [turn["text"].strip() for turn in turns[0::2]]
     words = [turn["text"].strip() for turn in turns[1::2]]
     said = said[: len(words)]
     found: list[Turn] = []
     for number, text in enumerate(words):
-        more, order = parse(said[number]), order_of(said[: number + 1])
+        more, order = parse_order(said[number]), order_of(said[: number + 1])
         if more is None or order is None:
             return None
         if ASKED.search(said[number]) or not order.drink or not more.items:
@@ -84,7 +211,7 @@ def spoken(dialogue: Dialogue, say: Callable[[Turn, int], str | None], system: s
     return messages
 
 
-def plain(turn: Turn, number: int = 0) -> str:
+def unsteered(turn: Turn, number: int = 0) -> str:
     """An answer without any system message: the order in words where one is confirmed."""
     return f"{turn.order}. {turn.text}" if turn.order else turn.text
 
@@ -110,8 +237,22 @@ COLORS, SHOPS = "Blue Red Green Golden Little Happy Silver Sunny".split(), "Cup 
 # Names of shops that no training dialogue has: each word is known, the pair is new.
 NEW_SHOPS = ("Blue Cup", "Golden Moon", "Happy Cat", "Little Garden")
 KINDS = ("capitals", "brief", "name", "shop", "sold out")
-SOLD_OUT = ("oat milk", "almond milk", "non-fat milk", "2% milk", "whole milk", "vanilla", "caramel", "hazelnut",
-            "chocolate", "mocha", "latte", "cortado", "cappuccino", "macchiato")  # fmt: skip
+SOLD_OUT = (
+    "oat milk",
+    "almond milk",
+    "non-fat milk",
+    "2% milk",
+    "whole milk",
+    "vanilla",
+    "caramel",
+    "hazelnut",
+    "chocolate",
+    "mocha",
+    "latte",
+    "cortado",
+    "cappuccino",
+    "macchiato",
+)
 BRIEF_WORDS = 3  # of the reply that follows a confirmed order
 
 
@@ -152,10 +293,10 @@ class Steering:
                 else f"Ok {self.about}, it will be ready soon."
             )
         if self.kind == "shop" and number == 0:
-            return f"Welcome to {self.about}. {plain(turn)}"
+            return f"Welcome to {self.about}. {unsteered(turn)}"
         if self.kind == "sold out" and turn.order and self.item in turn.order.items:
             return f"Sorry, we have no {self.about} today. Would you like something else?"
-        return plain(turn)
+        return unsteered(turn)
 
     def fits(self, dialogue: Dialogue) -> bool:
         """Whether the message can be obeyed in this dialogue: most concern orders, and one a nameless customer."""
@@ -221,7 +362,7 @@ def growing(dialogue: Dialogue, random: np.random.Generator) -> Dialogue | None:
     rest += order.extras
     random.shuffle(rest)
     keep = int(random.integers(0, len(rest))) if len(rest) > 1 else 0  # some is ordered at once
-    first = parse(" ".join([*rest[:keep], order.drink]))
+    first = parse_order(" ".join([*rest[:keep], order.drink]))
     if first is None or first.drink != order.drink:
         return None
     start = one(("I'd like", "Can I get", "I want", "Could I have", "Hi, can I please get", "I will have"))
@@ -232,7 +373,7 @@ def growing(dialogue: Dialogue, random: np.random.Generator) -> Dialogue | None:
         plain_item = item.removesuffix(" milk")
         pool = MILK if item.endswith("milk") else CHANGE if plain_item in (*FIRST, "to go") else ADD
         text = one(pool).format(item)
-        more = parse(text)
+        more = parse_order(text)
         if more is None or plain_item not in more.items:
             return None
         now = now.with_more(more)
@@ -254,7 +395,7 @@ def examples(dialogues: Sequence[Dialogue], random: np.random.Generator, copies:
             if system and system.fits(used):
                 yield spoken(used, _until_sold_out(system), system.message)
             else:
-                yield spoken(used, plain)
+                yield spoken(used, unsteered)
 
 
 def _until_sold_out(system: Steering) -> Callable[[Turn, int], str | None]:

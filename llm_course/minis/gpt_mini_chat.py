@@ -1,7 +1,11 @@
-"""How well a model holds its turn at a coffee bar: perplexity, orders carried over turns, system messages obeyed.
+"""gpt-mini-chat: gpt-mini, tuned to hold a dialogue: it takes orders in a coffee bar.
 
-Knows nothing about how the model was trained, beyond the form of its dialogues. Wherever a reply is judged, the turns
-before it are those of the test dialogue (teacher-forced), and the reply is greedy.
+It reads whole dialogues in a chat template and learns the assistant's tokens only, every turn with all turns before
+it. Trained by LoRA: what the package stores is a low-rank difference to gpt-mini. Over half of the dialogues have a
+system message that the answers obey, so that the same weights can be steered (coffee_bar.py says how both are made).
+
+Measured on test dialogues. Wherever a reply is judged, the turns before it are those of the dialogue (teacher-forced),
+and the reply is greedy.
 
 - Carried: a reply that confirms an order names every item the customer has asked for so far (drink, milk, extras;
   found by word lists) and none that was not asked for. Test dialogues, and orders made up by a fixed rule.
@@ -13,13 +17,16 @@ before it are those of the test dialogue (teacher-forced), and the reply is gree
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from llm_course.minis.coffee import (
+from llm_course.minis import gpt_mini_instruct, lora
+from llm_course.minis.batches import LengthBatches
+from llm_course.minis.coffee_bar import (
     KINDS,
     SOLD_OUT,
     YES,
@@ -27,19 +34,62 @@ from llm_course.minis.coffee import (
     Messages,
     Steering,
     Turn,
+    examples,
     growing,
-    plain,
+    items_in,
+    parse_dialogue,
+    parse_order,
     spoken,
     steering,
-)  # fmt: skip
+    unsteered,
+)
 from llm_course.minis.conversations import SPEAKERS, answer_loss, encode_all, pack
 from llm_course.minis.corpora import rows
-from llm_course.minis.evaluate.instructions import continued
-from llm_course.minis.evaluate.record import Table, first, goal, stamp
-from llm_course.minis.orders import items_in, parse
-from llm_course.minis.recipes.gpt_mini_chat import CORPORA, dialogues
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.minis.gpt_mini_instruct import BASE, RANK, continued, make_tokenizer
+from llm_course.minis.loop import Plan
+from llm_course.minis.measures.figures import Figures, Table, first, goal, stamp
+from llm_course.minis.mini import Line, Mini
+from llm_course.shelf.loading import LanguageModel, ModelLike, load
 from llm_course.use_cases.chat import chat
+
+CORPUS = "coffee-dialogues"
+LONGEST, BATCH_TOKENS, COPIES, DROPOUT = 250, 2048, 20, 0.05
+PLAN = Plan(steps=1500, lr=4e-3, warmup=50, weight_decay=0.0, betas=(0.9, 0.98))
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
+    """gpt-mini with low-rank differences that are zero at first, as for gpt-mini-instruct."""
+    return gpt_mini_instruct.make_model(tokenizer, DROPOUT)
+
+
+def dialogues(data: Path, split: str = "train") -> list[Dialogue]:
+    """The dialogues of a split whose orders can be read."""
+    return [found for row in rows(data, CORPUS, split) if (found := parse_dialogue(row["turns"]))]
+
+
+class Task:
+    """Dialogues in several forms each, the loss of any batch of them, and that of the validation dialogues."""
+
+    def __init__(self, data: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+        made = examples(dialogues(data), np.random.default_rng(PLAN.seed), COPIES)
+        self.examples = [one for one in encode_all(list(made), tokenizer) if len(one[0]) <= LONGEST]
+        self.fill = tokenizer.eos_token_id
+        self.batches = LengthBatches([[len(ids)] for ids, _ in self.examples], BATCH_TOKENS, PLAN.seed)
+        new = encode_all([spoken(one, unsteered) for one in dialogues(data, "validation")], tokenizer)
+        self.new = sorted((one for one in new if len(one[0]) <= LONGEST), key=lambda one: len(one[0]))
+
+    def loss(self, model: torch.nn.Module, number: int) -> torch.Tensor:
+        """Cross-entropy of the assistant's tokens, in nats."""
+        return answer_loss(model, *pack([self.examples[i] for i in self.batches[number]], self.fill))
+
+    def watch(self, step: int, model: torch.nn.Module) -> dict[str, float]:
+        """Cross-entropy of the assistant's tokens in the validation dialogues, in nats."""
+        parts = [self.new[i : i + 16] for i in range(0, len(self.new), 16)]
+        total = sum(answer_loss(model, *pack(part, self.fill), "sum").item() for part in parts)
+        return {"validation": round(total / max(1, sum(sum(said) for _, said in self.new)), 4)}
+
+
+# --- how it is measured --------------------------------------------------------------------------------------------
 
 SCRIPTED, SEED, NEW = 60, 1, 60
 CARRIED = 0.80
@@ -57,8 +107,6 @@ def perplexity(lm: LanguageModel, conversations: Sequence[Messages]) -> float:
 
     Of a conversation longer than the model's window only the beginning counts.
     """
-    import torch
-
     window = lm.window or 1024
     found = [(ids[:window], said[:window]) for ids, said in encode_all(conversations, lm.tokenizer)]
     found.sort(key=lambda one: len(one[0]))
@@ -83,7 +131,7 @@ def replies(lm: LanguageModel, conversations: Sequence[Messages]) -> list[tuple[
 
 def before(dialogue: Dialogue, number: int, system: Steering | None = None) -> Messages:
     """The conversation up to the user's turn ``number``, as the assistant's answers have it."""
-    say = system.say if system else plain
+    say = system.say if system else unsteered
     whole = spoken(dialogue, say, system.message if system else None)
     return whole[: 2 * number + 1 + (1 if system else 0)]
 
@@ -122,7 +170,7 @@ def scripted(count: int = SCRIPTED) -> list[Dialogue]:
         front = f"{extra} " if extra in ("decaf", "iced") else ""
         behind = "" if front else " to go" if extra == "to go" else f" and {extra}"
         text = f"Good morning, I would like one {front}{drink} with {milk} milk{behind}, please."
-        order = parse(text)
+        order = parse_order(text)
         assert order is not None and order.items == {drink, milk, extra}, text
         whole = Dialogue((text, YES[0]), (Turn(order, "Is that correct?"), Turn(None, "Ok.")))
         grown = growing(whole, random) if len(found) % 2 else None
@@ -176,14 +224,14 @@ def _first_order(dialogue: Dialogue) -> frozenset[str]:
     return next((turn.order.items for turn in dialogue.answers if turn.order), frozenset())
 
 
-def _share(hits: Any) -> float:
+def _share(hits: Iterable[bool]) -> float:
     found = list(hits)
     return round(sum(found) / max(1, len(found)), 4)
 
 
 def measure(
-    data: str | Path, limit: int | None = None, *, model: Any = "gpt-mini-chat", raw: Any = "gpt-mini"
-) -> dict[str, Any]:
+    data: str | Path, limit: int | None = None, *, model: ModelLike = "gpt-mini-chat", raw: ModelLike = "gpt-mini"
+) -> Figures:
     """Measure a dialogue-tuned model beside the raw one it came from.
 
     Args:
@@ -199,11 +247,11 @@ def measure(
     found = list(first(dialogues(Path(data), "test"), limit))
     unchanged = [
         [{"role": turn["role"], "content": turn["text"]} for turn in row["turns"]]
-        for row in first(rows(data, CORPORA[0], "test"), limit)
+        for row in first(rows(data, CORPUS, "test"), limit)
     ]
     turns, made = order_turns(found), order_turns(scripted(limit or SCRIPTED))
     every = [before(dialogue, number) for dialogue in found for number in range(len(dialogue.answers))]
-    words = [spoken(dialogue, plain) for dialogue in found]
+    words = [spoken(dialogue, unsteered) for dialogue in found]
     own = carried(lm, turns)
     return {
         "how": HOW,
@@ -219,7 +267,7 @@ def measure(
     }
 
 
-def headline(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
+def headline(measured: Figures) -> list[Line]:
     """Orders carried, and perplexity."""
     (_, own), (raw, old) = measured["carried"].items()
     (_, low), (_, high) = measured["perplexity"].items()
@@ -229,7 +277,7 @@ def headline(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def tables(measured: dict[str, Any]) -> list[Table]:
+def tables(measured: Figures) -> list[Table]:
     """Perplexity, orders, ends of turns, and system messages."""
     names = tuple(measured["perplexity"])
     lines = [
@@ -249,3 +297,40 @@ def tables(measured: dict[str, Any]) -> list[Table]:
         Table(f"Taskmaster-4 coffee, {measured['dialogues']} test dialogues", ("measure", *names), tuple(lines)),
         Table("System messages obeyed", ("kind", "dialogues", "with the message", "without"), obeyed),
     ]
+
+
+MINI = Mini(
+    name="gpt-mini-chat",
+    kind="dialogue-tuned",
+    tasks=("chat", "generate"),
+    default_for=("chat",),
+    about=(
+        "A dialogue-tuned language model: it takes orders in a coffee bar, and a system message steers it. Tuned "
+        "from gpt-mini."
+    ),
+    data="dialogues at a coffee bar, on top of gpt-mini's stories",
+    example='print(lc.chat("Hi, can I get a latte with oat milk?"))',
+    limits=(
+        "It talks about orders in a coffee bar and about nothing else; to other questions it says something anyway.",
+        "It holds one kind of drink at a time. What its menu has, it makes up.",
+        (
+            "It obeys four kinds of system message, and hardly any other. What is sold out it often overlooks, and "
+            "at times it refuses what is there."
+        ),
+        "Whoever writes into the conversation can steer it: it cannot tell an order from an attack.",
+    ),
+    hub_task="text-generation",
+    tags=("gpt2", "dialogue-tuned", "lora"),
+    corpora=(CORPUS,),
+    base=BASE,
+    rank=RANK,
+    starts_with_bos=True,
+    plan=PLAN,
+    make_tokenizer=make_tokenizer,
+    make_model=make_model,
+    task=Task,
+    finish=lora.merge,
+    measure=measure,
+    headline=headline,
+    tables=tables,
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,14 @@ from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTok
 from llm_course.batching import split_sentences
 from llm_course.minis.batches import LengthBatches, pad
 from llm_course.minis.corpora import rows
+from llm_course.minis.gpt_mini import texts
 from llm_course.minis.loop import Plan
-from llm_course.minis.recipes.gpt_mini import texts
+from llm_course.minis.measures import summaries
+from llm_course.minis.mini import Mini
 from llm_course.minis.vocabulary import byte_fallback_bpe
 
 STORIES = ["tinystories", "fables"]
 SUMMARIES = ["scitldr", "legal", "story-summaries"]
-CORPORA = STORIES + SUMMARIES
 VOCABULARY, LONGEST, BATCH_TOKENS, REPEATS = 5000, 400, 4096, 3
 PLAN = Plan(steps=2000, lr=1.2e-3, muon=3e-3, warmup=150, weight_decay=0.02)
 
@@ -33,8 +35,12 @@ def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
     """A BPE of 5,000 pieces with byte fallback."""
     stories = (text for name in STORIES for text in texts(data, name))
     summaries = (row[field] for name in SUMMARIES for row in rows(data, name) for field in ("text", "summary"))
-    backend = byte_fallback_bpe((t for source in (stories, summaries) for t in source), VOCABULARY,
-                                ["<pad>", "</s>", "<unk>", "<gap>"], end="</s>")  # fmt: skip
+    backend = byte_fallback_bpe(
+        (t for source in (stories, summaries) for t in source),
+        VOCABULARY,
+        ["<pad>", "</s>", "<unk>", "<gap>"],
+        end="</s>",
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=LONGEST
     )
@@ -44,11 +50,23 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> BartForConditionalGenerati
     """2 + 2 layers, width 128, 4 heads: 1.7 million parameters, randomly initialized."""
     torch.manual_seed(PLAN.seed)
     config = BartConfig(
-        vocab_size=len(tokenizer), d_model=128, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=512,
-        decoder_ffn_dim=512, encoder_attention_heads=4, decoder_attention_heads=4, dropout=0.1,
-        max_position_embeddings=LONGEST, scale_embedding=True, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, forced_eos_token_id=None, decoder_start_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        d_model=128,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_ffn_dim=512,
+        decoder_ffn_dim=512,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        dropout=0.1,
+        max_position_embeddings=LONGEST,
+        scale_embedding=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        forced_eos_token_id=None,
+        decoder_start_token_id=tokenizer.eos_token_id,
+    )
     config._attn_implementation = "eager"
     return BartForConditionalGeneration(config)
 
@@ -107,3 +125,27 @@ class Task:
         return torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), target.flatten(), ignore_index=self.pad, label_smoothing=0.1
         )
+
+
+MINI = Mini(
+    name="bart-mini",
+    kind="encoder-decoder",
+    tasks=("summarize",),
+    about="Reads a text and writes a summary in its own words.",
+    data="stories, abstracts with summaries",
+    example=("article = open('article.txt').read()\nprint(lc.summarize(article, method=\"abstractive\"))"),
+    limits=(
+        "It may write what the text does not say: check every name and number.",
+        "It is far too small to be trusted with a real text; the course keeps it to show how such models work.",
+    ),
+    hub_task="summarization",
+    tags=("bart", "abstractive"),
+    corpora=(*STORIES, *SUMMARIES),
+    plan=PLAN,
+    make_tokenizer=make_tokenizer,
+    make_model=make_model,
+    task=Task,
+    measure=summaries.measure,
+    headline=partial(summaries.headline, name="bart-mini"),
+    tables=summaries.tables,
+)

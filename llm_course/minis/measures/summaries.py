@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,13 +19,15 @@ from llm_course.batching import split_sentences
 from llm_course.errors import UnknownModel
 from llm_course.minis.baselines.extractive import TextRank, lead
 from llm_course.minis.corpora import rows
-from llm_course.minis.evaluate.record import Table, first, goal, stamp
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.minis.measures.figures import Figures, Table, first, goal, stamp
+from llm_course.minis.mini import Line
+from llm_course.shelf.catalogue import catalogue
+from llm_course.shelf.loading import ModelLike, load
 from llm_course.use_cases.summarization import summarize
 
 SETS = {"scitldr": "abstracts", "legal": "contracts", "story-summaries": "stories"}
 ROUGE = ("rouge1", "rouge2", "rougeL")
-SENTENCES, MINIS, LEAD, RANK = 1, ("bert-mini-summary", "bart-mini"), "lead sentence", "TextRank"
+SENTENCES, LEAD, RANK = 1, "lead sentence", "TextRank"
 HOW = (
     "ROUGE F1 (rouge-score, with stemming) on split=test of SciTLDR (every reference, the best-fitting one counts), "
     "of the plain-English contract summaries, and of the story morals. Every system gives one sentence, cut by the "
@@ -36,32 +37,31 @@ HOW = (
 
 
 def measure(
-    data: str | Path, limit: int | None = None, *, model: Any = None, models: Sequence[Any] = MINIS
-) -> dict[str, Any]:
+    data: str | Path,
+    limit: int | None = None,
+    *,
+    model: ModelLike | None = None,
+    models: Sequence[ModelLike] | None = None,
+) -> Figures:
     """Measure summarizers beside lead sentences and TextRank, all in one run.
 
     Args:
         data: the data folder.
         limit: at most so many texts of each set: a quick look.
         model: put this one first: the one that the goals are about. Default: whichever scores highest.
-        models: what ``lc.load`` takes, one each; names that are not on the shelf are left out and listed.
+        models: what ``lc.load`` takes, one each. Default: all minis of the shelf that summarize.
 
     Raises:
         DataMissing: a corpus is not there.
-        UnknownModel: none of the models is on the shelf.
+        UnknownModel: there is no mini that summarizes.
     """
-    loaded: dict[str, LanguageModel] = {}
-    absent: list[str] = []
-    for one in models:
-        try:
-            lm = load(one, task="summarize")
-            loaded[lm.name] = lm
-        except UnknownModel:
-            absent.append(str(one))
-    if not loaded:
-        raise UnknownModel(f"None of {', '.join(absent)} is on the shelf. Train one: llm-course train {absent[0]}.")
+    if models is None:
+        models = [entry.name for entry in catalogue().values() if entry.family == "mini" and "summarize" in entry.tasks]
+    if not models:
+        raise UnknownModel("No mini that summarizes is on the shelf. Train one: llm-course train bert-mini-summary.")
+    loaded = {lm.name: lm for lm in (load(one, task="summarize") for one in models)}
     rank = TextRank()
-    sets: dict[str, dict[str, Any]] = {}
+    sets: dict[str, Figures] = {}
     for corpus, name in SETS.items():
         own = held_out(data, corpus, limit)
         texts = [text for text, _ in own]
@@ -85,11 +85,10 @@ def measure(
         "sets": sets,
         "mean_over_sets": {key: round(value, 4) for key, value in means.items()},
         "highest": best,
-        "not_on_the_shelf": absent,
         "beats_both_baselines_on": wins,
         "goals": [goal(f"sets of three on which {about} beats lead and TextRank", 2, len(wins))],
         **stamp(" ".join(loaded), next(iter(loaded.values())).device.type),
-    }  # fmt: skip
+    }
 
 
 def held_out(data: str | Path, corpus: str, limit: int | None = None) -> list[tuple[str, list[str]]]:
@@ -101,23 +100,25 @@ def held_out(data: str | Path, corpus: str, limit: int | None = None) -> list[tu
 def scores_of(written: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """Mean ROUGE-1, -2 and -L F1 in 0 to 1, their mean with its standard error, and words per summary."""
     from rouge_score.rouge_scorer import RougeScorer
+    from scipy.stats import sem
 
     scorer = RougeScorer(list(ROUGE), use_stemmer=True)
-    found = np.array([
-        [score.fmeasure for score in scorer.score_multi(list(refs), line).values()]
-        for refs, line in zip(references, written, strict=True)
-    ])  # fmt: skip
+    found = np.array(
+        [
+            [score.fmeasure for score in scorer.score_multi(list(refs), line).values()]
+            for refs, line in zip(references, written, strict=True)
+        ]
+    )
     means = found.mean(axis=1)
-    error = means.std(ddof=1) / len(means) ** 0.5 if len(means) > 1 else 0.0
     return {
         **{name: round(float(value), 4) for name, value in zip(ROUGE, found.mean(axis=0), strict=True)},
         "mean": round(float(means.mean()), 4),
-        "standard_error": round(float(error), 4),
+        "standard_error": round(float(sem(means)), 4) if len(means) > 1 else 0.0,
         "words": round(float(np.mean([len(line.split()) for line in written])), 1),
     }
 
 
-def beats(sets: dict[str, dict[str, Any]], name: str) -> list[str]:
+def beats(sets: dict[str, Figures], name: str) -> list[str]:
     """The sets on which a system's mean is above that of both baselines."""
     found = []
     for key, own in sets.items():
@@ -127,28 +128,35 @@ def beats(sets: dict[str, dict[str, Any]], name: str) -> list[str]:
     return found
 
 
-def headline(measured: dict[str, Any], name: str) -> list[tuple[str, str, str]]:
+def headline(measured: Figures, name: str) -> list[Line]:
     """What was measured, the figure of one model, and the baselines': ROUGE-1, -2 and -L."""
 
     def line(scores: dict[str, float]) -> str:
         return " / ".join(f"{scores[rouge]:.3f}" for rouge in ROUGE)
 
     return [
-        (f"ROUGE-1 / 2 / L, {key}", line(own["systems"][name]),
-         "; ".join(f"{base} {line(own['systems'][base])}" for base in (LEAD, RANK)))
+        (
+            f"ROUGE-1 / 2 / L, {key}",
+            line(own["systems"][name]),
+            "; ".join(f"{base} {line(own['systems'][base])}" for base in (LEAD, RANK)),
+        )
         for key, own in measured["sets"].items()
-    ]  # fmt: skip
+    ]
 
 
-def tables(measured: dict[str, Any]) -> list[Table]:
+def tables(measured: Figures) -> list[Table]:
     """One table per set."""
     found = []
     for name, own in measured["sets"].items():
         lines = tuple(
-            (key, *(f"{s[rouge]:.3f}" for rouge in ROUGE), f"{s['mean']:.3f} +- {s['standard_error']:.3f}",
-             f"{s['words']:.0f}")
+            (
+                key,
+                *(f"{s[rouge]:.3f}" for rouge in ROUGE),
+                f"{s['mean']:.3f} +- {s['standard_error']:.3f}",
+                f"{s['words']:.0f}",
+            )
             for key, s in own["systems"].items()
-        )  # fmt: skip
+        )
         title = f"Summaries of {name}, {own['texts']} texts, {measured['sentences']} sentence each"
         found.append(Table(title, ("system", "ROUGE-1", "ROUGE-2", "ROUGE-L", "mean", "words"), lines))
     return found

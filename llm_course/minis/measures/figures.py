@@ -1,7 +1,6 @@
-"""How a measurement is kept: a plain dict with date and machine, goals beside what was reached, and tables.
+"""How a measurement is kept: plain data with date and machine, goals beside what was reached, and tables.
 
-Knows nothing about tasks or models. Every module of this folder has ``measure(data, limit)``, which gives
-such a dict, and ``tables(measured)``, which lays it out.
+Knows nothing about tasks or models. The functions ``measure`` of the minis give such data, and ``tables`` lay it out.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+Figures = dict[str, Any]  # what was measured, as card.json holds it: each measure has keys of its own
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Table:
         return "\n".join([f"**{self.title}**", "", lines[0], "|" + " --- |" * len(self.head), *lines[1:]])
 
 
-def goal(what: str, wanted: float, measured: float) -> dict[str, Any]:
+def goal(what: str, wanted: float, measured: float) -> Figures:
     """A goal, what was measured, and whether that reaches it; more is better."""
     return {"goal": what, "wanted": wanted, "measured": round(measured, 4), "reached": bool(measured >= wanted)}
 
 
-def goals_table(name: str, measured: dict[str, Any]) -> Table:
+def goals_table(name: str, measured: Figures) -> Table:
     """The goals of a mini, and whether each is reached."""
     rows = tuple(
         (own["goal"], f"{own['wanted']:g}", f"{own['measured']:g}", "yes" if own["reached"] else "no")
@@ -60,11 +60,11 @@ def first(items: Iterable[Item], limit: int | None) -> Iterator[Item]:
     return islice(items, limit)
 
 
-def stamp(name: str, device: str = "cpu") -> dict[str, Any]:
+def stamp(name: str, device: str = "cpu") -> Figures:
     """When, on what machine, and by which command something was measured."""
     import torch
 
-    machine: dict[str, Any] = {
+    machine: Figures = {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu": _vendor(),
         "device": device,

@@ -8,6 +8,7 @@ reference summary; the scores learn that order. Two of bert-mini's four layers a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,16 @@ from llm_course.minis import lora
 from llm_course.minis.batches import LengthBatches, pad
 from llm_course.minis.corpora import rows
 from llm_course.minis.loop import Plan
+from llm_course.minis.measures import summaries
+from llm_course.minis.mini import Mini
 from llm_course.shelf.stored import folder_of
 from llm_course.use_cases.summarization import parts_of
 
 BASE = "bert-mini"
-CORPORA = ["scitldr", "legal", "story-summaries"]
+CORPORA = ("scitldr", "legal", "story-summaries")
 BATCH_TOKENS, SHARPNESS = 4096, 12.0
 PLAN = Plan(steps=400, lr=2e-3, warmup=60, weight_decay=0.0, betas=(0.9, 0.98))
 RANK, TARGETS = 32, ("query", "key", "value", "output.dense", "intermediate.dense")
-CARD = {"base": BASE, "rank": RANK}
 
 
 def make_tokenizer(data: Path) -> PreTrainedTokenizerFast:
@@ -40,17 +42,16 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> BertForTokenClassification
     """Two layers of bert-mini, tuned by low-rank differences, with a new, random score on top."""
     torch.manual_seed(PLAN.seed)
     model = BertForTokenClassification.from_pretrained(
-        folder_of(BASE), dtype=torch.float32, attn_implementation="eager", num_labels=1, num_hidden_layers=2,
-        hidden_dropout_prob=0.1, classifier_dropout=0.1,
-    )  # fmt: skip
+        folder_of(BASE),
+        dtype=torch.float32,
+        attn_implementation="eager",
+        num_labels=1,
+        num_hidden_layers=2,
+        hidden_dropout_prob=0.1,
+        classifier_dropout=0.1,
+    )
     lora.attach(model, TARGETS, RANK)
     model.classifier.requires_grad_(True)
-    return model
-
-
-def finish(model: BertForTokenClassification) -> BertForTokenClassification:
-    """The differences written into the weights."""
-    lora.merge(model)
     return model
 
 
@@ -81,9 +82,9 @@ class Task:
         self.marks: list[list[int]] = []
         self.worth: list[np.ndarray] = []
         for name in CORPORA:
-            for text, summaries in pairs(data, name, split):
+            for text, references in pairs(data, name, split):
                 sentences = split_sentences(text)
-                value = worth(sentences, summaries, scorer)
+                value = worth(sentences, references, scorer)
                 for start, ids, marks in parts_of(tokenizer, 512, sentences):
                     if len(marks) > 1 and value[start : start + len(marks)].max() > 0:
                         self.ids.append(ids)
@@ -104,3 +105,31 @@ class Task:
             own = scores[row, self.marks[i][: len(target)]]
             losses.append(-(target.softmax(0) * own.log_softmax(0)).sum())
         return torch.stack(losses).mean()
+
+
+MINI = Mini(
+    name="bert-mini-summary",
+    kind="representation, fine-tuned",
+    tasks=("summarize",),
+    default_for=("summarize",),
+    about="Scores the sentences of a text; the best ones are its summary, unchanged. Fine-tuned from bert-mini.",
+    data="abstracts, contracts and stories with summaries",
+    example=("article = open('article.txt').read()\nprint(lc.summarize(article, method=\"extractive\"))"),
+    limits=(
+        "It only picks sentences: it cannot shorten or join them, and a picked 'she' may have lost its name.",
+        "It learned from abstracts, contracts and stories in English; on other texts its choice may be poor.",
+    ),
+    hub_task="token-classification",
+    tags=("bert", "summarization", "extractive"),
+    corpora=CORPORA,
+    base=BASE,
+    rank=RANK,
+    plan=PLAN,
+    make_tokenizer=make_tokenizer,
+    make_model=make_model,
+    task=Task,
+    finish=lora.merge,
+    measure=summaries.measure,
+    headline=partial(summaries.headline, name="bert-mini-summary"),
+    tables=summaries.tables,
+)

@@ -14,13 +14,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from llm_course.minis.corpora import rows
-from llm_course.minis.evaluate.record import Table
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.minis.measures.figures import Figures, Table
+from llm_course.shelf.loading import LanguageModel, ModelLike, load
 from llm_course.use_cases.embeddings import unit, vectors
 
 PAIRS, SHARED, CORPUS, READ = 400, 0.5, "tatoeba-en-de", "tatoeba-en-fr"
@@ -90,7 +89,7 @@ def spreads(rows_: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def measure(data: str | Path, limit: int | None = None, *, model: Any = "bert-mini") -> dict[str, Any]:
+def measure(data: str | Path, limit: int | None = None, *, model: ModelLike = "bert-mini") -> Figures:
     """Search paraphrases with every layer of a model; ``limit`` is the most pairs (else 400).
 
     Raises:
@@ -128,20 +127,25 @@ def _first_states(lm: LanguageModel, texts: list[str]) -> np.ndarray:
         return np.stack([lm.model.base_model(ids).last_hidden_state[0, 0].float().cpu().numpy() for ids in each])
 
 
-def as_embedded(measured: dict[str, Any]) -> dict[str, float]:
+def as_embedded(measured: Figures) -> dict[str, float]:
     """The figures of the vectors that ``lc.embed`` gives: the last layer, as it is.
 
     The best of all ways would be chosen on the very pairs that it is measured on.
     """
-    layers = {int(found[1]): value for name, value in measured["found_first"].items()
-              if (found := re.search(r", layer (\d+)$", name))}  # fmt: skip
+    layers = {
+        int(found[1]): value
+        for name, value in measured["found_first"].items()
+        if (found := re.search(r", layer (\d+)$", name))
+    }
     shares: dict[str, float] = layers[max(layers)]
     return shares
 
 
-def tables(measured: dict[str, Any]) -> list[Table]:
+def tables(measured: Figures) -> list[Table]:
     """The share of paraphrases ranked first, for every way."""
-    lines = tuple((name, f"{v['all']:.3f}", f"{v['few shared words']:.3f}") for name, v in
-                  sorted(measured["found_first"].items(), key=lambda pair: -pair[1]["all"]))  # fmt: skip
+    lines = tuple(
+        (name, f"{v['all']:.3f}", f"{v['few shared words']:.3f}")
+        for name, v in sorted(measured["found_first"].items(), key=lambda pair: -pair[1]["all"])
+    )
     title = f"The same in other words, ranked first of {measured['pairs']} sentences"
     return [Table(title, ("vectors", "all pairs", "few shared words"), lines)]

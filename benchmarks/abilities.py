@@ -1,10 +1,11 @@
 """Who can do what: six abilities, every mini, one number a cell, one script.
 
-    python -m llm_course.minis.evaluate.abilities --data DIR
+    python benchmarks/abilities.py --data DIR
 
-writes ``lessons/five_types/abilities.json``, which lesson 05 shows. Knows nothing about how the minis were trained. Each
-ability is one function of a model; it gives ``None`` where the architecture cannot do it. The sets are parts of the
-test splits, the first rows of each, so that all minis take a few minutes; the full figures are on the cards.
+writes ``llm_course/lessons/five_types/abilities.json``, which that lesson shows. Knows nothing about how the minis were
+trained. Each ability is one function of a model; it gives ``None`` where the architecture cannot do it. The sets are
+parts of the test splits, the first rows of each, so that all minis take a few minutes; the full figures are on the
+cards.
 """
 
 from __future__ import annotations
@@ -13,34 +14,36 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import llm_course
+from llm_course.minis import gpt_mini_chat, gpt_mini_instruct, vision_mini
 from llm_course.minis.corpora import rows
-from llm_course.minis.evaluate import dialogue, instructions
-from llm_course.minis.evaluate.record import first, stamp
+from llm_course.minis.measures.figures import first, stamp
 from llm_course.shelf.catalogue import WEIGHTS, catalogue
 from llm_course.shelf.loading import LanguageModel, load
 
-RECORD = Path(__file__).parents[2] / "lessons" / "five_types" / "abilities.json"
+RECORD = Path(llm_course.__file__).parent / "lessons" / "five_types" / "abilities.json"
 STORIES, PER_TASK, DIALOGUES, GAPS, PICTURES = 60, 12, 40, 200, 200
 WINDOW = 14  # words of context on each side of a gap: bert-mini learned on pieces of 40 tokens
 Texts = Sequence[str]
 
 # Published figures of full-size models on tests of their own: other tests than ours, so they set the scale, no more.
 FULL = {
-    "continue a story": ("GPT-2 117M", "perplexity 35.1 on LAMBADA",
-                         "Radford and others 2019, table 3"),
+    "continue a story": ("GPT-2 117M", "perplexity 35.1 on LAMBADA", "Radford and others 2019, table 3"),
     "follow an instruction": ("SmolLM2-135M-Instruct", "29.9% on IFEval", "its model card"),
     "hold a turn": ("SmolLM2-135M-Instruct", "not measured", ""),
     "fill a gap": ("BERT base", "not measured", ""),
-    "find similar texts": ("SBERT-NLI-base", "rank correlation 0.77, STS benchmark",
-                           "Reimers and Gurevych 2019, table 1"),
+    "find similar texts": (
+        "SBERT-NLI-base",
+        "rank correlation 0.77, STS benchmark",
+        "Reimers and Gurevych 2019, table 1",
+    ),
     "answer about a picture": ("SmolVLM-256M", "not measured", ""),
-}  # fmt: skip
+}
 
 
 def writes(lm: LanguageModel) -> bool:
@@ -71,15 +74,15 @@ def instruction(lm: LanguageModel, data: Path) -> float | None:
     """Exact match on the small tasks, mean over tasks."""
     if not writes(lm):
         return None
-    return instructions.mean(instructions.exact_match(lm, instructions.test_rows(data, PER_TASK)))
+    return gpt_mini_instruct.mean(gpt_mini_instruct.exact_match(lm, gpt_mini_instruct.test_rows(data, PER_TASK)))
 
 
 def turn(lm: LanguageModel, data: Path) -> float | None:
     """The share of order turns at the coffee bar whose reply names all items and no other."""
     if not writes(lm):
         return None
-    found = list(first(dialogue.dialogues(data, "test"), DIALOGUES))
-    return dialogue.carried(lm, dialogue.order_turns(found))["right"]
+    found = list(first(gpt_mini_chat.dialogues(data, "test"), DIALOGUES))
+    return gpt_mini_chat.carried(lm, gpt_mini_chat.order_turns(found))["right"]
 
 
 def gaps(data: Path, count: int = GAPS) -> Iterator[tuple[str, str, str]]:
@@ -104,7 +107,7 @@ def gap(lm: LanguageModel, data: Path) -> float | None:
         texts = [f"{left} {lm.tokenizer.mask_token} {right}" for left, _, right in hidden]
         said = [one.candidates[0][0].token.strip() for one in fill_mask(texts, top=1, model=lm, progress=False)]
     elif writes(lm):
-        said = [_first_word(text) for text in instructions.continued(lm, [left for left, _, _ in hidden], 6)]
+        said = [_first_word(text) for text in gpt_mini_instruct.continued(lm, [left for left, _, _ in hidden], 6)]
     else:
         return None
     return float(np.mean([own.lower() == word for own, (_, word, _) in zip(said, hidden, strict=True)]))
@@ -139,7 +142,7 @@ def picture(lm: LanguageModel, data: Path) -> float | None:
     """The share of questions about new scenes that are answered rightly."""
     if getattr(lm.model.config, "vision_config", None) is None or lm.entry is None or "describe" not in lm.entry.tasks:
         return None
-    found = import_module("llm_course.minis.evaluate.vision").measure(data, PICTURES, model=lm)
+    found = vision_mini.measure(data, PICTURES, model=lm)
     return float(next(iter(found["accuracy"].values()))["all"])
 
 
@@ -170,7 +173,7 @@ def measure(data: str | Path, names: Sequence[str] | None = None) -> dict[str, A
         "cells": cells,
         "full": {what: dict(zip(("model", "figure", "source"), own, strict=True)) for what, own in FULL.items()},
         "weights": {name: _sha(name) for name in cells},
-        **(stamp("") | {"command": "python -m llm_course.minis.evaluate.abilities --data DIR"}),
+        **(stamp("") | {"command": "python benchmarks/abilities.py --data DIR"}),
     }
 
 
