@@ -1,4 +1,4 @@
-"""What was handed in, put back into the form that was released, with a note on each change; and who wrote alike.
+"""What was handed in, put back into the form that was released, with a note on each change.
 
 Knows nothing about points. Locked cells get their released text again, deleted ones come back, the order is the
 released one; what a student may write stays. Nothing here runs or believes the submission.
@@ -10,21 +10,16 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from llm_course.errors import LLMCourseError
-from llm_course.grading import plain
+from llm_course.grading import wire
 
 NOTEBOOK_BYTES = 10_000_000
 VALUES = 5_000_000  # most of them in stored outputs, which are not read
 CELLS = 500
 SOURCE = 200_000  # characters of one cell
-SHINGLE = 5  # tokens
-ALIKE = 0.8
-COMPARED = 200_000  # characters of one submission
-FEWEST = 30  # shingles that a submission needs to be compared
 
 
 class Unreadable(LLMCourseError):
@@ -101,9 +96,9 @@ def parse(data: bytes) -> dict[str, Any]:
         Unreadable: it is no notebook of format 4.
     """
     try:
-        notebook = plain.parse(
+        notebook = wire.parse(
             data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES, parts=VALUES, lenient=True, what="The file handed in"
-        )  # fmt: skip
+        )
     except LLMCourseError as error:
         raise Unreadable(
             f"{error} Clear the notebook's outputs, save it with JupyterLab and hand it in again."
@@ -175,9 +170,11 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
     if (spoken := _language(submitted)) and spoken != "python":
         notes.append(f"The notebook had been saved for another kernel ({spoken[:40]}); it was run with Python.")
     notebook = {
-        "cells": cells, "metadata": release.get("metadata", {}), "nbformat": 4,
+        "cells": cells,
+        "metadata": release.get("metadata", {}),
+        "nbformat": 4,
         "nbformat_minor": max(5, release.get("nbformat_minor", 5)),
-    }  # fmt: skip
+    }
     return Restored(notebook, tuple(notes), tuple(written))
 
 
@@ -221,31 +218,3 @@ def _language(notebook: dict[str, Any]) -> str:
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language") if isinstance(kernel, dict) else None
     return language.encode("utf-8", "replace").decode().lower() if isinstance(language, str) else ""
-
-
-def shingles(texts: list[str]) -> frozenset[tuple[str, ...]]:
-    """Runs of ``SHINGLE`` tokens in code, comments and white space left out."""
-    found: set[tuple[str, ...]] = set()
-    left = COMPARED
-    for text in texts:
-        text, left = text[:left], max(0, left - len(text))
-        tokens = re.findall(r"\w+|[^\w\s]", re.sub(r"#[^\n]*", "", text))
-        found |= {tuple(tokens[start : start + SHINGLE]) for start in range(len(tokens) - SHINGLE + 1)}
-    return frozenset(found)
-
-
-def alike(written: dict[str, list[str]], starter: list[str]) -> list[tuple[str, str, float]]:
-    """Pairs of students whose code is alike beyond the starter code: (student, student, share), most alike first.
-
-    The share is the Jaccard index of the two sets of token runs (Broder, 1997), those of the starter code left out. It
-    says that two texts are alike, not why: short tasks have few solutions.
-    """
-    given = shingles(starter)
-    sets = {student: shingles(texts) - given for student, texts in written.items()}
-    pairs = []
-    for one, other in combinations(sorted(name for name, found in sets.items() if len(found) >= FEWEST), 2):
-        both = len(sets[one] & sets[other])
-        share = both / (len(sets[one]) + len(sets[other]) - both)
-        if share >= ALIKE:
-            pairs.append((one, other, share))
-    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))

@@ -1,7 +1,8 @@
 """What an assignment asks for, as its judging file says it: tasks, right answers, known mistakes.
 
-Knows nothing about sandboxes, notebooks or students. A judging file, ``assignments/judging/NAME.py``, defines ``TASKS``
-out of these. It stays on the instructor's side: neither it nor what it computes for hidden cases is ever released.
+Knows nothing about sandboxes, notebooks or students. A judging file, ``assignments/src/NAME/judging.py``, defines
+``TASKS`` out of these. It stays on the instructor's side: neither it nor what it computes for hidden cases is ever
+released.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_course.checks.cases import Case
+from llm_course.checks.compare import Comparison, any_order, close, exact, text
 from llm_course.errors import BadCourse
-from llm_course.grading import plain
-from llm_course.grading.compare import Comparison, any_order, close, exact, text
+from llm_course.grading import wire
+from llm_course.grading.judged import Section
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -44,7 +47,7 @@ class Mistake:
 class Task:
     """One function that the student writes, or one variable that the student's notebook sets.
 
-    Arguments and results are plain data (``llm_course.grading.plain``): None, bool, int, float, str, list, tuple, dict
+    Arguments and results are plain data (``llm_course.grading.wire``): None, bool, int, float, str, list, tuple, dict
     with text keys, numpy arrays. A tensor that a student returns arrives as an array.
 
     Args:
@@ -83,11 +86,37 @@ class Task:
 
         return self.hidden(numpy.random.default_rng([seed, zlib.crc32(self.name.encode())]))
 
+    def worth(self, section: Section) -> float:
+        """The points of the visible or of the hidden cases."""
+        return self.points[0] if section == "visible" else self.points[1]
+
     def expected(self, arguments: tuple[Any, ...]) -> Any:
         """What the reference gives; it gets a copy, so that it cannot change the arguments."""
         return self.reference(*copy.deepcopy(arguments))
 
-    def is_right(self, answer: Any, expected: Any) -> bool:
+    def case(self, arguments: tuple[Any, ...]) -> Case:
+        """A case with the expected value and the results of the known mistakes, all as they cross the boundary.
+
+        Raises:
+            BadCourse: the reference fails, or a value is no plain data.
+        """
+        try:
+            plain = wire.crossed(tuple(arguments))
+            expected = wire.crossed(self.expected(plain))
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise BadCourse(f"Task {self.name}: its reference fails on one of its own cases: {said}") from error
+        hints = []
+        for mistake in self.mistakes:
+            try:
+                wrong = wire.crossed(mistake.function(*copy.deepcopy(plain)))
+            except Exception:
+                continue  # a mistake that fails on this case explains itself by its error
+            if not self.is_right(wrong, expected):
+                hints.append((wrong, mistake.hint))
+        return Case(plain, expected, tuple(hints))
+
+    def is_right(self, answer: object, expected: object) -> bool:
         """The trusted comparison; one that fails on an odd answer says no."""
         try:
             return bool(self.compare(answer, expected))
@@ -103,7 +132,7 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
     """
     if not path.is_file():
         raise BadCourse(f"There is no judging file {path}. An assignment that is judged has one, with its TASKS.")
-    spec = importlib.util.spec_from_file_location(f"judging_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"judging_{path.parent.name}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     try:
@@ -132,32 +161,18 @@ def checks(tasks: tuple[Task, ...]) -> str:
     Plain data only, no code; nothing of it is used to judge.
 
     Raises:
-        BadCourse: a reference fails on a visible case.
-        NotPlain: an argument or an expected value is no plain data.
+        BadCourse: a reference fails on a visible case, or a value is no plain data.
     """
     listed = {}
     for task in tasks:
-        cases = []
-        for arguments in task.visible:
-            try:
-                expected = task.expected(arguments)
-            except Exception as error:
-                raise BadCourse(
-                    f"The reference of task {task.name} fails on a visible case: {type(error).__name__}: {error}"
-                ) from error
-            hints = []
-            for mistake in task.mistakes:
-                try:
-                    wrong = plain.encode(mistake.function(*copy.deepcopy(arguments)))
-                except Exception:
-                    continue  # a mistake that fails on this case explains itself by its error
-                if not task.is_right(plain.decode(wrong), expected):
-                    hints.append([wrong, mistake.hint])
-            cases.append(
-                {"arguments": plain.encode(arguments), "expected": plain.encode(expected), "hints": hints}
-            )  # fmt: skip
+        cases = [
+            {
+                "arguments": wire.encode(case.arguments),
+                "expected": wire.encode(case.expected),
+                "hints": [[wire.encode(wrong), hint] for wrong, hint in case.hints],
+            }
+            for case in map(task.case, task.visible)
+        ]
         spec = task.compare.spec if isinstance(task.compare, Comparison) else ("close", 1e-5)
-        listed[task.name] = {
-            "calls": task.calls, "variable": task.variable, "compare": list(spec), "cases": cases,
-        }  # fmt: skip
+        listed[task.name] = {"calls": task.calls, "variable": task.variable, "compare": list(spec), "cases": cases}
     return json.dumps({"tasks": listed}, allow_nan=False, indent=1) + "\n"

@@ -103,9 +103,9 @@ def test_honest_code_gets_all(run: Any, code: str) -> None:
 def test_mistakes_cost_what_they_cost(run: Any) -> None:
     judged = run("def double(x):\n    return 2 * x if x < 100 else 0", "1 / 0", NEGATE.replace("-x", "x"))
     assert points(judged) == {"double": 1, "negate": 0}  # hard-coded for the visible cases
-    assert judged.runs[1].error == "ZeroDivisionError: division by zero (line 1 of its cell)"
-    said = {part.cell: part.said for part in judged.parts}
-    assert said["negate-visible"] == "negate(2) is 2; it should be -2."
+    assert judged.runs[1].error == "stopped in the line `1 / 0`. ZeroDivisionError: division by zero"
+    said = {part.cell: part.verdict.said for part in judged.parts}
+    assert said["negate-visible"] == "in case 1 of 2, `negate(2)` is 2; it should be -2."
     assert said["double-hidden"] == said["negate-hidden"] == ""
 
 
@@ -198,7 +198,7 @@ def test_hostile_code_gets_nothing_and_harms_only_its_task(run: Any, code: str) 
 
 
 def test_a_patched_encoder_lies_about_its_own_values_only(run: Any) -> None:
-    code = "import sys\nsys.modules['llm_course.grading.plain'].encode = lambda value: {'points': 9}\n" + DOUBLE
+    code = "import sys\nsys.modules['llm_course.grading.wire'].encode = lambda value: {'points': 9}\n" + DOUBLE
     assert points(run(code, NEGATE)) == {"double": 0, "negate": 0}
 
 
@@ -215,7 +215,7 @@ def negate(x):
 """
     judged = run(code)
     assert points(judged) == {"double": 3, "negate": 0}
-    said = {part.cell: part.said for part in judged.parts}
+    said = {part.cell: part.verdict.said for part in judged.parts}
     assert "ValueError: [2, 3]" in said["negate-visible"] and said["negate-hidden"] == ""
     assert "seen" not in judged.runs[0].printed
 
@@ -258,7 +258,7 @@ def test_code_that_is_ended_too_often_is_told_so(run: Any, monkeypatch: pytest.M
     monkeypatch.setattr(judge_module, "RESTARTS", 1)
     judged = run("import os\nos._exit(0)", "import os\nos._exit(0)", DOUBLE + NEGATE)
     assert points(judged) == {"double": 0, "negate": 0}
-    assert judged.parts[0].said == "not run: the code was ended too often (its process ended)"
+    assert judged.parts[0].verdict.said == "not run: the code was ended too often (its process ended)"
 
 
 def test_an_answer_given_twice_costs_the_next_part(run: Any) -> None:
@@ -329,6 +329,6 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"
 
 def test_hidden_cases_come_from_the_seed() -> None:
     one, same, other = (prepare(tasks(), seed) for seed in (1, 1, 2))
-    assert [case.encoded for case in one[0].hidden] == [case.encoded for case in same[0].hidden]
-    assert [case.encoded for case in one[0].hidden] != [case.encoded for case in other[0].hidden]
-    assert [case.encoded for case in one[0].hidden] != [case.encoded for case in one[1].hidden]  # tasks differ, too
+    assert [case.arguments for case in one[0].hidden] == [case.arguments for case in same[0].hidden]
+    assert [case.arguments for case in one[0].hidden] != [case.arguments for case in other[0].hidden]
+    assert [case.arguments for case in one[0].hidden] != [case.arguments for case in one[1].hidden]  # tasks differ, too

@@ -1,19 +1,20 @@
 """Bounds that a process cannot keep by itself: memory, number and processor time of all its descendants together.
 
 Knows nothing about students. A thread looks at the process tree from outside, ten times a second, and kills the whole
-tree when it is over its bounds; a kernel's own limits (``inside.py`` sets them) catch what happens between two looks.
+tree when it is over its bounds; a kernel's own limits (``runner.py`` sets them) catch what happens between two looks.
 A look adds up what the kernel tells: private and shared memory, what is swapped out, page tables, and for the sandbox
 as a whole its files in memory and the most that its sockets can hold. Some of the kernel's own memory (file locks,
-lists of mappings) is in none of these; a control group (``cgroup.py``) counts that, too.
+lists of mappings) is in none of these; a control group (``control_group.py``) counts that, too.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import signal
 import threading
 from pathlib import Path
+
+import psutil
 
 INTERVAL = 0.1  # seconds between two looks
 INODE = 2000  # bytes that the kernel holds for one file in memory beside its content, at most
@@ -47,12 +48,19 @@ class Watcher:
             self._thread.join(timeout=10)
 
     def _look(self) -> None:
+        try:
+            self._look_until_over()
+        except Exception as error:  # nothing runs unwatched
+            self.reason = f"it could not be watched ({type(error).__name__})"
+            kill_tree(self._pid)
+
+    def _look_until_over(self) -> None:
         while True:  # the first look comes at once: work that is done before the second has a peak, too
             tree = descendants(self._pid)
-            memory, threads, cpu = _shared(tree), 0, 0.0
-            for pid in tree:
-                used, count = _taken(pid)
-                memory, threads, cpu = memory + used, threads + count, cpu + _worked(pid)
+            memory, threads, cpu = _shared([one.pid for one in tree]), 0, 0.0
+            for one in tree:
+                used, count = _taken(one.pid)
+                memory, threads, cpu = memory + used, threads + count, cpu + _worked(one)
             self.peak = max(self.peak, memory)
             if memory > self._memory:
                 self.reason = f"it took more than {self._memory / 1e6:.0f} MB of memory"
@@ -67,29 +75,26 @@ class Watcher:
                 return
 
 
-def descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[psutil.Process]:
     """The process and all below it. Orphans in a sandbox go to its own process 1, so the tree stays whole."""
-    found, todo = [], [pid]
-    while todo:
-        current = todo.pop()
-        found.append(current)
-        try:
-            for task in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{task}/children", encoding="ascii") as listed:
-                    todo += [int(child) for child in listed.read().split()]
-        except OSError:
-            continue  # it has ended meanwhile
-    return found
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def kill_tree(pid: int) -> None:
     """SIGKILL to the process and all below it, until none is left or three rounds are over."""
     for _ in range(3):
-        tree = descendants(pid) if _PROC.is_dir() else [pid]
+        try:
+            tree = descendants(pid)
+        except psutil.Error:
+            tree = [psutil.Process(pid)]
         for one in tree:
             try:
-                os.kill(one, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
+                one.kill()  # looks first whether the number still is that process's
+            except psutil.Error:
                 pass
         if len(tree) <= 1:
             return
@@ -107,19 +112,18 @@ def _taken(pid: int) -> tuple[int, int]:
     return memory * 1024, int(fields.get("Threads", "1"))
 
 
-def _worked(pid: int) -> float:
+def _worked(process: psutil.Process) -> float:
     """Seconds of processor time of a process and of its children that have ended."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return float(sum(process.cpu_times()[:4]))  # user and system, its own and its children's
+    except psutil.Error:
         return 0.0
-    return sum(map(int, text.rsplit(")", 1)[1].split()[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _shared(tree: list[int]) -> int:
     """Bytes that no process has by itself, read by way of one process within the sandbox.
 
-    None where that process shares its files or its network with the judge: they would be counted for others.
+    0 where that process shares its files or its network with the judge: they would be counted for others.
     """
     for pid in reversed(tree[-8:]):  # the last ones found are the innermost; one may have ended meanwhile
         try:

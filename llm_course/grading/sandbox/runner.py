@@ -3,13 +3,13 @@
 Knows nothing about expected values, points or verdicts, and is trusted with nothing: student code lives in the same
 process and can make it say anything. The judge outside takes what it says as this student's values only.
 
-Started by ``sandbox.py`` as a script: limits, the folder of release files, the working folder to make. It reads one
+Started by the judge as a script: limits, the folder of release files, the working folder to make. It reads one
 request a line from standard input and answers each with one line on what was standard output::
 
     {"id": ..., "kind": "hello"}
     {"id": ..., "kind": "cell", "number": 3, "code": ..., "seconds": ...}  -> {"id", "error", "printed"}
     {"id": ..., "kind": "call", "name": ..., "variable": ..., "arguments": ..., "seconds": ...}
-                                                                   -> {"id", "value"} or {"id", "error"}
+                                                  -> {"id", "value"}, {"id", "error"} or {"id", "blank": true}
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ import sys
 import types
 from typing import Any
 
-from llm_course.grading import plain
-from llm_course.grading.visible import failure
+from llm_course.checks.learner_code import explain
+from llm_course.errors import NotPlain
+from llm_course.grading import wire
 
 
 class Late(BaseException):
@@ -61,9 +62,14 @@ class Capped(io.TextIOBase):
 def bound(limits: dict[str, float]) -> None:
     """Set the kernel's limits of this process and all it starts. They can be lowered, never raised again."""
     wanted = {
-        "RLIMIT_DATA": limits["data"], "RLIMIT_FSIZE": limits["file"], "RLIMIT_NOFILE": limits["files"],
-        "RLIMIT_CPU": limits["cpu"], "RLIMIT_CORE": 0, "RLIMIT_MSGQUEUE": 0, "RLIMIT_NPROC": limits["processes"] or -1,
-    }  # fmt: skip
+        "RLIMIT_DATA": limits["data"],
+        "RLIMIT_FSIZE": limits["file"],
+        "RLIMIT_NOFILE": limits["files"],
+        "RLIMIT_CPU": limits["cpu"],
+        "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_NPROC": limits["processes"] or -1,
+    }
     for name, value in wanted.items():
         number = getattr(resource, name, None)
         if number is None or value == -1:
@@ -183,7 +189,7 @@ def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
         return {}
 
     def late(*_: Any) -> None:
-        raise Late(f"stopped after {request['seconds']:.0f} s")
+        raise Late(f"its {request['seconds']:.0f} s were over")
 
     signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, max(0.1, request["seconds"]))
@@ -193,14 +199,17 @@ def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
             return {"error": None}
         value = namespace[request["name"]]
         if not request["variable"]:
-            value = value(*plain.decode(request["arguments"]))
-        return {"value": plain.encode(value)}
-    except KeyError as error:
-        if request["kind"] == "call" and request["name"] not in namespace:
-            return {"error": f"{request['name']} is not defined in the notebook"}
-        return {"error": failure(error)}
+            value = value(*wire.decode(request["arguments"]))
+        return {"value": wire.encode(value)}
     except BaseException as error:
-        return {"error": failure(error)}
+        if request["kind"] == "call":
+            if isinstance(error, NotImplementedError):
+                return {"blank": True}
+            if isinstance(error, KeyError) and request["name"] not in namespace:
+                return {"error": "is not defined in the notebook"}
+            if isinstance(error, NotPlain):
+                return {"error": f"gives what cannot be judged. {error}"}
+        return {"error": explain(error)}
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -235,7 +244,7 @@ def main(words: str, release: str, work: str) -> None:
         try:
             text = json.dumps(reply, allow_nan=False)
         except Exception as error:
-            text = json.dumps({"id": request["id"], "error": failure(error)})
+            text = json.dumps({"id": request["id"], "error": explain(error)})
         data = memoryview(text.encode("utf-8", "replace") + b"\n")
         while data:
             data = data[os.write(replies, data) :]

@@ -20,8 +20,12 @@ from typing import Any
 from llm_course.errors import NotPlain
 
 DTYPES = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
-)  # fmt: skip
+    "bool",
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    "float16",
+    "float32",
+    "float64",
+)
 LIMIT = 8_000_000  # characters of one message
 PARTS = 400_000  # values in one message, so that small text cannot become large lists
 DEPTH = 40
@@ -53,6 +57,11 @@ def loads(text: str | bytes, limit: int = LIMIT) -> Any:
         NotPlain: the text is too long, no JSON, nested too deep, or says something that :func:`dumps` never writes.
     """
     return decode(parse(text, limit))
+
+
+def crossed(value: Any) -> Any:
+    """A value as the other side gets it: plain data, with nothing of the original's in it."""
+    return decode(encode(value))
 
 
 def parse(

@@ -1,7 +1,7 @@
 """Is an answer right: ways to compare two plain values, each with a name, so that a released file can say which.
 
-Knows nothing about tasks or sandboxes. The judge compares outside the sandbox with these; the student's own visible
-check uses the same, read from ``checks.json``. Lists, tuples and arrays of the same numbers are the same answer.
+Knows nothing about tasks or sandboxes. The judge compares outside the sandbox with these; the student's own check uses
+the same, read from ``checks.json``. Lists, tuples and arrays of the same numbers are the same answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Comparison:
 
     spec: tuple[Any, ...]
 
-    def __call__(self, answer: Any, expected: Any) -> bool:
+    def __call__(self, answer: object, expected: object) -> bool:
         name, *settings = self.spec
         return _RULES[name](answer, expected, *settings)
 
@@ -51,7 +51,7 @@ def any_order(each: Comparison | None = None) -> Comparison:
     return Comparison(("any_order", *(each or close()).spec))
 
 
-def from_spec(spec: Any) -> Callable[[Any, Any], bool]:
+def from_spec(spec: object) -> Comparison:
     """The comparison that a released file names.
 
     Raises:
