@@ -14,7 +14,8 @@ from llm_course.checks.compare import close, text
 from llm_course.checks.learner_code import describe, written_call
 from llm_course.checks.verdict import Wrong
 
-IsRight = Callable[[Any, Any], bool]
+Arguments = tuple[Any, ...]  # of a call; plain data
+IsRight = Callable[[object, object], bool]
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,17 @@ class Case:
         hints: (wrong result, hint) of each known mistake that this case tells from a right answer.
     """
 
-    arguments: tuple[Any, ...]
-    expected: Any
-    hints: tuple[tuple[Any, str], ...] = ()
+    arguments: Arguments
+    expected: object
+    hints: tuple[tuple[object, str], ...] = ()
 
-    def hint(self, given: Any, is_right: IsRight) -> str:
+    def hint(self, given: object, is_right: IsRight) -> str:
         """The hint of the known mistake that gives exactly this result; empty if none does."""
         return next((hint for wrong, hint in self.hints if is_right(given, wrong)), "")
 
 
 def try_cases(
-    name: str, cases: Sequence[Case], answer: Callable[[Case], Any], is_right: IsRight, variable: bool = False
+    name: str, cases: Sequence[Case], answer: Callable[[Case], object], is_right: IsRight, variable: bool = False
 ) -> str:
     """Try an answer on all cases, in order.
 
@@ -63,12 +64,12 @@ def try_cases(
     return f"{name} gives what it should on {len(cases)} visible case{'s' if len(cases) != 1 else ''}."
 
 
-def called(name: str, arguments: tuple[Any, ...], variable: bool = False) -> str:
+def called(name: str, arguments: Arguments, variable: bool = False) -> str:
     """A call as the learner would write it, or the name of a variable."""
     return name if variable else written_call(name, arguments)
 
 
-def difference(call: str, given: Any, expected: Any) -> str:
+def difference(call: str, given: object, expected: object) -> str:
     """What came of a call and what was expected; shapes first where they differ, records where they do."""
     shapes = getattr(given, "shape", None), getattr(expected, "shape", None)
     if None not in shapes and shapes[0] != shapes[1]:
@@ -79,7 +80,7 @@ def difference(call: str, given: Any, expected: Any) -> str:
     return f"`{call}` is {describe(given)}; it should be {describe(expected)}."
 
 
-def _first_record(given: Any, expected: Any) -> tuple[str, Any, Any] | None:
+def _first_record(given: object, expected: object) -> tuple[str, object, object] | None:
     """Where two lists of records (dictionaries) of equal length and keys first differ: place and key, both values."""
     if not (isinstance(given, list | tuple) and isinstance(expected, list | tuple) and len(given) == len(expected)):
         return None

@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from llm_course.errors import BadCourse
 from llm_course.grading import integrity
@@ -87,7 +86,7 @@ def _put(made: Path, release: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _reason(done: dict[str, Any]) -> str:
+def _reason(done: dict[str, str]) -> str:
     """The line of nbgrader's log that says most: the error at the end of the first traceback, or the first error."""
     lines = [line.strip() for line in done.get("log", "").splitlines() if line.strip()]
     for number, line in enumerate(lines):
@@ -98,13 +97,13 @@ def _reason(done: dict[str, Any]) -> str:
     return wrong[0] if wrong else str(done.get("error", "")).strip().splitlines()[-1]
 
 
-def points(notebook: dict[str, Any]) -> dict[str, float]:
+def points(notebook: integrity.Notebook) -> dict[str, float]:
     """The points of each grade cell, by its id."""
     marks = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
     return {mark["grade_id"]: float(mark.get("points", 0)) for mark in marks if mark.get("grade")}
 
 
-def _fit(notebook: dict[str, Any], tasks: tuple[Task, ...], source: Path) -> None:
+def _fit(notebook: integrity.Notebook, tasks: tuple[Task, ...], source: Path) -> None:
     given = points(notebook)
     for task in tasks:
         for section in SECTIONS:

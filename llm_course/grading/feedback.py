@@ -23,19 +23,9 @@ from llm_course.grading.journal import Graded, Journal
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_COLUMNS = (
-    "assignment",
-    "duedate",
-    "timestamp",
-    "student_id",
-    "last_name",
-    "first_name",
-    "email",
-    "raw_score",
-    "late_submission_penalty",
-    "score",
-    "max_score",
-    "needs_manual_grade",
+_COLUMNS = tuple(
+    "assignment duedate timestamp student_id last_name first_name email raw_score late_submission_penalty score "
+    "max_score needs_manual_grade".split()
 )
 # What Canvas's importer of gradebooks expects before the assignments' columns (lib/gradebook_importer.rb in the
 # repository instructure/canvas-lms). It finds a student by ID, else by SIS user ID, SIS login ID, or name.
@@ -181,14 +171,10 @@ def table(name: str, course: Course, format: str = "nbgrader") -> str:
     Raises:
         BadCourse: the gradebook does not know the assignment.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS if format == "nbgrader" else (*_CANVAS, name))
+    rows: list[dict[str, object]] = []
     with course.gradebook() as gradebook:
         submissions = {submission.student.id: submission for submission in _submissions(name, gradebook)}
         assignment = gradebook.find_assignment(name)
-        if format == "canvas":
-            rows.writerow(("Points Possible", "", "", "", "", assignment.max_score))
         for student in sorted(gradebook.students, key=lambda one: str(one.id)):
             submission = submissions.get(student.id)
             penalty = (submission.late_submission_penalty or 0.0) if submission else 0.0
@@ -196,29 +182,36 @@ def table(name: str, course: Course, format: str = "nbgrader") -> str:
             score = max(0.0, raw - penalty)
             if format == "canvas":
                 called = ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
-                rows.writerow(_safe(value) for value in (called, None, None, student.id, None, score))
+                rows.append({"Student": called, "SIS Login ID": student.id, name: score})
                 continue
-            rows.writerow(
-                _safe(value)
-                for value in (
-                    name,
-                    assignment.duedate,
-                    submission.timestamp if submission else None,
-                    student.id,
-                    student.last_name,
-                    student.first_name,
-                    student.email,
-                    raw,
-                    penalty,
-                    score,
-                    assignment.max_score,
-                    bool(submission and submission.needs_manual_grade),
-                )
+            rows.append(
+                {
+                    "assignment": name,
+                    "duedate": assignment.duedate,
+                    "timestamp": submission.timestamp if submission else None,
+                    "student_id": student.id,
+                    "last_name": student.last_name,
+                    "first_name": student.first_name,
+                    "email": student.email,
+                    "raw_score": raw,
+                    "late_submission_penalty": penalty,
+                    "score": score,
+                    "max_score": assignment.max_score,
+                    "needs_manual_grade": bool(submission and submission.needs_manual_grade),
+                }
             )
+        most = assignment.max_score
+    text = io.StringIO()
+    columns = (*_CANVAS, name) if format == "canvas" else _COLUMNS
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    if format == "canvas":
+        table.writerow({"Student": "Points Possible", name: most})
+    table.writerows({column: _safe(value) for column, value in row.items()} for row in rows)
     return text.getvalue()
 
 
-def _safe(value: Any) -> str:
+def _safe(value: object) -> str:
     """A field that no spreadsheet takes for a formula."""
     if not isinstance(value, str):  # a number may be negative
         return "" if value is None else str(value)

@@ -57,7 +57,7 @@ def transaction(course: Course) -> Iterator[Any]:
             raise
 
 
-def graded_notebook(graded: Graded) -> dict[str, Any]:
+def graded_notebook(graded: Graded) -> integrity.Notebook:
     """The restored notebook with what its cells printed and, in the grade cells, the verdicts.
 
     formgrader shows it in the instructor's browser, so nothing of a student's may run there: outputs are plain text,
@@ -92,7 +92,7 @@ def harmless(markdown: str) -> str:
     return re.sub(r"\](?=[(:\[])", "] ", apart)
 
 
-def _write_notebook(name: str, course: Course, student: str, notebook: dict[str, Any]) -> Path:
+def _write_notebook(name: str, course: Course, student: str, notebook: integrity.Notebook) -> Path:
     folder = course.path("autograded", name, student)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f".{folder.name}.new")

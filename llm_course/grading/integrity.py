@@ -16,6 +16,8 @@ from typing import Any
 from llm_course.errors import LLMCourseError
 from llm_course.grading import wire
 
+Cell = dict[str, Any]  # as nbformat has it
+Notebook = dict[str, Any]
 NOTEBOOK_BYTES = 10_000_000
 VALUES = 5_000_000  # most of them in stored outputs, which are not read
 CELLS = 500
@@ -36,7 +38,7 @@ class Restored:
         written: what the student wrote, by the id of the cell; other cells have the id ``""``.
     """
 
-    notebook: dict[str, Any]
+    notebook: Notebook
     notes: tuple[str, ...]
     written: tuple[tuple[str, str], ...]
 
@@ -89,7 +91,7 @@ def read_file(folder: Path, name: str, most: int) -> bytes:
         os.close(descriptor)
 
 
-def parse(data: bytes) -> dict[str, Any]:
+def parse(data: bytes) -> Notebook:
     """A notebook as plain data.
 
     Raises:
@@ -110,15 +112,15 @@ def parse(data: bytes) -> dict[str, Any]:
     return notebook
 
 
-def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
+def restore(release: Notebook, submitted: Notebook) -> Restored:
     """Put a submission back into the released form. Both are notebooks as :func:`parse` gives them."""
     notes: list[str] = []
     known = {grade_id(cell): cell for cell in release["cells"] if grade_id(cell)}
     by_cell_id = {cell.get("id"): name for name, cell in known.items() if cell.get("id")}
-    head: list[dict[str, Any]] = []
-    found: dict[str, dict[str, Any]] = {}
+    head: list[Cell] = []
+    found: dict[str, Cell] = {}
     attached: dict[str, str] = {}
-    after: dict[str, list[dict[str, Any]]] = {}
+    after: dict[str, list[Cell]] = {}
     following = head
     for cell in submitted["cells"]:
         own = _clean(cell)
@@ -178,13 +180,13 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
     return Restored(notebook, tuple(notes), tuple(written))
 
 
-def text_of(cell: dict[str, Any]) -> str:
+def text_of(cell: Cell) -> str:
     """A cell's source as one text; notebooks may keep it as a list of lines."""
     source = cell.get("source", "")
     return "".join(source) if isinstance(source, list) else str(source)
 
 
-def _clean(cell: Any) -> dict[str, Any] | None:
+def _clean(cell: object) -> Cell | None:
     """A submitted cell with nothing but its type and its text."""
     if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
         return None
@@ -197,7 +199,7 @@ def _clean(cell: Any) -> dict[str, Any] | None:
     return {"cell_type": cell["cell_type"], "metadata": {}, "source": source}
 
 
-def _attached(cell: Any) -> str:
+def _attached(cell: Cell) -> str:
     """The names of what is attached to a submitted cell, in a form that can be shown."""
     attachments = cell.get("attachments")
     names = [name for name in attachments if name] if isinstance(attachments, dict) else []
@@ -205,7 +207,7 @@ def _attached(cell: Any) -> str:
     return ", ".join(shown) + (" and more" if len(names) > 5 else "")
 
 
-def grade_id(cell: Any) -> str:
+def grade_id(cell: object) -> str:
     """The id that nbgrader knows a cell by; empty if it has none."""
     metadata = cell.get("metadata") if isinstance(cell, dict) else None
     mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
@@ -213,7 +215,7 @@ def grade_id(cell: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _language(notebook: dict[str, Any]) -> str:
+def _language(notebook: Notebook) -> str:
     metadata = notebook.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language") if isinstance(kernel, dict) else None

@@ -61,7 +61,7 @@ def prepare(tasks: Sequence[Task], seed: int) -> tuple[Prepared, ...]:
     for task in tasks:
         cases: dict[Section, tuple[Case, ...]] = {
             "visible": tuple(map(task.case, task.visible)),
-            "hidden": tuple(map(task.case, task.hidden_cases(seed))),
+            "hidden": tuple(task.case(arguments, hints=False) for arguments in task.hidden_cases(seed)),
         }
         for section in SECTIONS:
             if task.worth(section) and not cases[section]:
@@ -179,7 +179,7 @@ def _judge_part(session: _Session, one: Prepared, section: Section) -> Part:
     task = one.task
     end = time.monotonic() + task.seconds
 
-    def given(case: Case) -> Any:
+    def given(case: Case) -> object:
         left = max(0.1, end - time.monotonic())
         arguments = wire.encode(case.arguments)
         request = {"kind": "call", "name": task.calls, "variable": task.variable, "arguments": arguments}
@@ -201,7 +201,7 @@ def _judge_part(session: _Session, one: Prepared, section: Section) -> Part:
     return _part(task, section, verdicts.of(task.calls, check, to_do="It still raises NotImplementedError."))
 
 
-def _line(text: Any) -> str:
+def _line(text: object) -> str:
     """Text from the sandbox as one short printable line."""
     if not isinstance(text, str):
         return "it gave no answer"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from llm_course.checks import compare
 from llm_course.checks import verdict as verdicts
@@ -44,14 +43,14 @@ def check(name: str, answer: object) -> None:
     print(found.text)
 
 
-def verdict(name: str, answer: Any, folder: Path | None = None) -> Verdict:
+def verdict(name: str, answer: object, folder: Path | None = None) -> Verdict:
     """What :func:`check` prints, as data; ``folder`` holds ``checks.json``."""
     task = _read((folder or Path()) / CHECKS, name)
 
-    def given(case: Case) -> Any:
+    def given(case: Case) -> object:
         arguments = wire.crossed(case.arguments)  # its own, so that it cannot spoil the case
         value = answer
-        if not task.variable:
+        if callable(answer) and not task.variable:
             value = call(answer, arguments, name=task.calls, none_is_an_answer=case.expected is None)
         try:
             return wire.crossed(value)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_course.checks.cases import Case
+from llm_course.checks.cases import Arguments, Case, IsRight
 from llm_course.checks.compare import Comparison, any_order, close, exact, text
 from llm_course.errors import BadCourse
 from llm_course.grading import wire
@@ -25,7 +25,21 @@ from llm_course.grading.judged import Section
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-__all__ = ["Comparison", "Mistake", "Task", "any_order", "checks", "close", "exact", "load_tasks", "text"]
+Function = Callable[..., Any]
+Cases = list[Arguments]
+__all__ = [
+    "Arguments",
+    "Cases",
+    "Comparison",
+    "Mistake",
+    "Task",
+    "any_order",
+    "checks",
+    "close",
+    "exact",
+    "load_tasks",
+    "text",
+]
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Mistake:
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Function
     hint: str
 
 
@@ -68,17 +82,17 @@ class Task:
 
     name: str
     calls: str
-    reference: Callable[..., Any]
-    visible: tuple[tuple[Any, ...], ...]
-    hidden: Callable[[Generator], list[tuple[Any, ...]]] | None
+    reference: Function
+    visible: tuple[Arguments, ...]
+    hidden: Callable[[Generator], Cases] | None
     points: tuple[float, float]
-    compare: Callable[[Any, Any], bool] = close(1e-5)
+    compare: IsRight = close(1e-5)
     mistakes: tuple[Mistake, ...] = ()
-    right: tuple[Callable[..., Any], ...] = ()
+    right: tuple[Function, ...] = ()
     seconds: float = 20
     variable: bool = False
 
-    def hidden_cases(self, seed: int) -> list[tuple[Any, ...]]:
+    def hidden_cases(self, seed: int) -> Cases:
         """The hidden argument tuples of this seed: the same for every student of a batch, and in a regrade."""
         if self.hidden is None:
             return []
@@ -90,12 +104,12 @@ class Task:
         """The points of the visible or of the hidden cases."""
         return self.points[0] if section == "visible" else self.points[1]
 
-    def expected(self, arguments: tuple[Any, ...]) -> Any:
+    def expected(self, arguments: Arguments) -> object:
         """What the reference gives; it gets a copy, so that it cannot change the arguments."""
         return self.reference(*copy.deepcopy(arguments))
 
-    def case(self, arguments: tuple[Any, ...]) -> Case:
-        """A case with the expected value and the results of the known mistakes, all as they cross the boundary.
+    def case(self, arguments: Arguments, hints: bool = True) -> Case:
+        """A case with its expected value, and if wanted the results of known mistakes, as they cross the boundary.
 
         Raises:
             BadCourse: the reference fails, or a value is no plain data.
@@ -106,15 +120,15 @@ class Task:
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             raise BadCourse(f"Task {self.name}: its reference fails on one of its own cases: {said}") from error
-        hints = []
-        for mistake in self.mistakes:
+        found = []
+        for mistake in self.mistakes if hints else ():
             try:
                 wrong = wire.crossed(mistake.function(*copy.deepcopy(plain)))
             except Exception:
                 continue  # a mistake that fails on this case explains itself by its error
             if not self.is_right(wrong, expected):
-                hints.append((wrong, mistake.hint))
-        return Case(plain, expected, tuple(hints))
+                found.append((wrong, mistake.hint))
+        return Case(plain, expected, tuple(found))
 
     def is_right(self, answer: object, expected: object) -> bool:
         """The trusted comparison; one that fails on an odd answer says no."""

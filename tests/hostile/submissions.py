@@ -295,7 +295,7 @@ def double(values):
         """
 def mean(array):
     print('HIDDEN INPUTS', seen)
-    raise ValueError('HIDDEN INPUTS' + str(seen) if len(seen) > 1 else 'nothing to tell')
+    raise ValueError(' '.join(['HIDDEN', 'INPUTS', str(seen)]) if len(seen) > 1 else 'nothing to tell')
 """,
         DOUBLE,
         quick=True,

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task, close, exact
 
 Rng = np.random.Generator
 WORDS = [
@@ -71,8 +70,8 @@ def _pair_last_of_equals(words: list[list[str]]) -> list[str]:
     return list(max(counts, key=lambda pair: (counts[pair], pair)))
 
 
-def _pairs_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = [
+def _pairs_hidden(rng: Rng) -> Cases:
+    cases: Cases = [
         ([list("xba"), list("xdc"), list("yab"), list("wcd"), list("zba"), list("zdc")],),  # a tie, the later one first
         ([list("tomtom"), list("tot"), list("mot"), list("mom")],),
         ([["et", "sun"], ["et", "sun"], ["et", "x"], ["a", "sun"], ["et", "y"]],),  # sun+et: three times over borders
@@ -156,8 +155,8 @@ def _learn(words: list[str], rounds: int) -> list[list[str]]:
     return merges
 
 
-def _merges_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = [
+def _merges_hidden(rng: Rng) -> Cases:
+    cases: Cases = [
         ("aaaaaaa", [["a", "a"], ["aa", "aa"]]),
         ("hahaha", [["a", "h"], ["h", "a"]]),
         ("singing", [["i", "n"], ["in", "g"], ["s", "ing"], ["ing", "ing"]]),
@@ -230,7 +229,7 @@ TEXTS = [
 ]
 
 
-def _bpb_case(rng: Rng) -> tuple[Any, ...]:
+def _bpb_case(rng: Rng) -> Arguments:
     texts = [TEXTS[k] for k in rng.permutation(len(TEXTS))[: rng.integers(2, 5)]] + ["Noël à la forêt"]
     return [_logprobs(rng, int(rng.integers(2, 12))) for _ in texts], texts
 
@@ -297,7 +296,7 @@ def token_losses(scores: np.ndarray, ids: list[int]) -> np.ndarray:
     return -logprobs[np.arange(len(ids) - 1), ids[1:]]
 
 
-def _losses_torch(scores: np.ndarray, ids: list[int]) -> Any:
+def _losses_torch(scores: np.ndarray, ids: list[int]) -> object:
     import torch
 
     return torch.nn.functional.cross_entropy(torch.tensor(scores[:-1]), torch.tensor(ids[1:]), reduction="none")
@@ -349,13 +348,13 @@ def _losses_mean(scores: np.ndarray, ids: list[int]) -> float:
     return float(token_losses(scores, ids).mean())
 
 
-def _large_scores_case(rng: Rng) -> tuple[Any, ...]:
+def _large_scores_case(rng: Rng) -> Arguments:
     """Rows far above 0 beside rows far below it: e to their power is too large, or too small, for a float."""
     rows = np.array([[1000.0], [-1000.0], [900.0], [-900.0], [0.0]])[[*rng.permutation(4), 4]]
     return rows + rng.normal(size=(5, 4)) * 3, [int(i) for i in rng.integers(4, size=5)]
 
 
-def _scores_case(rng: Rng, n: int, size: int) -> tuple[Any, ...]:
+def _scores_case(rng: Rng, n: int, size: int) -> Arguments:
     return rng.normal(size=(n, size)) * 3, [int(i) for i in rng.integers(size, size=n)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -24,7 +24,7 @@ def softmax(scores: Table, axis: int = -1) -> Table:
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
-def _softmax_torch(scores: Table, axis: int) -> Any:
+def _softmax_torch(scores: Table, axis: int) -> object:
     import torch
 
     return torch.softmax(torch.tensor(scores), dim=axis)
@@ -62,7 +62,7 @@ def _softmax_one_maximum(scores: Table, axis: int) -> Table:
         return powers / powers.sum(axis=axis, keepdims=True)
 
 
-def _softmax_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _softmax_hidden(rng: Rng) -> Cases:
     cases = [(rng.normal(size=shape) * 2, axis) for shape in ((3, 4), (5, 3)) for axis in (0, 1, -1)]
     far = np.array([[1000.0], [-1000.0], [990.0]])[rng.permutation(3)] + rng.normal(size=(3, 4))
     return [
@@ -113,7 +113,7 @@ def _plain_T(Q: Table, K: Table) -> Table:
     return Q @ K.T / np.sqrt(Q.shape[-1])
 
 
-def _scores_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _scores_hidden(rng: Rng) -> Cases:
     shapes = [
         ((3, 5), (4, 5)),
         ((4, 8), (4, 8)),
@@ -220,7 +220,7 @@ def _layer_loop(X: Table, W_Q: Table, W_K: Table, W_V: Table, W_O: Table, heads:
     return total
 
 
-def _layer_torch(X: Table, W_Q: Table, W_K: Table, W_V: Table, W_O: Table, heads: int) -> Any:
+def _layer_torch(X: Table, W_Q: Table, W_K: Table, W_V: Table, W_O: Table, heads: int) -> object:
     import torch
 
     Q, K, V = (torch.tensor(split_heads(X @ W, heads).copy())[None] for W in (W_Q, W_K, W_V))
@@ -248,7 +248,7 @@ def _layer(mask: str = "before", scale: str = "head", join: str = "heads", proje
     return wrong
 
 
-def _layer_case(rng: Rng, n: int, width: int, heads: int) -> tuple[Any, ...]:
+def _layer_case(rng: Rng, n: int, width: int, heads: int) -> Arguments:
     X, *W = (rng.normal(size=(rows, width)) for rows in (n, width, width, width, width))
     return X, *(table / np.sqrt(width) * 1.5 for table in W), heads
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.grading.tasks import Cases, Mistake, Task, close, exact
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -175,7 +175,7 @@ def _induction_turned(weights: Table, period: int) -> float:
     return induction(weights.T, period)
 
 
-def _induction_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _induction_hidden(rng: Rng) -> Cases:
     return [(causal(rng, 2 * period + 1), period) for period in (int(p) for p in rng.integers(3, 9, size=5))]
 
 
@@ -229,7 +229,7 @@ LONG = [
 ]
 
 
-def _profile_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _profile_hidden(rng: Rng) -> Cases:
     short, long = (list(rng.permutation(some)) for some in (SHORT, LONG))
     return [([str(short[0]), str(long[0])], "gpt-mini"), ([str(long[1]), str(short[1]), str(short[2])], "gpt-mini")]
 
@@ -282,7 +282,7 @@ def _effect_ratio(text: str, model: str, heads: list[list[int]]) -> float:
     return (loss + effect(text, model, heads)) / loss
 
 
-def _effect_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _effect_hidden(rng: Rng) -> Cases:
     cases = []
     for text in rng.permutation(LONG)[:3]:
         layer = int(rng.integers(3))  # three of four heads of an early layer: the loss rises well above any rounding

@@ -6,11 +6,9 @@ of weights W, and what it reads are rows of numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task, close, exact
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -31,7 +29,7 @@ def cross_entropy(scores: Table, labels: list[int]) -> float:
     return float(-logs[np.arange(len(labels)), labels].mean())
 
 
-def _loss_torch(scores: Table, labels: list[int]) -> Any:
+def _loss_torch(scores: Table, labels: list[int]) -> object:
     import torch
 
     return torch.nn.functional.cross_entropy(torch.tensor(scores), torch.tensor(labels))
@@ -94,7 +92,7 @@ def gradient(X: Table, labels: list[int], W: Table) -> Table:
     return X.T @ shares / len(labels)
 
 
-def _gradient_torch(X: Table, labels: list[int], W: Table) -> Any:
+def _gradient_torch(X: Table, labels: list[int], W: Table) -> object:
     import torch
 
     table = torch.tensor(W, requires_grad=True)
@@ -137,7 +135,7 @@ def _gradient_every_label(X: Table, labels: list[int], W: Table) -> Table:
     return X.T @ errors / len(labels)
 
 
-def _gradient_case(rng: Rng, n: int, width: int, classes: int) -> tuple[Any, ...]:
+def _gradient_case(rng: Rng, n: int, width: int, classes: int) -> Arguments:
     X, labels = _labelled(rng, n, width, classes)
     return X, labels, rng.normal(size=(width, classes)).round(3)
 
@@ -154,7 +152,7 @@ def train(X: Table, labels: list[int], classes: int, steps: int, rate: float) ->
     return W, losses
 
 
-def _train_torch(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_torch(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     import torch
 
     W = torch.zeros(X.shape[1], classes, dtype=torch.float64, requires_grad=True)
@@ -177,7 +175,7 @@ def _train_loss_after(X: Table, labels: list[int], classes: int, steps: int, rat
     return train(X, labels, classes, steps, rate)[0], train(X, labels, classes, steps + 1, rate)[1][1:]
 
 
-def _train_same_gradient(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_same_gradient(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     W = np.zeros((X.shape[1], classes))
     fixed, losses = gradient(X, labels, W), []
     for _ in range(steps):
@@ -186,7 +184,7 @@ def _train_same_gradient(X: Table, labels: list[int], classes: int, steps: int, 
     return W, losses
 
 
-def _train_accumulates(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_accumulates(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     W, total, losses = np.zeros((X.shape[1], classes)), np.zeros((X.shape[1], classes)), []
     for _ in range(steps):
         losses.append(cross_entropy(X @ W, labels))
@@ -195,11 +193,11 @@ def _train_accumulates(X: Table, labels: list[int], classes: int, steps: int, ra
     return W, losses
 
 
-def _train_one_too_few(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_one_too_few(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     return train(X, labels, classes, steps - 1, rate)[0], train(X, labels, classes, steps, rate)[1]
 
 
-def _train_case(rng: Rng, n: int, width: int, classes: int) -> tuple[Any, ...]:
+def _train_case(rng: Rng, n: int, width: int, classes: int) -> Arguments:
     X, labels = _labelled(rng, n, width, classes)
     return X, labels, classes, int(rng.integers(3, 12)), float(rng.uniform(0.05, 0.4))
 
@@ -239,7 +237,7 @@ def _few_one_more(labels: list[str], k: int) -> list[int]:
     return few_per_class(labels, k + 1)
 
 
-def _few_case(rng: Rng, n: int, k: int) -> tuple[Any, ...]:
+def _few_case(rng: Rng, n: int, k: int) -> Arguments:
     names = ["positive", "neutral", "negative"]
     return ["positive"] * 3 + [names[i] for i in rng.choice(3, size=n, p=[0.5, 0.3, 0.2])] + ["negative", "neutral"], k
 
@@ -306,8 +304,8 @@ def _stop_one_late(losses: list[float], patience: int) -> tuple[int, int]:
     return early_stopping(losses, patience + 1)
 
 
-def _stop_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = [
+def _stop_hidden(rng: Rng) -> Cases:
+    cases: Cases = [
         ([0.9, 0.7, 0.8, 0.6, 0.65, 0.5, 0.55, 0.52, 0.4, 0.45, 0.46, 0.47, 0.3], 3),  # bad epochs, but not in a row
         ([0.9, 0.5, 0.8, 0.7, 0.6, 0.55, 0.1], 3),  # falling again, but above the best
         ([0.5, 0.4, 0.3], 2),
@@ -358,7 +356,7 @@ def _lora_update_only(W: Table, A: Table, B: Table, alpha: float) -> Table:
     return alpha / A.shape[0] * B @ A
 
 
-def _lora_case(rng: Rng, out: int, width: int, r: int) -> tuple[Any, ...]:
+def _lora_case(rng: Rng, out: int, width: int, r: int) -> Arguments:
     return (
         rng.normal(size=(out, width)),
         rng.normal(size=(r, width)),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task, exact
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -65,7 +65,7 @@ def _temperature_unsafe(scores: Table, t: float) -> Table:
         return powers / powers.sum()
 
 
-def _temperature_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _temperature_hidden(rng: Rng) -> Cases:
     cases = [(rng.permutation(n) * 1.3 - 2, t) for n, t in ((5, 0.3), (8, 1.0), (6, 1.7), (4, 0.6))]
     return [*cases, (rng.permutation(7) - 3.0, 0), (rng.permutation(5) * 400.0, 0.5)]
 
@@ -135,7 +135,7 @@ def _cut_k_only(probabilities: Table, k: int, p: float) -> Table:
     return top_k_top_p(probabilities, k, 1.5)
 
 
-def _cut_case(rng: Rng) -> tuple[Any, ...]:
+def _cut_case(rng: Rng) -> Arguments:
     while True:  # not at an edge: no running total close to p, no two tokens close to each other
         probabilities = rng.dirichlet(np.full(9, 0.9))
         k, p = int(rng.integers(3, 7)), float(rng.uniform(0.5, 0.9))
@@ -182,7 +182,7 @@ def _draw_sorted(probabilities: Table, u: float) -> int:
     return draw(np.sort(probabilities)[::-1], u)
 
 
-def _draw_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _draw_hidden(rng: Rng) -> Cases:
     cases = []
     for _ in range(8):
         probabilities = rng.dirichlet(np.ones(6))
@@ -231,7 +231,7 @@ def _penalty_all(scores: Table, written: list[int], penalty: float) -> Table:
     return np.minimum(scores / penalty, scores * penalty)
 
 
-def _penalty_case(rng: Rng) -> tuple[Any, ...]:
+def _penalty_case(rng: Rng) -> Arguments:
     scores = rng.uniform(0.5, 5, size=9) * np.where(np.arange(9) % 2, 1, -1)  # both signs, well away from 0
     once = [int(token) for token in rng.permutation(9)[:4]]
     return (
@@ -334,9 +334,9 @@ def _robust(model: dict[str, dict[str, float]], width: int, steps: int) -> bool:
     return True
 
 
-def _beam_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _beam_hidden(rng: Rng) -> Cases:
     """One case for each fault, on which it gives another text, and two more."""
-    cases: list[tuple[Any, ...]] = []
+    cases: Cases = []
     for wrong in (*(mistake.function for mistake in BEAM_MISTAKES), None, None):
         while True:
             case = (_toy(rng, 4), int(rng.integers(2, 4)), 4)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task, close, exact
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -60,13 +60,13 @@ def _confusion_shares(truth: list[str], said: list[str], classes: list[str]) -> 
     return table / np.maximum(1, table.sum(axis=1, keepdims=True))
 
 
-def _labels(rng: Rng, n: int, classes: list[str]) -> tuple[Any, ...]:
+def _labels(rng: Rng, n: int, classes: list[str]) -> Arguments:
     truth = [str(one) for one in rng.choice(classes, size=n, p=[0.5, 0.3, 0.2])]
     said = [one if rng.uniform() < 0.6 else str(rng.choice(classes)) for one in truth]
     return [*truth, classes[0], classes[2]], [*said, classes[2], classes[1]], classes
 
 
-def _confusion_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _confusion_hidden(rng: Rng) -> Cases:
     return [
         _labels(rng, 20, CLASSES),
         _labels(rng, 12, ["spam", "ham", "eggs"]),
@@ -129,8 +129,8 @@ def _f1_without_zeros(table: Table) -> dict[str, float]:
     return scores(table) | {"macro_f1": float(each[each > 0].mean())}
 
 
-def _tables_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = []
+def _tables_hidden(rng: Rng) -> Cases:
+    cases: Cases = []
     for n in (3, 3, 4, 2):
         table = rng.integers(1, 9, size=(n, n)) + np.diag(rng.integers(3, 15, size=n))
         table[0] *= 4  # one class is frequent
@@ -195,7 +195,7 @@ def _calibration_each(confidence: Table, right: list[bool], bins: int) -> float:
     return float(np.abs(confidence - np.array(right, dtype=float)).mean())
 
 
-def _calibration_case(rng: Rng, n: int, bins: int) -> tuple[Any, ...]:
+def _calibration_case(rng: Rng, n: int, bins: int) -> Arguments:
     place = rng.integers(bins, size=n)
     confidence = (place + rng.uniform(0.1, 0.9, size=n)) / bins  # never on the edge of a bin
     confidence[:2] = 1.0  # and these in the last
@@ -278,8 +278,8 @@ def _translation(rng: Rng, reference: str, swaps: int) -> str:
     return " ".join(words)
 
 
-def _clipped_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = [
+def _clipped_hidden(rng: Rng) -> Cases:
+    cases: Cases = [
         ("le le le le chat", ["le chat dort", "le chat et le chien"], 1),
         ("et la fenêtre et la porte", ["elle ouvre la porte et la fenêtre", "et la porte aussi et la fenêtre"], 2),
         ("le chat", ["un chat", "le chien"], 1),
@@ -380,8 +380,8 @@ def _bleu_penalty_each(written: list[str], references: list[str]) -> float:
     return _bleu(written, references, penalty="none") * sum(factors) / len(factors)
 
 
-def _bleu_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = []
+def _bleu_hidden(rng: Rng) -> Cases:
+    cases: Cases = []
     for short in (True, False, True):
         references = [FRENCH[int(k)] for k in rng.permutation(len(FRENCH))[:4]]
         written = [_translation(rng, one, 2) for one in references]
@@ -476,7 +476,7 @@ def _gaps() -> Table:
     return np.array([np.subtract(*_balances(TEMPLATES, pair, MODEL)) for pair in PAIRS])
 
 
-def _gap_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _gap_hidden(rng: Rng) -> Cases:
     """Three pairs with seven templates each, drawn so that gaps go both ways: only then does their size tell."""
     found = []
     for pair in rng.permutation(len(PAIRS)):

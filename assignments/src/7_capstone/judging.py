@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, exact, text
+from llm_course.grading.tasks import Cases, Mistake, Task, exact, text
 
 Rng = np.random.Generator
 Mail = dict[str, Any]
@@ -137,7 +137,7 @@ def _route_neutral_thanks(code: str, label: str, score: float) -> str:
     return "thanks" if found == "request" else found
 
 
-def _routes_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _routes_hidden(rng: Rng) -> Cases:
     return [
         (code, label, float(rng.uniform(*span)))
         for code in ("en", "fr", "unknown")
@@ -239,7 +239,7 @@ FLUENT = [
 CLUMSY = ["Sorry lamp.", "Of letter the.", "Box not is.", "Glad much we.", "Lamp yes was which by."]
 
 
-def _fluent_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _fluent_hidden(rng: Rng) -> Cases:
     cases = []
     for good in FLUENT:
         mixed = good.split()
@@ -423,7 +423,7 @@ FRENCH_MAILS = [
 OTHER_MAILS = ["Hola, quiero mi dinero.", "4711 ???"]
 
 
-def _triage_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _triage_hidden(rng: Rng) -> Cases:
     cases = []
     for _ in range(2):
         english = [MAILS[int(k)] for k in (3, rng.choice([0, 6]), 1, rng.choice([4, 7]), 2)]

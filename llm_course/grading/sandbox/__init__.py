@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from llm_course.errors import BadOption, NoSandbox
 from llm_course.grading.sandbox import control_group, watcher
@@ -153,7 +152,7 @@ class Sandbox:
         self.watcher.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
         _LIVE.discard(self)
         self.watcher.stop()
@@ -223,7 +222,7 @@ def _on(core: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _words(limits: dict[str, Any]) -> str:
+def _words(limits: dict[str, float]) -> str:
     return ",".join(f"{name}={value}" for name, value in limits.items())
 
 
@@ -250,6 +249,6 @@ class _Descriptors:
             numbers[f"{{{name}}}"] = str(read)
         return numbers
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         for number in self._open:
             os.close(number)

@@ -139,16 +139,16 @@ def _plainly(line: str) -> tuple[str, str]:
 class Shell:
     """What ``get_ipython()`` gives here: everything can be asked of it, and nothing happens."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Shell:
         if name.startswith("__"):
             raise AttributeError(name)
         return Shell()
 
-    def __call__(self, *_: Any, **__: Any) -> None:
+    def __call__(self, *_: object, **__: object) -> None:
         return None
 
 
-def display(*values: Any, **_: Any) -> None:
+def display(*values: object, **_: object) -> None:
     """IPython's ``display``, with whatever settings, as text."""
     print(*values)
 
@@ -175,7 +175,7 @@ def run(code: str, number: int, namespace: dict[str, Any]) -> None:
             print(repr(value))
 
 
-def _wait(value: Any) -> Any:
+def _wait(value: object) -> object:
     if not inspect.iscoroutine(value):
         return value
     import asyncio
@@ -188,7 +188,7 @@ def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
     if request["kind"] == "hello":
         return {}
 
-    def late(*_: Any) -> None:
+    def late(*_: object) -> None:
         raise Late(f"its {request['seconds']:.0f} s were over")
 
     signal.signal(signal.SIGALRM, late)
