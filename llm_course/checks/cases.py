@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_course.checks.compare import close, text
-from llm_course.checks.learner_code import describe, written_call
+from llm_course.checks.learner_code import describe, returned_nothing, written_call
 from llm_course.checks.verdict import Wrong
 
 Arguments = tuple[Any, ...]  # of a call; plain data
@@ -57,6 +57,8 @@ def try_cases(
     """
     for number, case in enumerate(cases, 1):
         given = answer(case)
+        if given is None and case.expected is not None and not variable:
+            raise Wrong(returned_nothing(written_call(name, case.arguments)))
         if not is_right(given, case.expected):
             said = difference(called(name, case.arguments, variable), given, case.expected)
             hint = case.hint(given, is_right)

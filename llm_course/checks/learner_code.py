@@ -63,6 +63,11 @@ def written_call(name: str, arguments: tuple[Any, ...], options: dict[str, Any] 
     return f"{name}({', '.join(parts)})"
 
 
+def returned_nothing(said: str) -> str:
+    """The sentence about a call, written out in ``said``, that returned ``None`` where a value is wanted."""
+    return f"`{said}` returned None. Does every way through the function end in a `return`?"
+
+
 def is_blank(answer: object) -> bool:
     """Whether nothing has been written: ``None``, ``...``, a function without a body, or gaps left in it."""
     if answer is None or answer is Ellipsis:
@@ -130,7 +135,7 @@ def call(
     if value is Ellipsis:
         raise NotWritten()
     if value is None and not none_is_an_answer:
-        raise Stopped(f"`{said}` returned None. Does every way through the function end in a `return`?")
+        raise Stopped(returned_nothing(said))
     return value
 
 

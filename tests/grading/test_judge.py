@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import pwd
 import socket
 import time
@@ -12,9 +13,10 @@ import pytest
 
 from llm_course.errors import NoSandbox
 from llm_course.grading import judge as judge_module
+from llm_course.grading import student_check
 from llm_course.grading.judge import Judged, judge, prepare
 from llm_course.grading.sandbox import Limits
-from llm_course.grading.tasks import Task
+from llm_course.grading.tasks import Task, checks
 
 LIMITS = Limits(memory=250_000_000, data=200_000_000, disk=8_000_000, file=4_000_000, cell=20, total=200, processes=32)
 NEGATE = "def negate(x):\n    return -x\n"
@@ -98,6 +100,31 @@ def test_honest_code_gets_all(run: Any, code: str) -> None:
     assert [cell.error for cell in judged.runs.values()] == [None]
     assert len(judged.runs[0].printed) < 11_000
     assert points(judged) == {"double": 3, "negate": 4} and judged.sandboxes == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("raise NotImplementedError()", "Not written yet: double. It still raises NotImplementedError."),
+        ("...", "Not written yet: double. "),
+        ("return ...", "Not written yet: double. "),
+        ("y = 2 * x", "Not yet: `double(2)` returned None. Does every way through the function end in a `return`?"),
+        ("return undefined", "Not yet: `double(2)` stopped in the line `return undefined`. NameError: "),
+        ("return object()", "Not yet: `double(2)` gives what cannot be judged. A value is of type object."),
+        ("return 3 * x", "Not yet: in case 1 of 2, `double(2)` is 6; it should be 4."),
+    ],
+)
+def test_the_judge_says_what_the_students_check_says(run: Any, tmp_path: Path, body: str, text: str) -> None:
+    code = f"def double(x):\n    {body}"
+    judged = run(code, NEGATE)
+    assert points(judged) == {"double": 0, "negate": 4}
+    visible, hidden = judged.parts[:2]
+    assert visible.verdict.text.startswith(text) and hidden.verdict.text == "Not yet."
+    (tmp_path / "checks.json").write_text(checks(tasks()))
+    space: dict[str, Any] = {}
+    exec(compile(code, "<cell 0>", "exec"), space)
+    linecache.cache["<cell 0>"] = (len(code), None, code.splitlines(keepends=True), "<cell 0>")
+    assert student_check.verdict("double", space["double"], tmp_path).text.startswith(text.partition("It still")[0])
 
 
 def test_mistakes_cost_what_they_cost(run: Any) -> None:

@@ -9,7 +9,7 @@ request a line from standard input and answers each with one line on what was st
     {"id": ..., "kind": "hello"}
     {"id": ..., "kind": "cell", "number": 3, "code": ..., "seconds": ...}  -> {"id", "error", "printed"}
     {"id": ..., "kind": "call", "name": ..., "variable": ..., "arguments": ..., "seconds": ...}
-                                                  -> {"id", "value"}, {"id", "error"} or {"id", "blank": true}
+                                         -> {"id", "value", "blank"}, {"id", "error"} or {"id", "blank": true}
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import sys
 import types
 from typing import Any
 
-from llm_course.checks.learner_code import explain
+from llm_course.checks.learner_code import explain, is_blank
 from llm_course.errors import NotPlain
 from llm_course.grading import wire
 
@@ -197,10 +197,11 @@ def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
         if request["kind"] == "cell":
             run(request["code"], request["number"], namespace)
             return {"error": None}
-        value = namespace[request["name"]]
-        if not request["variable"]:
-            value = value(*wire.decode(request["arguments"]))
-        return {"value": wire.encode(value)}
+        asked = namespace[request["name"]]
+        value = asked if request["variable"] else asked(*wire.decode(request["arguments"]))
+        if value is Ellipsis:
+            return {"blank": True}
+        return {"value": wire.encode(value), "blank": value is None and is_blank(asked)}
     except BaseException as error:
         if request["kind"] == "call":
             if isinstance(error, NotImplementedError):
