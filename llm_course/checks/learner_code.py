@@ -38,17 +38,23 @@ def describe(value: object, length: int = LENGTH) -> str:
     """A value as text on one line of at most ``length`` characters, without memory addresses; numbers are rounded."""
     more = ""
     if hasattr(value, "dtype") and hasattr(value, "ndim") and hasattr(value, "reshape"):
-        import numpy
-
         if value.ndim > 4:  # numpy would write every axis in full
             value, more = value.reshape(-1)[:12], " ..."
-        text = numpy.array2string(
-            numpy.asarray(value), precision=4, threshold=12, edgeitems=2, suppress_small=True, separator=", "
-        )
+        text = _array(value)
     else:
         text = _short.repr(round(value, 6) if isinstance(value, float) else value)
     text = _without_addresses(text) + more
     return text if len(text) <= length else text[: length - 4] + " ..."
+
+
+def _array(value: Any) -> str:
+    import numpy
+
+    try:  # a tensor may follow its gradient, lie on another device, or have numbers that numpy lacks
+        value = numpy.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, RuntimeError):
+        return _short.repr(value)
+    return numpy.array2string(value, precision=4, threshold=12, edgeitems=2, suppress_small=True, separator=", ")
 
 
 def _without_addresses(text: str) -> str:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_course.checks.cases import Arguments, Case, IsRight
-from llm_course.checks.compare import Comparison, any_order, close, exact, text
+from llm_course.checks.cases import Arguments, Case
+from llm_course.checks.compare import Comparison, close
 from llm_course.errors import BadCourse
 from llm_course.grading import wire
 from llm_course.grading.judged import Section
@@ -27,19 +27,6 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 Cases = list[Arguments]
-__all__ = [
-    "Arguments",
-    "Cases",
-    "Comparison",
-    "Mistake",
-    "Task",
-    "any_order",
-    "checks",
-    "close",
-    "exact",
-    "load_tasks",
-    "text",
-]
 
 
 @dataclass(frozen=True)
@@ -72,8 +59,7 @@ class Task:
         visible: argument tuples of the visible check; ``((),)`` for a variable.
         hidden: makes fresh argument tuples from a random generator; ``None`` if the task has no hidden cases.
         points: points of the visible and of the hidden cases. A part gives all its points or none.
-        compare: is an answer right? Takes (answer, expected). Use the named ones (``close``, ``exact``, ``text``,
-            ``any_order``): the student's own check can use only those.
+        compare: is an answer right? ``close``, ``exact``, ``text`` or ``any_order`` of ``llm_course.checks.compare``.
         mistakes: known wrong answers.
         right: other legal solutions, which must pass.
         seconds: limit for all the visible or all the hidden calls together.
@@ -86,7 +72,7 @@ class Task:
     visible: tuple[Arguments, ...]
     hidden: Callable[[Generator], Cases] | None
     points: tuple[float, float]
-    compare: IsRight = close(1e-5)
+    compare: Comparison = close(1e-5)
     mistakes: tuple[Mistake, ...] = ()
     right: tuple[Function, ...] = ()
     seconds: float = 20
@@ -187,6 +173,6 @@ def checks(tasks: tuple[Task, ...]) -> str:
             }
             for case in map(task.case, task.visible)
         ]
-        spec = task.compare.spec if isinstance(task.compare, Comparison) else ("close", 1e-5)
-        listed[task.name] = {"calls": task.calls, "variable": task.variable, "compare": list(spec), "cases": cases}
+        spec = list(task.compare.spec)
+        listed[task.name] = {"calls": task.calls, "variable": task.variable, "compare": spec, "cases": cases}
     return json.dumps({"tasks": listed}, allow_nan=False, indent=1) + "\n"

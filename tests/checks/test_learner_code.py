@@ -27,6 +27,13 @@ def test_a_value_takes_one_line_without_addresses(value: Any, said: str) -> None
     assert text.startswith(said) and len(text) <= 120 and "0x" not in text
 
 
+def test_tensors_are_shown_as_arrays_whatever_they_hold() -> None:
+    import torch
+
+    assert describe(torch.tensor([1.0, 2.5], requires_grad=True)) == "[1. , 2.5]"
+    assert describe(torch.ones(2, dtype=torch.bfloat16)).startswith("tensor([1., 1.]")
+
+
 def helper(x: Any) -> Any:
     return x["missing"]
 

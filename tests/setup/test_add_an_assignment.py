@@ -55,7 +55,8 @@ It has one wheel.
 """
 JUDGING = '''"""Judging of the toy assignment."""
 
-from llm_course.grading.tasks import Mistake, Task, exact
+from llm_course.checks.compare import exact
+from llm_course.grading.tasks import Mistake, Task
 
 
 def wheels(cars, bikes):

@@ -10,7 +10,8 @@ from collections import Counter
 
 import numpy as np
 
-from llm_course.grading.tasks import Arguments, Cases, Mistake, Task, close, exact
+from llm_course.checks.compare import close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 WORDS = [

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_course.grading.tasks import Arguments, Cases, Mistake, Task, close, exact
+from llm_course.checks.compare import close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Cases, Mistake, Task, exact, text
+from llm_course.checks.compare import exact, text
+from llm_course.grading.tasks import Cases, Mistake, Task
 
 Rng = np.random.Generator
 Mail = dict[str, Any]
