@@ -198,7 +198,11 @@ def _judge_part(session: _Session, one: Prepared, section: Section) -> Part:
     def check() -> str:
         return try_cases(task.calls, one.cases(section), given, task.is_right, task.variable)
 
-    return _part(task, section, verdicts.of(task.calls, check, to_do="It still raises NotImplementedError."))
+    return _part(
+        task,
+        section,
+        verdicts.of(task.calls, check, to_do="Its body is empty, has gaps, or raises NotImplementedError."),
+    )
 
 
 def _line(text: object) -> str:

@@ -133,9 +133,9 @@ def test_a_killed_batch_goes_on(tiny: Any, sandboxed: str, monkeypatch: pytest.M
     assert all(tiny.marks(student) == ALL for student in ("ann", "bob", "cy"))
 
 
-def runs(process: psutil.Process) -> bool:
+def runs(pid: int) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE  # it has ended, and waits to be collected
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # it has ended, and waits to be collected
     except psutil.NoSuchProcess:
         return False
 

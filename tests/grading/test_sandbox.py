@@ -95,6 +95,19 @@ while True:
     assert looking.reason == "it took more than 0 s of processor time"
 
 
+def test_what_cannot_be_watched_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(pid: int) -> tuple[int, int]:
+        raise RuntimeError("the kernel tells something new")
+
+    monkeypatch.setattr(watcher, "_taken", fails)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        looking = watcher.Watcher(process.pid, 10**9, 20, cpu=60)
+        looking.start()
+        process.wait(timeout=120)
+        looking.stop()
+    assert looking.reason == "it could not be watched (RuntimeError)"
+
+
 def test_a_sandbox_has_one_processor_and_no_way_out(sandboxed: str, tmp_path: Path) -> None:
     code = """
 import ctypes, mmap, os, socket, threading
@@ -156,9 +169,9 @@ def test_the_course_names_its_exchange(tiny: Any, tmp_path: Path) -> None:
     assert tiny.course.unseen == (tiny.folder.resolve(), (tmp_path / "exchange").resolve())
 
 
-def _runs(process: psutil.Process) -> bool:
+def _runs(pid: int) -> bool:
     try:
-        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return False
 
