@@ -38,8 +38,22 @@ from hostile.test_hostile import LIMITS, SECRET, Ear, hand_in  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 # Cheats that are harmless to the machine where nothing shuts them in.
-CHEATS = ("builtins", "numpy", "operators", "floats", "arrays", "hooks", "json", "known-paths", "environment",
-          "gradebook", "sockets", "exit", "graded", "hard-coded")  # fmt: skip
+CHEATS = (
+    "builtins",
+    "numpy",
+    "operators",
+    "floats",
+    "arrays",
+    "hooks",
+    "json",
+    "known-paths",
+    "environment",
+    "gradebook",
+    "sockets",
+    "exit",
+    "graded",
+    "hard-coded",
+)
 TESTS = {
     "double-visible": "assert double([1, 2, 3]) == [2, 4, 6]",
     "double-hidden": "### BEGIN HIDDEN TESTS\n"
@@ -48,7 +62,7 @@ TESTS = {
     "np.testing.assert_allclose(mean(np.arange(6.0).reshape(2, 3)), [1.5, 2.5, 3.5])",
     "mean-hidden": "### BEGIN HIDDEN TESTS\n"
     "assert np.allclose(mean(np.arange(12.0).reshape(4, 3)), [4.5, 5.5, 6.5])\n### END HIDDEN TESTS",
-}  # fmt: skip
+}
 CONFIG = """
 c = get_config()
 c.CourseDirectory.course_id = "peers"
@@ -76,12 +90,19 @@ class Nbgrader:
         self.run("generate_assignment", "tiny")
 
     def run(self, *words: str) -> None:
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-                       "LLM_COURSE_TOKEN": f"{SECRET} in the environment"}  # fmt: skip
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "LLM_COURSE_TOKEN": f"{SECRET} in the environment",
+        }
         subprocess.run(
-            [sys.executable, "-m", "nbgrader", *words], cwd=self.folder, env=environment, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "nbgrader", *words],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def released(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "release" / "tiny" / "tiny.ipynb").read_text())
@@ -136,13 +157,25 @@ class Otter:
         tests = folder / "tests"
         tests.mkdir(parents=True)
         cases = {
-            "double": [(">>> double([1, 2, 3]) == [2, 4, 6]\nTrue", False, 1),
-                       (">>> all(abs(a - b) < 1e-6 for a, b in zip(double([7, 50]), [14, 100]))\nTrue", True, 2)],
-            "mean": [(">>> import numpy as np\n>>> np.allclose(mean(np.arange(6.0).reshape(2, 3)), [1.5, 2.5, 3.5])\n"
-                      "True", False, 1),
-                     (">>> import numpy as np\n>>> np.allclose(mean(np.arange(12.0).reshape(4, 3)), [4.5, 5.5, 6.5])\n"
-                      "True", True, 3)],
-        }  # fmt: skip
+            "double": [
+                (">>> double([1, 2, 3]) == [2, 4, 6]\nTrue", False, 1),
+                (">>> all(abs(a - b) < 1e-6 for a, b in zip(double([7, 50]), [14, 100]))\nTrue", True, 2),
+            ],
+            "mean": [
+                (
+                    ">>> import numpy as np\n>>> np.allclose(mean(np.arange(6.0).reshape(2, 3)), [1.5, 2.5, 3.5])\n"
+                    "True",
+                    False,
+                    1,
+                ),
+                (
+                    ">>> import numpy as np\n>>> np.allclose(mean(np.arange(12.0).reshape(4, 3)), [4.5, 5.5, 6.5])\n"
+                    "True",
+                    True,
+                    3,
+                ),
+            ],
+        }
         for name, own in cases.items():
             listed = [{"code": code, "hidden": hidden, "points": points} for code, hidden, points in own]
             test = {"name": name, "points": None, "suites": [{"cases": listed, "scored": True, "type": "doctest"}]}
@@ -154,9 +187,14 @@ class Otter:
     def _otter(self, *words: str) -> str:
         """Run one of its commands, for a minute at most; gives what it printed. Some cheats make it hang."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "otter", *words], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True, env={**os.environ, "LLM_COURSE_TOKEN": f"{SECRET} in the environment"},
-        )  # fmt: skip
+            [sys.executable, "-m", "otter", *words],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "LLM_COURSE_TOKEN": f"{SECRET} in the environment"},
+        )
         try:
             return process.communicate(timeout=60)[0]
         except subprocess.TimeoutExpired:
@@ -166,11 +204,12 @@ class Otter:
     def grade(self, notebook: dict[str, Any]) -> tuple[float, str]:
         """Points of one submission, and what the grader printed and kept."""
         plain = [
-            {**one, "metadata": {}} for one in notebook["cells"]
+            {**one, "metadata": {}}
+            for one in notebook["cells"]
             if not one["metadata"].get("nbgrader", {}).get("grade_id", "").endswith(("-visible", "-hidden"))
-        ]  # fmt: skip
+        ]
         for one in plain:
-            one["source"] = "".join(one["source"]).replace("from llm_course.grading.visible import check", "")
+            one["source"] = "".join(one["source"]).replace("from llm_course.grading.student_check import check", "")
         (self.folder / "tiny.ipynb").write_text(json.dumps({**notebook, "cells": plain}))
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
@@ -189,7 +228,7 @@ def cheats(folder: Path) -> list[dict[str, Any]]:
     outside.mkdir()
     peers: dict[str, Any] = {"nbgrader": Nbgrader(folder / "nbgrader"), "ours": Ours(folder / "ours")}
     ours = peers["ours"]
-    (ours.folder / "judging" / "note.txt").write_text(SECRET)
+    (ours.folder / "src" / "note.txt").write_text(SECRET)
     ours.assign()
     try:
         import otter  # type: ignore[import-not-found]  # noqa: F401
@@ -219,9 +258,13 @@ def cheats(folder: Path) -> list[dict[str, Any]]:
                 row[name] = _otter_verdict(peer, one, ours, outside, ear)
                 continue
             points = peer.marks(one.name) if name == "nbgrader" else peer.points(one.name)
-            row[name] = _verdict(points, row["due"], SECRET in peer.kept(one.name),
-                                 peer.heard if one.name == "sockets" else 0,
-                                 peer.changed and one.name == "gradebook")  # fmt: skip
+            row[name] = _verdict(
+                points,
+                row["due"],
+                SECRET in peer.kept(one.name),
+                peer.heard if one.name == "sockets" else 0,
+                peer.changed and one.name == "gradebook",
+            )
         rows.append(row)
     del os.environ["LLM_COURSE_TOKEN"]
     ear.close()
@@ -244,8 +287,12 @@ def _otter_verdict(peer: Otter, one: Hostile, ours: Ours, outside: Path, ear: Ea
 
 
 def _places(course: Path, outside: Path, port: int) -> dict[str, str]:
-    return {"{course!r}": repr(str(course)), "{outside!r}": repr(str(outside)), "{outside}": str(outside),
-            "{port}": str(port)}  # fmt: skip
+    return {
+        "{course!r}": repr(str(course)),
+        "{outside!r}": repr(str(outside)),
+        "{outside}": str(outside),
+        "{port}": str(port),
+    }
 
 
 def _verdict(points: float, due: float, read: bool, heard: int, changed: bool) -> str:
@@ -291,8 +338,12 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "graders.json"
     record = json.loads(path.read_text()) if path.is_file() else {}
-    record |= {"date": time.strftime("%Y-%m-%d"), "nbgrader": version("nbgrader"),
-               "python": platform.python_version(), "processors": os.cpu_count()}  # fmt: skip
+    record |= {
+        "date": time.strftime("%Y-%m-%d"),
+        "nbgrader": version("nbgrader"),
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+    }
     with tempfile.TemporaryDirectory(prefix="graders-") as folder:
         if args.only != "throughput":
             record["cheats"] = cheats(Path(folder))
@@ -307,8 +358,10 @@ def main() -> None:
         fooled = {g: sum(any(word.isupper() for word in row[g].split()) for row in rows) for g in graders}
         print(f"\nFooled, of {len(rows)}: " + ", ".join(f"{g} {n}" for g, n in fooled.items()))
     if speed := record.get("throughput"):
-        print(f"\n{speed['submissions']} honest submissions: nbgrader {speed['nbgrader']} s, ours {speed['ours']} s "
-              f"({speed['ratio']} times as long; at most 1.5 promised)")  # fmt: skip
+        print(
+            f"\n{speed['submissions']} honest submissions: nbgrader {speed['nbgrader']} s, ours {speed['ours']} s "
+            f"({speed['ratio']} times as long; at most 1.5 promised)"
+        )
     path.write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -1,11 +1,11 @@
-"""Build the assignments' notebooks, with solutions, from their sources, and check that both agree.
+"""Build the assignments' notebooks, with solutions, from their folders in assignments/src/, and check that both agree.
 
-    python tools/assignments.py build [NAME ...]    # assignments/src/NAME.md -> assignments/source/NAME/NAME.ipynb
+    python tools/assignments.py build [NAME ...]    # src/NAME/ -> source/NAME/NAME.ipynb
     python tools/assignments.py check [NAME ...]    # fails when a notebook is not what its source gives
     python tools/assignments.py build NAME --course DIR    # in a course of your own, a copy of assignments/
 
 The notebooks are an nbgrader course's own: nbgrader reads them, and so does `llm-course assign`. Which tasks there are,
-and their points, come from assignments/judging/NAME.py. Knows nothing about grading. Cells are marked by tags:
+and their points, come from judging.py beside the text. Knows nothing about grading. Cells are marked by tags:
 
     answer:TASK            the student's function; between BEGIN SOLUTION and END SOLUTION what the release drops.
                            The visible and the hidden grade cell of the task are put behind it.
@@ -25,7 +25,6 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -40,7 +39,7 @@ COURSE = ROOT / "assignments"
 
 @dataclass(frozen=True)
 class Assignment:
-    """One assignment: its name, its source, its judging file, and the notebook with solutions made from them."""
+    """One assignment: its name, its text, its judging file, and the notebook with solutions made from them."""
 
     name: str
     source: Path
@@ -54,10 +53,9 @@ def assignments(names: list[str] | None = None, course: Path = COURSE) -> list[A
     Raises ``SystemExit`` for a name that fits none.
     """
     found = []
-    for path in sorted((course / "src").glob("*.md")):
-        name = path.stem
-        notebook = course / "source" / name / f"{name}.ipynb"
-        found.append(Assignment(name, path, course / "judging" / f"{name}.py", notebook))
+    for folder in sorted(path for path in (course / "src").glob("*") if (path / "assignment.md").is_file()):
+        notebook = course / "source" / folder.name / f"{folder.name}.ipynb"
+        found.append(Assignment(folder.name, folder / "assignment.md", folder / "judging.py", notebook))
     if not names:
         return found
     chosen = []
@@ -115,11 +113,23 @@ def _number(numbers: dict[str, float], name: str) -> str:
     return f"{numbers[name]:g}"
 
 
-def _mark(cell: NotebookNode, name: str, *, solution: bool = False, grade: bool = False, locked: bool = False,
-          points: float | None = None) -> None:  # fmt: skip
-    fields: dict[str, Any] = {
-        "schema_version": 3, "grade_id": name, "solution": solution, "grade": grade, "locked": locked, "task": False,
-    }  # fmt: skip
+def _mark(
+    cell: NotebookNode,
+    name: str,
+    *,
+    solution: bool = False,
+    grade: bool = False,
+    locked: bool = False,
+    points: float | None = None,
+) -> None:
+    fields: dict[str, str | float | bool] = {
+        "schema_version": 3,
+        "grade_id": name,
+        "solution": solution,
+        "grade": grade,
+        "locked": locked,
+        "task": False,
+    }
     if points is not None:
         fields["points"] = points
     if grade:
@@ -130,7 +140,8 @@ def _mark(cell: NotebookNode, name: str, *, solution: bool = False, grade: bool 
 def _grade_cells(task: Task) -> list[NotebookNode]:
     """The visible check, which students run, and the hidden one, whose cases never leave the judge."""
     visible = nbformat.v4.new_code_cell(
-        f'from llm_course.grading.visible import check\n\ncheck("{task.name}", {task.calls})', id=f"{task.name}-visible"
+        f'from llm_course.grading.student_check import check\n\ncheck("{task.name}", {task.calls})',
+        id=f"{task.name}-visible",
     )
     hidden = nbformat.v4.new_code_cell(
         f"# Hidden tests of {task.calls}: {task.points[1]:g} points. Other inputs of the same kind, when it is graded.",
@@ -167,11 +178,11 @@ def problems(one: Assignment) -> list[str]:
 
 
 def orphans(course: Path = COURSE) -> list[str]:
-    """Folders of notebooks and judging files that no source belongs to."""
+    """Folders that are no whole assignment: notebooks without a text in src/, and folders there without one."""
     names = {one.name for one in assignments(course=course)}
-    found = [path for path in sorted((course / "source").glob("*")) if path.is_dir() and path.name not in names]
-    found += [path for path in sorted((course / "judging").glob("*.py")) if path.stem not in names]
-    return [f"{path.relative_to(course)} has no source in src/" for path in found]
+    folders = [path for step in ("source", "src") for path in sorted((course / step).glob("*")) if path.is_dir()]
+    left = [path for path in folders if path.name not in names]
+    return [f"{path.relative_to(course)} has no text: src/{path.name}/assignment.md" for path in left]
 
 
 def build(one: Assignment, visible: bool = False) -> str:

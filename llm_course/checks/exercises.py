@@ -1,7 +1,8 @@
 """The registry of exercises: which there are, who checks them, their hints and solutions.
 
 Knows nothing about any exercise. Each lesson has a module ``exercises.py`` in its folder, whose check functions
-register themselves with :func:`exercise`. Which module holds a name is read off the source, so only that one is imported.
+register themselves with :func:`exercise`. Which module holds a name is read off the source, and only that one is
+imported.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from llm_course.checks import verdict
+from llm_course.checks.learner_code import watched
+from llm_course.checks.verdict import Verdict, Wrong
 from llm_course.errors import BadOption
 
+__all__ = ["Exercise", "Wrong", "exercise", "find", "index"]
 Check = Callable[[Any], "str | None"]
-
-
-class Wrong(Exception):
-    """Raised by a check function; its text is the diagnosis, a sentence or two that name the likely mistake."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Exercise:
     solution: str
     none_is_an_answer: bool
     module: str
+
+    def verdict(self, answer: object) -> Verdict:
+        """Try an answer; whatever the learner's code does, a verdict comes out."""
+        return verdict.of_learner(self.name, answer, lambda: self.check(watched(answer, self.none_is_an_answer)))
 
 
 _exercises: dict[str, Exercise] = {}

@@ -1,7 +1,7 @@
-"""Calls to a learner's function, watched: what is blank, what stops with an error, what returns nothing.
+"""A learner's code, watched: what is blank, what stops with an error, what returns nothing; values as short text.
 
-Knows nothing about exercises. :func:`watched` wraps a function so that each of these becomes one exception with one
-clear sentence; those derive from ``BaseException``, so that no check function swallows them by accident.
+Knows nothing about exercises or assignments. :func:`call` calls a function so that each of these becomes one exception
+with one clear sentence; those derive from ``BaseException``, so that no check swallows them by accident.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import re
 import reprlib
 import textwrap
 import types
+from collections.abc import Callable, Collection
 from typing import Any
+
+LENGTH = 120  # characters of a value in a sentence
 
 
 class NotWritten(BaseException):
@@ -27,28 +30,63 @@ class Stopped(BaseException):
 
 
 _short = reprlib.Repr()
-_short.maxstring = _short.maxother = 40
-_short.maxlist = _short.maxtuple = _short.maxdict = 5
+_short.maxstring = _short.maxother = LENGTH
+_short.maxlist = _short.maxtuple = _short.maxdict = 40
 
 
-def describe(value: Any) -> str:
-    """A value as short text on one line, without memory addresses."""
-    return re.sub(r"\s*\bat 0x[0-9a-fA-F]+", "", " ".join(_short.repr(value).split()))
+def describe(value: object, length: int = LENGTH) -> str:
+    """A value as text on one line of at most ``length`` characters, without memory addresses; numbers are rounded."""
+    more = ""
+    if hasattr(value, "dtype") and hasattr(value, "ndim") and hasattr(value, "reshape"):
+        if value.ndim > 4:  # numpy would write every axis in full
+            value, more = value.reshape(-1)[:12], " ..."
+        text = _array(value)
+    else:
+        text = _short.repr(round(value, 6) if isinstance(value, float) else value)
+    text = _without_addresses(text) + more
+    return text if len(text) <= length else text[: length - 4] + " ..."
 
 
-def is_blank(answer: Any) -> bool:
+def _array(value: Any) -> str:
+    import numpy
+
+    try:  # a tensor may follow its gradient, lie on another device, or have numbers that numpy lacks
+        value = numpy.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, RuntimeError):
+        return _short.repr(value)
+    return numpy.array2string(value, precision=4, threshold=12, edgeitems=2, suppress_small=True, separator=", ")
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"\s*\bat 0x[0-9a-fA-F]+", "", " ".join(text.split()))
+
+
+def written_call(name: str, arguments: tuple[Any, ...], options: dict[str, Any] | None = None) -> str:
+    """A call as one would write it, each argument cut to a length that fits a line."""
+    parts = [describe(value) for value in arguments] + [
+        f"{key}={describe(value)}" for key, value in (options or {}).items()
+    ]
+    return f"{name}({', '.join(parts)})"
+
+
+def returned_nothing(said: str) -> str:
+    """The sentence about a call, written out in ``said``, that returned ``None`` where a value is wanted."""
+    return f"`{said}` returned None. Does every way through the function end in a `return`?"
+
+
+def is_blank(answer: object) -> bool:
     """Whether nothing has been written: ``None``, ``...``, a function without a body, or gaps left in it."""
     if answer is None or answer is Ellipsis:
         return True
-    if isinstance(answer, (list, tuple, dict)):
+    if isinstance(answer, list | tuple | dict):
         return any(item is Ellipsis for item in (answer.values() if isinstance(answer, dict) else answer))
-    if not isinstance(answer, (types.FunctionType, type)):
+    if not isinstance(answer, types.FunctionType | type):
         return False
     tree = _tree(answer)
     return (tree is not None and _has_gap(tree)) or (isinstance(answer, types.FunctionType) and _does_nothing(answer))
 
 
-def _tree(thing: Any) -> ast.AST | None:
+def _tree(thing: types.FunctionType | type) -> ast.AST | None:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError, SyntaxError, ValueError):  # a lambda inside a call, code without a file
@@ -71,40 +109,55 @@ def _does_nothing(function: types.FunctionType) -> bool:
     )
 
 
-def watched(function: Any, none_is_an_answer: bool = False) -> Any:
-    """The same function, with its troubles turned into :class:`NotWritten` and :class:`Stopped`.
+def call(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...] = (),
+    options: dict[str, Any] | None = None,
+    *,
+    name: str = "",
+    none_is_an_answer: bool = False,
+) -> Any:
+    """Call a learner's function; what goes wrong in it becomes one sentence.
 
-    Anything but a plain function comes back unchanged.
+    Args:
+        function: the function, or another object that can be called.
+        arguments: its arguments by place.
+        options: its arguments by name.
+        name: what it is called in the sentence; by default its own name.
+        none_is_an_answer: whether it may return ``None``. If not, that is taken for a missing ``return``.
+
+    Raises:
+        NotWritten: it raised ``NotImplementedError`` or returned ``...``.
+        Stopped: it raised another error, or returned ``None``.
     """
+    name = name or getattr(function, "__name__", type(function).__name__)
+    said = written_call(name, arguments, options)  # before it can change its arguments
+    try:
+        value = function(*arguments, **(options or {}))
+    except NotImplementedError:
+        raise NotWritten() from None
+    except (Exception, SystemExit) as error:
+        raise Stopped(f"`{said}` {explain(error, files_of(function))}") from None
+    if value is Ellipsis:
+        raise NotWritten()
+    if value is None and not none_is_an_answer:
+        raise Stopped(returned_nothing(said))
+    return value
+
+
+def watched(function: Any, none_is_an_answer: bool = False) -> Any:
+    """The same function, called by way of :func:`call`. Anything but a plain function comes back unchanged."""
     if not isinstance(function, types.FunctionType):
         return function
 
     @functools.wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        try:
-            value = function(*args, **options)
-        except NotImplementedError:
-            raise NotWritten() from None
-        except (Exception, SystemExit) as error:
-            raise Stopped(explain(error, files_of(function), shown(function, args, options))) from None
-        if value is Ellipsis:
-            raise NotWritten()
-        if value is None and not none_is_an_answer:
-            said = shown(function, args, options)
-            raise Stopped(f"`{said}` returned None. Does every way through the function end in a `return`?")
-        return value
+    def calling(*arguments: Any, **options: Any) -> Any:
+        return call(function, arguments, options, none_is_an_answer=none_is_an_answer)
 
-    return call
+    return calling
 
 
-def shown(function: types.FunctionType, args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    """The call as one would write it, cut to a readable length."""
-    parts = [describe(value) for value in args] + [f"{name}={describe(value)}" for name, value in options.items()]
-    text = f"{function.__name__}({', '.join(parts)})"
-    return text if len(text) <= 100 else text[:96] + "...)"
-
-
-def files_of(answer: Any) -> set[str]:
+def files_of(answer: object) -> set[str]:
     """The files, or notebook cells, in which a function, or the methods of a class or object, were written."""
     if isinstance(answer, types.FunctionType):
         return {answer.__code__.co_filename}
@@ -112,23 +165,26 @@ def files_of(answer: Any) -> set[str]:
     return {part.__code__.co_filename for part in vars(kind).values() if isinstance(part, types.FunctionType)}
 
 
-def explain(error: BaseException, files: set[str], call: str) -> str:
-    """One sentence: which call stopped, in which line of the learner's code (in ``files``), with which error."""
-    text = re.sub(r"\s*\bat 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
-    said = type(error).__name__ + (f": {text[:200]}" if text else "")
+def explain(error: BaseException, files: Collection[str] = ()) -> str:
+    """The end of a sentence that begins with a call: in which line of the learner's code it stopped, and why."""
+    text = _without_addresses(str(error))[:200]
+    said = type(error).__name__ + (f": {text}" if text else "")
     line = last_line(error, files)
-    if line is None:
-        return f"`{call}` could not be called. {said}"
-    source = linecache.getline(*line).strip()
-    where = f" in the line `{source}`" if source else ""
-    return f"`{call}` stopped{where}. {said}"
+    if line is None and isinstance(error, TypeError):  # it takes other arguments
+        return f"could not be called. {said}"
+    source = linecache.getline(*line).strip() if line else ""
+    return f"stopped{f' in the line `{source}`' if source else ''}. {said}"
 
 
-def last_line(error: BaseException, files: set[str]) -> tuple[str, int] | None:
-    """File and number of the last line in ``files`` that the error came through; ``None`` if it did not."""
+def last_line(error: BaseException, files: Collection[str]) -> tuple[str, int] | None:
+    """File and number of the last line of the learner's code that the error came through; ``None`` if it did not.
+
+    The learner's code is what stands in ``files`` or in a cell of a notebook.
+    """
     found, trace = None, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename in files:
-            found = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        name = trace.tb_frame.f_code.co_filename
+        if name in files or "ipykernel_" in name or name.startswith(("<ipython-input-", "<cell ")):
+            found = (name, trace.tb_lineno)
         trace = trace.tb_next
     return found

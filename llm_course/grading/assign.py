@@ -12,13 +12,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from llm_course.errors import BadCourse
 from llm_course.grading import integrity
 from llm_course.grading.course import Course
+from llm_course.grading.judged import SECTIONS, cell_of
+from llm_course.grading.student_check import CHECKS
 from llm_course.grading.tasks import Task, checks, load_tasks
-from llm_course.grading.visible import CHECKS
 
 LEFT_OVERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "BEGIN MARK SCHEME", "END MARK SCHEME")
 
@@ -59,6 +59,7 @@ def _generate(name: str, course: Course, aside: Path) -> Path:
     from nbgrader.utils import capture_log
 
     config = copy.deepcopy(course.config)
+    config.GenerateAssignment.pop("exporter_class", None)  # by it nbgrader's own command is refused
     config.CourseDirectory.release_directory = str(aside.relative_to(course.folder))
     directory = CourseDirectory(config=config)
     directory.assignment_id = name
@@ -85,7 +86,7 @@ def _put(made: Path, release: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _reason(done: dict[str, Any]) -> str:
+def _reason(done: dict[str, str]) -> str:
     """The line of nbgrader's log that says most: the error at the end of the first traceback, or the first error."""
     lines = [line.strip() for line in done.get("log", "").splitlines() if line.strip()]
     for number, line in enumerate(lines):
@@ -96,22 +97,22 @@ def _reason(done: dict[str, Any]) -> str:
     return wrong[0] if wrong else str(done.get("error", "")).strip().splitlines()[-1]
 
 
-def points(notebook: dict[str, Any]) -> dict[str, float]:
+def points(notebook: integrity.Notebook) -> dict[str, float]:
     """The points of each grade cell, by its id."""
     marks = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
     return {mark["grade_id"]: float(mark.get("points", 0)) for mark in marks if mark.get("grade")}
 
 
-def _fit(notebook: dict[str, Any], tasks: tuple[Task, ...], source: Path) -> None:
+def _fit(notebook: integrity.Notebook, tasks: tuple[Task, ...], source: Path) -> None:
     given = points(notebook)
     for task in tasks:
-        for part, wanted in zip(("visible", "hidden"), task.points, strict=True):
-            cell = f"{task.name}-{part}"
+        for section in SECTIONS:
+            cell, wanted = cell_of(task.name, section), task.worth(section)
             if given.get(cell, 0) != wanted:
                 raise BadCourse(
                     f"{source}: grade cell {cell} has {given.get(cell, 'no')} points; the judging file says {wanted:g}."
                 )
-    judged = {f"{task.name}-{part}" for task in tasks for part in ("visible", "hidden")}
+    judged = {cell_of(task.name, section) for task in tasks for section in SECTIONS}
     marks = [cell.get("metadata", {}).get("nbgrader", {}) for cell in notebook["cells"]]
     by_hand = {mark["grade_id"] for mark in marks if mark.get("grade") and mark.get("solution")}
     if lost := sorted(set(given) - judged - by_hand):

@@ -1,8 +1,8 @@
 """Grade all that was handed in for one assignment: who is due, two at a time, each verdict written down once.
 
-Knows nothing about how a verdict is made (``judge``) or where marks go (``marks``). Whatever one submission does, the
-others are graded. After a kill at any moment the same command goes on: a student whose verdict stands in the journal
-is not run again.
+Knows nothing about how a verdict is made (``judge``) or where marks go (``gradebook``). Whatever one submission does,
+the others are graded. After a kill at any moment the same command goes on: a student whose verdict stands in the
+journal is not run again.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from llm_course.errors import BadCourse, BadOption, NoSandbox
-from llm_course.grading import integrity, marks, sandbox
-from llm_course.grading.course import Course, Journal
-from llm_course.grading.judge import Judged, Prepared, fail_all, judge, prepare
+from llm_course.grading import gradebook, integrity, journal, likeness, sandbox
+from llm_course.grading.course import Course
+from llm_course.grading.journal import Begin, End, Graded, Journal, Marked
+from llm_course.grading.judge import Prepared, fail_all, judge, prepare
+from llm_course.grading.judged import SECTIONS, Judged, cell_of
 from llm_course.grading.sandbox import Limits, engine
 from llm_course.grading.tasks import Task, load_tasks
-
-FORMAT = 1  # of the verdicts in the journal
 
 
 @dataclass
@@ -55,10 +54,17 @@ class Batch:
 
 
 def grade(
-    name: str, course: Course, *, student: str | None = None, seed: int | None = None, unsafe: bool = False,
-    regrade: bool = False, workers: int | None = None, limits: Limits | None = None,
+    name: str,
+    course: Course,
+    *,
+    student: str | None = None,
+    seed: int | None = None,
+    unsafe: bool = False,
+    regrade: bool = False,
+    workers: int | None = None,
+    limits: Limits | None = None,
     report: Callable[[str], None] = lambda line: None,
-) -> Batch:  # fmt: skip
+) -> Batch:
     """Grade what was handed in for an assignment and has not been graded yet.
 
     Args:
@@ -88,44 +94,43 @@ def grade(
         if student not in students:
             raise BadCourse(f"{student} handed in nothing for {name}. Who did: {', '.join(students) or 'nobody'}.")
         students = [student]
-    with Journal(course, name).open() as journal:
-        batch = _begin(journal, students, seed, regrade)
-        prepared = prepare(tasks, batch["seed"])
-        result = Batch(seed=batch["seed"], strange=course.strange(name))
+    with Journal(course, name).open() as opened:
+        begun = _begin(opened, students, seed, regrade)
+        prepared = prepare(tasks, begun.seed)
+        result = Batch(seed=begun.seed, strange=course.strange(name))
         # Seen by the sandboxes: a copy that any user may read, without notebooks.
         with tempfile.TemporaryDirectory(prefix="llm-course-release-") as copied:
             desk = Path(copied) / "release"
             shutil.copytree(release, desk, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
             for path in (desk, *desk.rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
-            work = _Work(name, course, tasks, prepared, desk, how, limits or Limits(), journal, batch, result, report)
+            work = _Work(name, course, tasks, prepared, desk, how, limits or Limits(), opened, begun, result, report)
             work.run(students, workers or min(2, os.cpu_count() or 1))
         if not work.left(course.students(name)):
-            journal.write(kind="end", batch=batch["batch"])
+            opened.write(End(begun.batch))
         result.alike = work.alike(course.students(name))
     return result
 
 
-def _begin(journal: Journal, students: list[str], seed: int | None, regrade: bool) -> dict[str, Any]:
+def _begin(journal: Journal, students: list[str], seed: int | None, regrade: bool) -> Begin:
     """The batch to work on: the one that a kill left unfinished, or a new one."""
-    last = journal.last("begin")
+    last = journal.last(Begin)
     if seed is not None and seed < 0:
         raise BadOption(f"The seed is {seed}; it is a number from 0 up.")
-    if last is not None and seed is not None and seed != last["seed"] and not regrade:
+    if last is not None and seed is not None and seed != last.seed and not regrade:
         raise BadOption(
-            f"This assignment was graded with the seed {last['seed']}, so that all students met the same hidden cases. "
+            f"This assignment was graded with the seed {last.seed}, so that all students met the same hidden cases. "
             f"To grade everybody anew with {seed}, add --regrade."
         )
-    unfinished = last is not None and journal.last("end", batch=last["batch"]) is None
-    if last is not None and unfinished and seed in (None, last["seed"]):
-        if not regrade or (last["regrade"] and set(students) <= set(last["students"])):
+    unfinished = last is not None and journal.last(End, batch=last.batch) is None
+    if last is not None and unfinished and seed in (None, last.seed):
+        if not regrade or (last.regrade and set(students) <= set(last.students)):
             return last
     if seed is None:
-        seed = last["seed"] if last else secrets.randbelow(2**31)
-    journal.write(
-        kind="begin", batch=secrets.token_hex(8), seed=seed, regrade=regrade, students=students, format=FORMAT
-    )  # fmt: skip
-    return journal.lines[-1]
+        seed = last.seed if last else secrets.randbelow(2**31)
+    begun = Begin(secrets.token_hex(8), seed, regrade, tuple(students))
+    journal.write(begun)
+    return begun
 
 
 @dataclass
@@ -138,7 +143,7 @@ class _Work:
     how: str
     limits: Limits
     journal: Journal
-    batch: dict[str, Any]
+    batch: Begin
     result: Batch
     report: Callable[[str], None]
 
@@ -151,35 +156,33 @@ class _Work:
         self.hide = self.course.unseen
         # All that a verdict depends on beside the submission: a change of any of it judges anew.
         parts = [data, self.course.judging(self.name).read_bytes()]
-        parts.append(str((FORMAT, version("llm-course"), self.batch["seed"])).encode())
+        parts.append(str((journal.FORMAT, version("llm-course"), self.batch.seed)).encode())
         for file in sorted(path for path in self.desk.rglob("*") if path.is_file()):
             parts += [str(file.relative_to(self.desk)).encode("utf-8", "surrogateescape"), file.read_bytes()]
         each = [hashlib.sha256(part).digest() for part in parts]
         self.base = hashlib.sha256(b"".join(each)).hexdigest()
 
     def run(self, students: list[str], workers: int) -> None:
-        todo, to_mark = [], []
+        todo: list[tuple[str, bytes, str, str]] = []
+        to_mark: list[Graded] = []
         for student in students:
             data, said = self._read(student)
             digest = hashlib.sha256((self.base + said).encode() + data).hexdigest()
-            which = dict(student=student, digest=digest)
-            if self._regrades(student):
-                which["batch"] = self.batch["batch"]
-            verdict = self.journal.last("judged", **which)
-            if verdict is not None and verdict is not self.journal.last("judged", student=student):
-                verdict = None  # handed in again since, and then the old version once more
-            if verdict is None:
+            graded = self.journal.last(Graded, student=student, digest=digest, **self._which(student))
+            if graded is not self.journal.last(Graded, student=student):
+                graded = None  # handed in again since, and then the old version once more
+            if graded is None:
                 todo.append((student, data, said, digest))
-            elif self.journal.last("marked", student=student, key=verdict["key"]) is None:
-                to_mark.append((student, verdict))  # a kill came between its verdict and its marks
+            elif self.journal.last(Marked, student=student, key=graded.key) is None:
+                to_mark.append(graded)  # a kill came between its verdict and its marks
             else:
                 self.result.skipped.append(student)
         if todo or to_mark:  # with nothing to do, a copy would only push an older one out
             self.result.backup = self.course.back_up()
             if self.result.backup is None:
                 self.report("No copy of the gradebook was made: it is not a SQLite file. Back it up yourself.")
-        for student, verdict in to_mark:
-            self._mark(student, verdict)
+        for graded in to_mark:
+            self._mark(graded)
         # Each student at a time has a processor alone, so that whoever takes all of it takes it from nobody.
         usable = sandbox.cores()
         for core in usable[:workers] if workers <= len(usable) else [None] * workers:
@@ -195,16 +198,17 @@ class _Work:
                 sandbox.end_all()
                 raise
 
-    def _regrades(self, student: str) -> bool:
-        return bool(self.batch["regrade"]) and student in self.batch["students"]
+    def _which(self, student: str) -> dict[str, str]:
+        """What verdicts have that count for this batch: where it grades anew, only its own do."""
+        anew = self.batch.regrade and student in self.batch.students
+        return {"batch": self.batch.batch} if anew else {}
 
     def left(self, students: list[str]) -> list[str]:
         """Students of the batch whose marks are not yet written; who has taken the submission back is none of them."""
         left = []
-        for student in sorted(set(self.batch["students"]) & set(students)):
-            which = {"batch": self.batch["batch"]} if self._regrades(student) else {}
-            verdict = self.journal.last("judged", student=student, **which)
-            if verdict is None or self.journal.last("marked", student=student, key=verdict["key"]) is None:
+        for student in sorted(set(self.batch.students) & set(students)):
+            graded = self.journal.last(Graded, student=student, **self._which(student))
+            if graded is None or self.journal.last(Marked, student=student, key=graded.key) is None:
                 left.append(student)
         return left
 
@@ -225,7 +229,7 @@ class _Work:
             restored = integrity.restore(self.release, integrity.parse(data))
         except integrity.Unreadable as error:
             return fail_all(self.tasks, str(error)), nothing
-        checks = {f"{task.name}-{part}" for task in self.tasks for part in ("visible", "hidden")}
+        checks = {cell_of(task.name, section) for task in self.tasks for section in SECTIONS}
         cells = [
             (number, cell["source"])
             for number, cell in enumerate(restored.notebook["cells"])
@@ -234,41 +238,42 @@ class _Work:
         core = self.cores.get()
         try:
             judged = judge(
-                cells, self.prepared, self.desk, how=self.how, limits=self.limits, hide=self.hide, core=core,
-                stop=self.stop, started=self.started,
-            )  # fmt: skip
+                cells,
+                self.prepared,
+                self.desk,
+                how=self.how,
+                limits=self.limits,
+                hide=self.hide,
+                core=core,
+                stop=self.stop,
+                started=self.started,
+            )
         finally:
             self.cores.put(core)
         return judged, restored
 
-    def _take(self, student: str, digest: str, future: Any) -> None:
+    def _take(self, student: str, digest: str, future: Future[tuple[Judged, integrity.Restored]]) -> None:
         try:
             judged, restored = future.result()
-            key = secrets.token_hex(8)
-            self.journal.write(
-                kind="judged", student=student, digest=digest, batch=self.batch["batch"], key=key,
-                parts=[asdict(part) for part in judged.parts],
-                runs={str(number): asdict(run) for number, run in judged.runs.items()},
-                notes=list(restored.notes), notebook=restored.notebook, written=[list(one) for one in restored.written],
-                seconds=round(judged.seconds, 2), peak=judged.peak, sandboxes=judged.sandboxes,
-            )  # fmt: skip
+            graded = Graded(student, digest, self.batch.batch, secrets.token_hex(8), judged, restored)
+            self.journal.write(graded)
         except Exception as error:
             if isinstance(error, NoSandbox) and not self.started.is_set():
                 raise  # nobody can be graded
             self._failed(student, error)
             return
-        self._mark(student, self.journal.lines[-1])
+        self._mark(graded)
 
-    def _mark(self, student: str, verdict: dict[str, Any]) -> None:
+    def _mark(self, graded: Graded) -> None:
+        student, judged = graded.student, graded.judged
         try:
-            marks.write(self.name, self.course, student, verdict)
+            gradebook.write(self.name, self.course, graded)
         except Exception as error:
             self._failed(student, error)
             return
-        self.journal.write(kind="marked", student=student, key=verdict["key"])
+        self.journal.write(Marked(student, graded.key))
         self.result.graded.append(student)
-        got, of = (sum(part[what] for part in verdict["parts"]) for what in ("points", "of"))
-        self.report(f"{student}: {got:g} of {of:g} points in {verdict['seconds']:.1f} s")
+        self.report(f"{student}: {judged.points:g} of {judged.of:g} points in {judged.seconds:.1f} s")
 
     def _failed(self, student: str, error: Exception) -> None:
         said = f"{type(error).__name__}: {error}"
@@ -279,6 +284,6 @@ class _Work:
         """Compares the latest submissions of all students, whoever was graded now."""
         written = {}
         for student in students:
-            if verdict := self.journal.last("judged", student=student):
-                written[student] = [text for _, text in verdict["written"]]
-        return integrity.alike(written, [integrity.text_of(cell) for cell in self.release["cells"]])
+            if graded := self.journal.last(Graded, student=student):
+                written[student] = [text for _, text in graded.restored.written]
+        return likeness.alike(written, [integrity.text_of(cell) for cell in self.release["cells"]])

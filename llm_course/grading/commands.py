@@ -28,9 +28,7 @@ def grade(name: str, course: Path, student: str | None, seed: int | None, unsafe
     if unsafe:
         print("--unsafe: student code runs with your rights and can read and change your files.", file=sys.stderr)
 
-    done = grade(
-        name, Course(course), student=student, seed=seed, unsafe=unsafe, regrade=regrade, report=_say,
-    )  # fmt: skip
+    done = grade(name, Course(course), student=student, seed=seed, unsafe=unsafe, regrade=regrade, report=_say)
     if done.backup:
         _say(f"The gradebook as it was before: {done.backup}")
     _say(f"Seed of the hidden cases: {done.seed}")

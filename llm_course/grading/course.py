@@ -1,4 +1,4 @@
-"""A course folder as nbgrader lays it out: where things are, the backup of the gradebook, the journal of batches.
+"""A course folder as nbgrader lays it out: where things are, and the backup of the gradebook.
 
 Knows nothing about judging. Folders and the gradebook's address are nbgrader's own, also where ``nbgrader_config.py``
 changes them; beside them the grader keeps ``.llm-course/``, readable by its owner only.
@@ -6,15 +6,12 @@ changes them; beside them the grader keeps ``.llm-course/``, readable by its own
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ class Course:
     """One course.
 
     Args:
-        folder: the course's root, which holds ``source/`` and ``judging/``.
+        folder: the course's root, which holds ``src/`` and ``source/``.
 
     Raises:
         BadCourse: there is no such folder, its configuration fails, or nbgrader is not installed.
@@ -76,7 +73,7 @@ class Course:
 
     def judging(self, name: str) -> Path:
         """The judging file of an assignment."""
-        return self.folder / "judging" / f"{name}.py"
+        return self.folder / "src" / name / "judging.py"
 
     def path(self, step: str, name: str, student: str = ".") -> Path:
         """The folder of an assignment in a step: source, release, submitted, autograded or feedback."""
@@ -138,63 +135,3 @@ def _show_programs() -> None:
     beside = str(Path(sys.executable).parent)
     if shutil.which("alembic") is None:
         os.environ["PATH"] = os.pathsep.join(filter(None, [beside, os.environ.get("PATH")]))
-
-
-class Journal:
-    """What has been done for one assignment, a line each, so that a killed batch goes on and does nothing twice.
-
-    Lines: ``begin`` (batch, seed, students), ``judged`` (a student's verdicts), ``marked`` (they are in the
-    gradebook), ``end``. A line that a kill cut short is left out when reading.
-    """
-
-    def __init__(self, course: Course, name: str) -> None:
-        folder = course.state / "journal"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._path = folder / f"{name}.jsonl"
-        self.lines: list[dict[str, Any]] = []
-
-    @contextmanager
-    def open(self) -> Iterator[Journal]:
-        """Hold the journal for one batch.
-
-        Raises:
-            BadCourse: another process is grading this assignment.
-        """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "r+", encoding="utf-8") as self._file:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise BadCourse(
-                    "This assignment is being graded by another process. Wait until it has ended."
-                ) from None
-            self.read(self._file.read())
-            yield self
-
-    def read(self, text: str | None = None) -> Journal:
-        """Read the lines."""
-        if text is None:
-            text = self._path.read_text(encoding="utf-8") if self._path.is_file() else ""
-        self._torn = bool(text) and not text.endswith("\n")
-        self.lines = []
-        for line in text.splitlines():
-            try:
-                self.lines.append(json.loads(line))
-            except ValueError:
-                continue
-        return self
-
-    def write(self, **line: Any) -> None:
-        """Add a line; it is on the disk when this returns."""
-        self._file.write(("\n" if self._torn else "") + json.dumps(line) + "\n")
-        self._torn = False
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self.lines.append(line)
-
-    def last(self, kind: str, **which: Any) -> dict[str, Any] | None:
-        """The latest line of a kind that has these values."""
-        for line in reversed(self.lines):
-            if line.get("kind") == kind and all(line.get(name) == value for name, value in which.items()):
-                return line
-        return None

@@ -1,7 +1,8 @@
 """What students and learning platforms get: a page of feedback for each student, and the grades as CSV.
 
 Knows nothing about judging files: it reads the gradebook and the journal only, so neither solutions nor hidden cases
-can get into a page. For hidden cases a page has their name and points. Everything in it is escaped text.
+can get into a page. For hidden cases a page has their name and points. The template is ``feedback.html``; jinja2
+escapes every value in it.
 """
 
 from __future__ import annotations
@@ -9,23 +10,23 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from html import escape
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llm_course.errors import BadCourse
 from llm_course.grading import integrity
-from llm_course.grading.course import Course, Journal
+from llm_course.grading.course import Course
+from llm_course.grading.journal import Graded, Journal
 
-_STYLE = (
-    "body{font-family:sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;line-height:1.5}"
-    "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4rem;text-align:left;"
-    "vertical-align:top}td.points{white-space:nowrap}code{background:#f3f3f3;white-space:pre-wrap}"
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_COLUMNS = tuple(
+    "assignment duedate timestamp student_id last_name first_name email raw_score late_submission_penalty score "
+    "max_score needs_manual_grade".split()
 )
-_COLUMNS = (
-    "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
-    "late_submission_penalty", "score", "max_score", "needs_manual_grade",
-)  # fmt: skip
 # What Canvas's importer of gradebooks expects before the assignments' columns (lib/gradebook_importer.rb in the
 # repository instructure/canvas-lms). It finds a student by ID, else by SIS user ID, SIS login ID, or name.
 _CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -47,12 +48,12 @@ def write(name: str, course: Course, student: str | None = None) -> list[Path]:
     with course.gradebook() as gradebook:
         for submission in sorted(_submissions(name, gradebook), key=lambda one: str(one.student.id)):
             who = submission.student.id
-            verdict = journal.last("judged", student=who)
-            if student not in (None, who) or verdict is None:
+            graded = journal.last(Graded, student=who)
+            if student not in (None, who) or graded is None:
                 continue
             page = course.path("feedback", name, who) / f"{name}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(_page(name, gradebook, submission, verdict), encoding="utf-8", errors="replace")
+            page.write_text(_page(name, gradebook, graded), encoding="utf-8", errors="replace")
             _address(name, course, who, page.parent)
             pages.append(page)
     if not pages:
@@ -86,56 +87,79 @@ def _submissions(name: str, gradebook: Any) -> list[Any]:
         raise BadCourse(f"The gradebook does not know {name}. First: llm-course assign {name}") from None
 
 
-def _page(name: str, gradebook: Any, submission: Any, verdict: dict[str, Any]) -> str:
-    notebook = gradebook.find_submission_notebook(name, name, submission.student.id)
+@dataclass(frozen=True)
+class _Row:
+    """A line of the page's table. ``code`` is set as code is."""
+
+    label: str
+    points: str
+    code: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class _Note:
+    """An item of one of the page's lists."""
+
+    where: str
+    code: str = ""
+
+
+@cache
+def _template() -> Template:
+    """The page. Students' text goes into it, so every value is escaped, and a name that is missing is an error."""
+    from jinja2 import Environment, StrictUndefined
+
+    around = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return around.from_string((Path(__file__).parent / "feedback.html").read_text(encoding="utf-8"))
+
+
+def _page(name: str, gradebook: Any, graded: Graded) -> str:
+    notebook = gradebook.find_submission_notebook(name, name, graded.student)
     grades = {grade.name: grade for grade in notebook.grades}
     comments = {comment.name: comment.comment for comment in notebook.comments}
-    waiting = [one for one in grades.values() if one.needs_manual_grade]
-    lines = [
-        f"<h1>{escape(name)}</h1>",
-        f"<p><b>{notebook.score:g} of {notebook.max_score:g} points</b>"
-        + (" so far: some answers are still to be marked by a person" if waiting else "")
-        + "</p>",
-    ]
-    if notebook.late_submission_penalty:
-        lines.append(f"<p>Taken off because it came late: {notebook.late_submission_penalty:g} points.</p>")
-    lines.append("<h2>Tasks</h2><table><tr><th>Task</th><th>Points</th><th></th></tr>")
-    for part in verdict["parts"]:
-        grade = grades.pop(f"{part['task']}-{part['part']}", None)
+    waiting = any(one.needs_manual_grade for one in grades.values())
+    rows = []
+    for part in graded.judged.parts:
+        grade = grades.pop(part.cell, None)
         if grade is None:
             continue
-        label = "visible check" if part["part"] == "visible" else "hidden check"
-        said = "" if part["right"] or part["part"] != "visible" else f"<code>{escape(part['said'])}</code>"
-        if grade.manual_score is not None and grade.manual_score != grade.auto_score:
-            said += " (changed by your teacher)"
-        lines.append(_row(f"{part['task']}, {label}", grade, said))
+        changed = grade.manual_score is not None and grade.manual_score != grade.auto_score
+        rows.append(
+            _Row(
+                f"{part.task}, {part.section} check",
+                _points(grade),
+                "" if part.right or part.section != "visible" else part.verdict.text,
+                " (changed by your teacher)" if changed else "",
+            )
+        )
     for cell, grade in grades.items():
-        said = escape(comments.get(cell) or "")
-        lines.append(_row(cell, grade, "to be marked by a person" if grade.needs_manual_grade else said))
-    lines.append("</table>")
-    told = [f"{escape(cell)}: {escape(text)}" for cell, text in comments.items() if text and cell not in grades]
-    lines += _list("Comments", told)
-    by_number = verdict["notebook"]["cells"]
-    errors = []
-    for number, run in verdict["runs"].items():
-        if run["error"]:
-            cell = integrity.grade_id(by_number[int(number)]) or f"the code cell at place {int(number) + 1}"
-            errors.append(f"{escape(cell)}: <code>{escape(run['error'])}</code>")
-    lines += _list("Cells that stopped with an error", errors)
-    lines += _list("Changes to your notebook before it was run", [escape(note) for note in verdict["notes"]])
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Feedback: {escape(name)}</title>'
-        f"<style>{_STYLE}</style></head><body>\n" + "\n".join(lines) + "\n</body></html>\n"
+        said = "to be marked by a person" if grade.needs_manual_grade else comments.get(cell) or ""
+        rows.append(_Row(cell, _points(grade), remark=said))
+    cells = graded.restored.notebook["cells"]
+    errors = [
+        _Note(integrity.grade_id(cells[number]) or f"the code cell at place {number + 1}", run.error)
+        for number, run in graded.judged.runs.items()
+        if run.error
+    ]
+    told = [_Note(f"{cell}: {text}") for cell, text in comments.items() if text and cell not in grades]
+    return _template().render(
+        name=name,
+        points=_points(notebook),
+        waiting=waiting,
+        penalty=f"{notebook.late_submission_penalty:g}" if notebook.late_submission_penalty else "",
+        rows=rows,
+        lists=[
+            ("Comments", told),
+            ("Cells that stopped with an error", errors),
+            ("Changes to your notebook before it was run", [_Note(note) for note in graded.restored.notes]),
+        ],
     )
 
 
-def _row(label: str, grade: Any, said: str) -> str:
-    points = f"{grade.score:g} of {grade.max_score:g}"
-    return f'<tr><td>{escape(label)}</td><td class="points">{points}</td><td>{said}</td></tr>'
-
-
-def _list(title: str, items: list[str]) -> list[str]:
-    return [f"<h2>{title}</h2><ul>", *(f"<li>{item}</li>" for item in items), "</ul>"] if items else []
+def _points(scored: Any) -> str:
+    """The score of a grade or a notebook of nbgrader's."""
+    return f"{scored.score:g} of {scored.max_score:g}"
 
 
 def table(name: str, course: Course, format: str = "nbgrader") -> str:
@@ -147,14 +171,10 @@ def table(name: str, course: Course, format: str = "nbgrader") -> str:
     Raises:
         BadCourse: the gradebook does not know the assignment.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS if format == "nbgrader" else (*_CANVAS, name))
+    rows: list[dict[str, object]] = []
     with course.gradebook() as gradebook:
         submissions = {submission.student.id: submission for submission in _submissions(name, gradebook)}
         assignment = gradebook.find_assignment(name)
-        if format == "canvas":
-            rows.writerow(("Points Possible", "", "", "", "", assignment.max_score))
         for student in sorted(gradebook.students, key=lambda one: str(one.id)):
             submission = submissions.get(student.id)
             penalty = (submission.late_submission_penalty or 0.0) if submission else 0.0
@@ -162,20 +182,36 @@ def table(name: str, course: Course, format: str = "nbgrader") -> str:
             score = max(0.0, raw - penalty)
             if format == "canvas":
                 called = ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
-                rows.writerow(_safe(value) for value in (called, None, None, student.id, None, score))
+                rows.append({"Student": called, "SIS Login ID": student.id, name: score})
                 continue
-            rows.writerow(
-                _safe(value)
-                for value in (
-                    name, assignment.duedate, submission.timestamp if submission else None, student.id,
-                    student.last_name, student.first_name, student.email, raw, penalty, score,
-                    assignment.max_score, bool(submission and submission.needs_manual_grade),
-                )
-            )  # fmt: skip
+            rows.append(
+                {
+                    "assignment": name,
+                    "duedate": assignment.duedate,
+                    "timestamp": submission.timestamp if submission else None,
+                    "student_id": student.id,
+                    "last_name": student.last_name,
+                    "first_name": student.first_name,
+                    "email": student.email,
+                    "raw_score": raw,
+                    "late_submission_penalty": penalty,
+                    "score": score,
+                    "max_score": assignment.max_score,
+                    "needs_manual_grade": bool(submission and submission.needs_manual_grade),
+                }
+            )
+        most = assignment.max_score
+    text = io.StringIO()
+    columns = (*_CANVAS, name) if format == "canvas" else _COLUMNS
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    if format == "canvas":
+        table.writerow({"Student": "Points Possible", name: most})
+    table.writerows({column: _safe(value) for column, value in row.items()} for row in rows)
     return text.getvalue()
 
 
-def _safe(value: Any) -> str:
+def _safe(value: object) -> str:
     """A field that no spreadsheet takes for a formula."""
     if not isinstance(value, str):  # a number may be negative
         return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""What was handed in, put back into the form that was released, with a note on each change; and who wrote alike.
+"""What was handed in, put back into the form that was released, with a note on each change.
 
 Knows nothing about points. Locked cells get their released text again, deleted ones come back, the order is the
 released one; what a student may write stays. Nothing here runs or believes the submission.
@@ -10,21 +10,18 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from llm_course.errors import LLMCourseError
-from llm_course.grading import plain
+from llm_course.grading import wire
 
+Cell = dict[str, Any]  # as nbformat has it
+Notebook = dict[str, Any]
 NOTEBOOK_BYTES = 10_000_000
 VALUES = 5_000_000  # most of them in stored outputs, which are not read
 CELLS = 500
 SOURCE = 200_000  # characters of one cell
-SHINGLE = 5  # tokens
-ALIKE = 0.8
-COMPARED = 200_000  # characters of one submission
-FEWEST = 30  # shingles that a submission needs to be compared
 
 
 class Unreadable(LLMCourseError):
@@ -41,7 +38,7 @@ class Restored:
         written: what the student wrote, by the id of the cell; other cells have the id ``""``.
     """
 
-    notebook: dict[str, Any]
+    notebook: Notebook
     notes: tuple[str, ...]
     written: tuple[tuple[str, str], ...]
 
@@ -94,16 +91,16 @@ def read_file(folder: Path, name: str, most: int) -> bytes:
         os.close(descriptor)
 
 
-def parse(data: bytes) -> dict[str, Any]:
+def parse(data: bytes) -> Notebook:
     """A notebook as plain data.
 
     Raises:
         Unreadable: it is no notebook of format 4.
     """
     try:
-        notebook = plain.parse(
+        notebook = wire.parse(
             data.removeprefix(b"\xef\xbb\xbf"), NOTEBOOK_BYTES, parts=VALUES, lenient=True, what="The file handed in"
-        )  # fmt: skip
+        )
     except LLMCourseError as error:
         raise Unreadable(
             f"{error} Clear the notebook's outputs, save it with JupyterLab and hand it in again."
@@ -115,15 +112,15 @@ def parse(data: bytes) -> dict[str, Any]:
     return notebook
 
 
-def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
+def restore(release: Notebook, submitted: Notebook) -> Restored:
     """Put a submission back into the released form. Both are notebooks as :func:`parse` gives them."""
     notes: list[str] = []
     known = {grade_id(cell): cell for cell in release["cells"] if grade_id(cell)}
     by_cell_id = {cell.get("id"): name for name, cell in known.items() if cell.get("id")}
-    head: list[dict[str, Any]] = []
-    found: dict[str, dict[str, Any]] = {}
+    head: list[Cell] = []
+    found: dict[str, Cell] = {}
     attached: dict[str, str] = {}
-    after: dict[str, list[dict[str, Any]]] = {}
+    after: dict[str, list[Cell]] = {}
     following = head
     for cell in submitted["cells"]:
         own = _clean(cell)
@@ -175,19 +172,21 @@ def restore(release: dict[str, Any], submitted: dict[str, Any]) -> Restored:
     if (spoken := _language(submitted)) and spoken != "python":
         notes.append(f"The notebook had been saved for another kernel ({spoken[:40]}); it was run with Python.")
     notebook = {
-        "cells": cells, "metadata": release.get("metadata", {}), "nbformat": 4,
+        "cells": cells,
+        "metadata": release.get("metadata", {}),
+        "nbformat": 4,
         "nbformat_minor": max(5, release.get("nbformat_minor", 5)),
-    }  # fmt: skip
+    }
     return Restored(notebook, tuple(notes), tuple(written))
 
 
-def text_of(cell: dict[str, Any]) -> str:
+def text_of(cell: Cell) -> str:
     """A cell's source as one text; notebooks may keep it as a list of lines."""
     source = cell.get("source", "")
     return "".join(source) if isinstance(source, list) else str(source)
 
 
-def _clean(cell: Any) -> dict[str, Any] | None:
+def _clean(cell: object) -> Cell | None:
     """A submitted cell with nothing but its type and its text."""
     if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
         return None
@@ -200,7 +199,7 @@ def _clean(cell: Any) -> dict[str, Any] | None:
     return {"cell_type": cell["cell_type"], "metadata": {}, "source": source}
 
 
-def _attached(cell: Any) -> str:
+def _attached(cell: Cell) -> str:
     """The names of what is attached to a submitted cell, in a form that can be shown."""
     attachments = cell.get("attachments")
     names = [name for name in attachments if name] if isinstance(attachments, dict) else []
@@ -208,7 +207,7 @@ def _attached(cell: Any) -> str:
     return ", ".join(shown) + (" and more" if len(names) > 5 else "")
 
 
-def grade_id(cell: Any) -> str:
+def grade_id(cell: object) -> str:
     """The id that nbgrader knows a cell by; empty if it has none."""
     metadata = cell.get("metadata") if isinstance(cell, dict) else None
     mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
@@ -216,36 +215,8 @@ def grade_id(cell: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _language(notebook: dict[str, Any]) -> str:
+def _language(notebook: Notebook) -> str:
     metadata = notebook.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     language = kernel.get("language") if isinstance(kernel, dict) else None
     return language.encode("utf-8", "replace").decode().lower() if isinstance(language, str) else ""
-
-
-def shingles(texts: list[str]) -> frozenset[tuple[str, ...]]:
-    """Runs of ``SHINGLE`` tokens in code, comments and white space left out."""
-    found: set[tuple[str, ...]] = set()
-    left = COMPARED
-    for text in texts:
-        text, left = text[:left], max(0, left - len(text))
-        tokens = re.findall(r"\w+|[^\w\s]", re.sub(r"#[^\n]*", "", text))
-        found |= {tuple(tokens[start : start + SHINGLE]) for start in range(len(tokens) - SHINGLE + 1)}
-    return frozenset(found)
-
-
-def alike(written: dict[str, list[str]], starter: list[str]) -> list[tuple[str, str, float]]:
-    """Pairs of students whose code is alike beyond the starter code: (student, student, share), most alike first.
-
-    The share is the Jaccard index of the two sets of token runs (Broder, 1997), those of the starter code left out. It
-    says that two texts are alike, not why: short tasks have few solutions.
-    """
-    given = shingles(starter)
-    sets = {student: shingles(texts) - given for student, texts in written.items()}
-    pairs = []
-    for one, other in combinations(sorted(name for name, found in sets.items() if len(found) >= FEWEST), 2):
-        both = len(sets[one] & sets[other])
-        share = both / (len(sets[one]) + len(sets[other]) - both)
-        if share >= ALIKE:
-            pairs.append((one, other, share))
-    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))

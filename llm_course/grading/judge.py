@@ -15,12 +15,17 @@ import select
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llm_course.checks import verdict as verdicts
+from llm_course.checks.cases import Case, called, try_cases
+from llm_course.checks.learner_code import NotWritten, Stopped
+from llm_course.checks.verdict import Verdict
 from llm_course.errors import BadCourse, NoSandbox, NotPlain
-from llm_course.grading import plain, visible
+from llm_course.grading import wire
+from llm_course.grading.judged import SECTIONS, Judged, Part, Run, Section
 from llm_course.grading.sandbox import Limits, Sandbox
 from llm_course.grading.tasks import Task
 
@@ -35,16 +40,6 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True)
-class Case:
-    """One call: encoded arguments, the arguments themselves, the expected value, and (wrong value, hint) pairs."""
-
-    encoded: Any
-    arguments: tuple[Any, ...]
-    expected: Any
-    hints: tuple[tuple[Any, str], ...] = ()
-
-
-@dataclass(frozen=True)
 class Prepared:
     """A task with its cases and their expected values, computed once for all students of a batch."""
 
@@ -52,41 +47,8 @@ class Prepared:
     visible: tuple[Case, ...]
     hidden: tuple[Case, ...]
 
-
-@dataclass(frozen=True)
-class Part:
-    """The verdict on the visible or the hidden cases of one task. ``said`` is for the student, and empty if hidden."""
-
-    task: str
-    part: str
-    right: bool
-    points: float
-    of: float
-    said: str = ""
-
-    @property
-    def cell(self) -> str:
-        """The id of the grade cell that these points belong to."""
-        return f"{self.task}-{self.part}"
-
-
-@dataclass
-class Run:
-    """What came of running one cell: an error in a line or ``None``, and the beginning of what it printed."""
-
-    error: str | None
-    printed: str = ""
-
-
-@dataclass
-class Judged:
-    """The verdicts on one student: all parts, in order, and what each code cell did, by its number."""
-
-    parts: list[Part] = field(default_factory=list)
-    runs: dict[int, Run] = field(default_factory=dict)
-    seconds: float = 0.0
-    peak: int = 0
-    sandboxes: int = 0
+    def cases(self, section: Section) -> tuple[Case, ...]:
+        return self.visible if section == "visible" else self.hidden
 
 
 def prepare(tasks: Sequence[Task], seed: int) -> tuple[Prepared, ...]:
@@ -97,43 +59,31 @@ def prepare(tasks: Sequence[Task], seed: int) -> tuple[Prepared, ...]:
     """
     prepared = []
     for task in tasks:
-        parts = []
-        for part, arguments_list in (("visible", task.visible), ("hidden", task.hidden_cases(seed))):
-            if not arguments_list and _points(task, part):
-                raise BadCourse(f"Task {task.name} gives points for {part} cases and makes none; all would get them.")
-            cases = []
-            for arguments in arguments_list:
-                try:
-                    encoded = plain.encode(tuple(arguments))
-                    expected = plain.decode(plain.encode(task.expected(arguments)))
-                except Exception as error:
-                    raise BadCourse(
-                        f"Task {task.name}: its reference fails on one of its own cases: {error}"
-                    ) from error
-                cases.append(Case(encoded, tuple(arguments), expected))
-            parts.append(tuple(cases))
-        shown = tuple(replace(case, hints=_hints(task, case)) for case in parts[0])
-        prepared.append(Prepared(task, shown, parts[1]))
+        cases: dict[Section, tuple[Case, ...]] = {
+            "visible": tuple(map(task.case, task.visible)),
+            "hidden": tuple(task.case(arguments, hints=False) for arguments in task.hidden_cases(seed)),
+        }
+        for section in SECTIONS:
+            if task.worth(section) and not cases[section]:
+                raise BadCourse(
+                    f"Task {task.name} gives points for {section} cases and makes none; all would get them."
+                )
+        prepared.append(Prepared(task, **cases))
     return tuple(prepared)
 
 
-def _hints(task: Task, case: Case) -> tuple[tuple[Any, str], ...]:
-    hints = []
-    for mistake in task.mistakes:
-        try:
-            wrong = plain.decode(plain.encode(mistake.function(*plain.decode(case.encoded))))
-        except Exception:
-            continue
-        if not task.is_right(wrong, case.expected):
-            hints.append((wrong, mistake.hint))
-    return tuple(hints)
-
-
 def judge(
-    cells: Sequence[tuple[int, str]], prepared: Sequence[Prepared], release: Path, *,
-    how: str, limits: Limits | None = None, hide: tuple[Path, ...] = (), core: int | None = None,
-    stop: threading.Event | None = None, started: threading.Event | None = None,
-) -> Judged:  # fmt: skip
+    cells: Sequence[tuple[int, str]],
+    prepared: Sequence[Prepared],
+    release: Path,
+    *,
+    how: str,
+    limits: Limits | None = None,
+    hide: tuple[Path, ...] = (),
+    core: int | None = None,
+    stop: threading.Event | None = None,
+    started: threading.Event | None = None,
+) -> Judged:
     """Run a student's cells in a fresh sandbox and judge every part of every task.
 
     Args:
@@ -154,7 +104,7 @@ def judge(
     begun = time.monotonic()
     judged = Judged()
     # All visible parts come first: a function keeps its hidden arguments, and a later visible call could tell them.
-    todo = [(one, part) for part in ("visible", "hidden") for one in prepared if _points(one.task, part)]
+    todo = [(one, section) for section in SECTIONS for one in prepared if one.task.worth(section)]
     skip: set[int] = set()
     reason = ""
     failed = False  # the last sandbox did not start
@@ -176,7 +126,7 @@ def judge(
                 started.set()
             # Once hidden inputs were shown, the student is told no more of what cells do: a fresh sandbox knows nothing
             # of them, but when it starts can be chosen by the one before.
-            told = {} if any(part.part == "hidden" for part in judged.parts) else judged.runs
+            told = {} if any(part.section == "hidden" for part in judged.parts) else judged.runs
             try:
                 for number, code in cells:
                     if number not in skip:
@@ -189,31 +139,33 @@ def judge(
             finally:
                 judged.peak = max(judged.peak, box.watcher.peak)
             while todo:
-                one, part = todo.pop(0)
+                one, section = todo.pop(0)
                 try:
-                    verdict, goes_on = _part(session, one, part), session.is_quiet()
+                    part, goes_on = _judge_part(session, one, section), session.is_quiet()
                 except Lost as lost:
-                    verdict, goes_on = _verdict(one.task, part, False, f"{one.task.calls} stopped: {lost}"), False
-                judged.parts.append(verdict)
+                    part, goes_on = _wrong(one.task, section, f"{one.task.calls} stopped: {lost}"), False
+                judged.parts.append(part)
                 judged.peak = max(judged.peak, box.watcher.peak)
                 if not goes_on:
                     break
     over = "the code was ended too often" if judged.sandboxes > RESTARTS else "the time was over"
-    for one, part in todo:
-        judged.parts.append(_verdict(one.task, part, False, f"not run: {over} ({reason or 'too slow'})"))
+    for one, section in todo:
+        judged.parts.append(_wrong(one.task, section, f"not run: {over} ({reason or 'too slow'})"))
     order = [one.task.name for one in prepared]
-    judged.parts.sort(key=lambda part: (order.index(part.task), part.part == "hidden"))
+    judged.parts.sort(key=lambda part: (order.index(part.task), part.section == "hidden"))
     judged.seconds = time.monotonic() - begun
     return judged
 
 
-def _points(task: Task, part: str) -> float:
-    return task.points[0] if part == "visible" else task.points[1]
+def _part(task: Task, section: Section, verdict: Verdict) -> Part:
+    """Of hidden cases the student is told no more than whether all were right: what is said could tell their inputs."""
+    if section == "hidden":
+        verdict = Verdict("right" if verdict.kind == "right" else "wrong")
+    return Part(task.name, section, verdict, task.worth(section))
 
 
-def _verdict(task: Task, part: str, right: bool, said: str = "") -> Part:
-    points = _points(task, part)
-    return Part(task.name, part, right, points if right else 0.0, points, said if part == "visible" else "")
+def _wrong(task: Task, section: Section, said: str) -> Part:
+    return _part(task, section, Verdict("wrong", said))
 
 
 def _run(session: _Session, number: int, code: str, limits: Limits) -> Run:
@@ -223,33 +175,37 @@ def _run(session: _Session, number: int, code: str, limits: Limits) -> Run:
     return Run(None if error is None else _line(error), shown)
 
 
-def _part(session: _Session, one: Prepared, part: str) -> Part:
+def _judge_part(session: _Session, one: Prepared, section: Section) -> Part:
     task = one.task
     end = time.monotonic() + task.seconds
-    for case in one.visible if part == "visible" else one.hidden:
+
+    def given(case: Case) -> object:
         left = max(0.1, end - time.monotonic())
-        reply = session.ask(
-            {"kind": "call", "name": task.calls, "variable": task.variable, "arguments": case.encoded, "seconds": left},
-            left,
-        )
+        arguments = wire.encode(case.arguments)
+        request = {"kind": "call", "name": task.calls, "variable": task.variable, "arguments": arguments}
+        reply = session.ask(request | {"seconds": left}, left)
+        if reply.get("blank") is True and (case.expected is not None or "value" not in reply):
+            raise NotWritten()
         error = None if "value" in reply else _line(reply.get("error"))
         try:
-            given = plain.decode(reply.get("value"))
+            value = wire.decode(reply.get("value"))
         except NotPlain as refused:
-            error = str(refused)
-        if error is None and task.is_right(given, case.expected):
-            continue
-        if part == "hidden":
-            return _verdict(task, part, False)
+            error = f"gives what cannot be judged. {refused}"
         if error is not None:
-            return _verdict(task, part, False, f"{visible.call(task.calls, case.arguments, task.variable)}: {error}")
-        said = visible.explain(task.calls, case.arguments, given, case.expected, task.variable)
-        hints = [hint for wrong, hint in case.hints if task.is_right(given, wrong)]
-        return _verdict(task, part, False, said + (f" Hint: {hints[0]}" if hints else ""))
-    return _verdict(task, part, True, "right")
+            raise Stopped(f"`{called(task.calls, case.arguments, task.variable)}` {error}")
+        return value
+
+    def check() -> str:
+        return try_cases(task.calls, one.cases(section), given, task.is_right, task.variable)
+
+    return _part(
+        task,
+        section,
+        verdicts.of(task.calls, check, to_do="Its body is empty, has gaps, or raises NotImplementedError."),
+    )
 
 
-def _line(text: Any) -> str:
+def _line(text: object) -> str:
     """Text from the sandbox as one short printable line."""
     if not isinstance(text, str):
         return "it gave no answer"
@@ -299,7 +255,7 @@ class _Session:
         self._send(json.dumps({**request, "id": own}, allow_nan=False).encode() + b"\n", end)
         line = self._receive(end)
         try:
-            reply = plain.parse(line)
+            reply = wire.parse(line)
         except NotPlain as error:
             raise Lost(f"it sent a message that cannot be read ({error})") from None
         given = reply.get("id") if isinstance(reply, dict) else None
@@ -330,7 +286,7 @@ class _Session:
             if not data:
                 raise self._ended()
             self._taken += len(data)
-            if self._taken > self._box.limits.output or len(self._held) > plain.LIMIT + 1000:
+            if self._taken > self._box.limits.output or len(self._held) > wire.LIMIT + 1000:
                 raise Lost("it sent too much")
             self._held += data
         line = bytes(self._held[:cut])
@@ -350,7 +306,4 @@ class _Session:
 
 def fail_all(tasks: Sequence[Task], said: str) -> Judged:
     """No points, for a submission that cannot be run at all; ``said`` tells the student why."""
-    parts = [
-        _verdict(task, part, False, said) for task in tasks for part in ("visible", "hidden") if _points(task, part)
-    ]
-    return Judged(parts)
+    return Judged([_wrong(task, section, said) for task in tasks for section in SECTIONS if task.worth(section)])

@@ -1,7 +1,8 @@
 """What an assignment asks for, as its judging file says it: tasks, right answers, known mistakes.
 
-Knows nothing about sandboxes, notebooks or students. A judging file, ``assignments/judging/NAME.py``, defines ``TASKS``
-out of these. It stays on the instructor's side: neither it nor what it computes for hidden cases is ever released.
+Knows nothing about sandboxes, notebooks or students. A judging file, ``assignments/src/NAME/judging.py``, defines
+``TASKS`` out of these. It stays on the instructor's side: neither it nor what it computes for hidden cases is ever
+released.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_course.checks.cases import Arguments, Case
+from llm_course.checks.compare import Comparison, close
 from llm_course.errors import BadCourse
-from llm_course.grading import plain
-from llm_course.grading.compare import Comparison, any_order, close, exact, text
+from llm_course.grading import wire
+from llm_course.grading.judged import Section
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-__all__ = ["Comparison", "Mistake", "Task", "any_order", "checks", "close", "exact", "load_tasks", "text"]
+Function = Callable[..., Any]
+Cases = list[Arguments]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Mistake:
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Function
     hint: str
 
 
@@ -44,7 +48,7 @@ class Mistake:
 class Task:
     """One function that the student writes, or one variable that the student's notebook sets.
 
-    Arguments and results are plain data (``llm_course.grading.plain``): None, bool, int, float, str, list, tuple, dict
+    Arguments and results are plain data (``llm_course.grading.wire``): None, bool, int, float, str, list, tuple, dict
     with text keys, numpy arrays. A tensor that a student returns arrives as an array.
 
     Args:
@@ -55,8 +59,7 @@ class Task:
         visible: argument tuples of the visible check; ``((),)`` for a variable.
         hidden: makes fresh argument tuples from a random generator; ``None`` if the task has no hidden cases.
         points: points of the visible and of the hidden cases. A part gives all its points or none.
-        compare: is an answer right? Takes (answer, expected). Use the named ones (``close``, ``exact``, ``text``,
-            ``any_order``): the student's own check can use only those.
+        compare: is an answer right? ``close``, ``exact``, ``text`` or ``any_order`` of ``llm_course.checks.compare``.
         mistakes: known wrong answers.
         right: other legal solutions, which must pass.
         seconds: limit for all the visible or all the hidden calls together.
@@ -65,17 +68,17 @@ class Task:
 
     name: str
     calls: str
-    reference: Callable[..., Any]
-    visible: tuple[tuple[Any, ...], ...]
-    hidden: Callable[[Generator], list[tuple[Any, ...]]] | None
+    reference: Function
+    visible: tuple[Arguments, ...]
+    hidden: Callable[[Generator], Cases] | None
     points: tuple[float, float]
-    compare: Callable[[Any, Any], bool] = close(1e-5)
+    compare: Comparison = close(1e-5)
     mistakes: tuple[Mistake, ...] = ()
-    right: tuple[Callable[..., Any], ...] = ()
+    right: tuple[Function, ...] = ()
     seconds: float = 20
     variable: bool = False
 
-    def hidden_cases(self, seed: int) -> list[tuple[Any, ...]]:
+    def hidden_cases(self, seed: int) -> Cases:
         """The hidden argument tuples of this seed: the same for every student of a batch, and in a regrade."""
         if self.hidden is None:
             return []
@@ -83,11 +86,37 @@ class Task:
 
         return self.hidden(numpy.random.default_rng([seed, zlib.crc32(self.name.encode())]))
 
-    def expected(self, arguments: tuple[Any, ...]) -> Any:
+    def worth(self, section: Section) -> float:
+        """The points of the visible or of the hidden cases."""
+        return self.points[0] if section == "visible" else self.points[1]
+
+    def expected(self, arguments: Arguments) -> object:
         """What the reference gives; it gets a copy, so that it cannot change the arguments."""
         return self.reference(*copy.deepcopy(arguments))
 
-    def is_right(self, answer: Any, expected: Any) -> bool:
+    def case(self, arguments: Arguments, hints: bool = True) -> Case:
+        """A case with its expected value, and if wanted the results of known mistakes, as they cross the boundary.
+
+        Raises:
+            BadCourse: the reference fails, or a value is no plain data.
+        """
+        try:
+            plain = wire.crossed(tuple(arguments))
+            expected = wire.crossed(self.expected(plain))
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise BadCourse(f"Task {self.name}: its reference fails on one of its own cases: {said}") from error
+        found = []
+        for mistake in self.mistakes if hints else ():
+            try:
+                wrong = wire.crossed(mistake.function(*copy.deepcopy(plain)))
+            except Exception:
+                continue  # a mistake that fails on this case explains itself by its error
+            if not self.is_right(wrong, expected):
+                found.append((wrong, mistake.hint))
+        return Case(plain, expected, tuple(found))
+
+    def is_right(self, answer: object, expected: object) -> bool:
         """The trusted comparison; one that fails on an odd answer says no."""
         try:
             return bool(self.compare(answer, expected))
@@ -103,7 +132,7 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
     """
     if not path.is_file():
         raise BadCourse(f"There is no judging file {path}. An assignment that is judged has one, with its TASKS.")
-    spec = importlib.util.spec_from_file_location(f"judging_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"judging_{path.parent.name}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     try:
@@ -132,32 +161,18 @@ def checks(tasks: tuple[Task, ...]) -> str:
     Plain data only, no code; nothing of it is used to judge.
 
     Raises:
-        BadCourse: a reference fails on a visible case.
-        NotPlain: an argument or an expected value is no plain data.
+        BadCourse: a reference fails on a visible case, or a value is no plain data.
     """
     listed = {}
     for task in tasks:
-        cases = []
-        for arguments in task.visible:
-            try:
-                expected = task.expected(arguments)
-            except Exception as error:
-                raise BadCourse(
-                    f"The reference of task {task.name} fails on a visible case: {type(error).__name__}: {error}"
-                ) from error
-            hints = []
-            for mistake in task.mistakes:
-                try:
-                    wrong = plain.encode(mistake.function(*copy.deepcopy(arguments)))
-                except Exception:
-                    continue  # a mistake that fails on this case explains itself by its error
-                if not task.is_right(plain.decode(wrong), expected):
-                    hints.append([wrong, mistake.hint])
-            cases.append(
-                {"arguments": plain.encode(arguments), "expected": plain.encode(expected), "hints": hints}
-            )  # fmt: skip
-        spec = task.compare.spec if isinstance(task.compare, Comparison) else ("close", 1e-5)
-        listed[task.name] = {
-            "calls": task.calls, "variable": task.variable, "compare": list(spec), "cases": cases,
-        }  # fmt: skip
+        cases = [
+            {
+                "arguments": wire.encode(case.arguments),
+                "expected": wire.encode(case.expected),
+                "hints": [[wire.encode(wrong), hint] for wrong, hint in case.hints],
+            }
+            for case in map(task.case, task.visible)
+        ]
+        spec = list(task.compare.spec)
+        listed[task.name] = {"calls": task.calls, "variable": task.variable, "compare": spec, "cases": cases}
     return json.dumps({"tasks": listed}, allow_nan=False, indent=1) + "\n"

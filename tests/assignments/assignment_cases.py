@@ -13,7 +13,7 @@ from typing import Any
 
 import llm_course as lc
 from assignments import Assignment, assignments
-from llm_course.grading import plain
+from llm_course.grading import wire
 from llm_course.grading.tasks import Task, load_tasks
 
 ALL = assignments()
@@ -28,7 +28,7 @@ def seeds(task: Task) -> tuple[int, ...]:
 
 def crossed(value: Any) -> Any:
     """A value as the other side of the sandbox gets it."""
-    return plain.loads(plain.dumps(value))
+    return wire.loads(wire.dumps(value))
 
 
 def answers(function: Any, cases: list[tuple[Any, ...]]) -> list[Any]:

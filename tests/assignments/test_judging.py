@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from assignment_cases import NAMES, TASKS, crossed, right, seeds
 
-from llm_course.grading.visible import verdict
+from llm_course.grading.student_check import verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # some mistakes are overflows
 
@@ -14,7 +14,7 @@ each_task = pytest.mark.parametrize(("one", "task"), TASKS, ids=NAMES)
 @each_task
 def test_the_reference_and_other_right_answers_pass_the_visible_check(one, task, released):
     for function in (task.reference, *task.right):
-        said = verdict(task.name, function, released(one.name))
+        said = verdict(task.name, function, released(one.name)).text
         assert said.startswith("Right:"), (function.__name__, said)
 
 
@@ -38,7 +38,7 @@ def test_each_known_mistake_fails_a_hidden_case_with_every_seed(one, task):
 def test_each_known_mistake_gets_its_own_hint_in_the_visible_check(one, task, released):
     assert len({mistake.hint for mistake in task.mistakes}) == len(task.mistakes)
     for mistake in task.mistakes:
-        said = verdict(task.name, mistake.function, released(one.name))
+        said = verdict(task.name, mistake.function, released(one.name)).text
         if said.startswith("Right:"):  # what a model says need not tell the two apart on the few visible cases
             assert task.seconds > 60, mistake.name
         else:

@@ -10,7 +10,7 @@ import llm_course as lc
 
 def _module(name):
     path = of(name).judging
-    spec = importlib.util.spec_from_file_location(f"margins_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"margins_{path.parent.name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -48,8 +48,14 @@ def _text(notebook):
 
 def test_the_seven_are_there_and_each_has_four_to_six_tasks():
     assert {one.name for one in ALL} >= {
-        "1_tokens", "2_attention", "3_heads", "4_finetuning", "5_decoding", "6_evaluation", "7_capstone",
-    }  # fmt: skip
+        "1_tokens",
+        "2_attention",
+        "3_heads",
+        "4_finetuning",
+        "5_decoding",
+        "6_evaluation",
+        "7_capstone",
+    }
     assert all(4 <= len(load_tasks(one.judging)) <= 6 for one in ALL)
 
 
@@ -65,7 +71,7 @@ def test_nothing_is_left_over():
 @pytest.fixture
 def copy(tmp_path):
     course = tmp_path / "course"
-    for folder in ("src", "judging", "source"):
+    for folder in ("src", "source"):
         shutil.copytree(tool.COURSE / folder, course / folder)
     return tool.assignments(["1"], course)[0]
 
@@ -85,9 +91,8 @@ def test_a_changed_notebook_is_noticed(copy):
 
 
 def test_an_assignment_is_added_in_a_course_of_ones_own(copy, capsys):
-    course = copy.source.parent.parent
-    for folder, ending in (("src", "md"), ("judging", "py")):
-        shutil.copy(course / folder / f"1_tokens.{ending}", course / folder / f"99_more.{ending}")
+    course = copy.source.parents[2]
+    shutil.copytree(copy.source.parent, course / "src" / "99_more")
     assert tool.main(["check", "--course", str(course)]) == 1
     assert "99_more.ipynb is missing" in capsys.readouterr().err
     assert tool.main(["build", "99", "--course", str(course)]) == 0
@@ -115,11 +120,11 @@ def test_numbers_that_do_not_exist_are_refused():
 
 
 def test_leftovers_are_named(copy):
-    course = copy.source.parent.parent
+    course = copy.source.parents[2]
     copy.source.unlink()
     assert tool.orphans(course) == [
-        "source/1_tokens has no source in src/",
-        "judging/1_tokens.py has no source in src/",
+        "source/1_tokens has no text: src/1_tokens/assignment.md",
+        "src/1_tokens has no text: src/1_tokens/assignment.md",
     ]
 
 

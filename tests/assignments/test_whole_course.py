@@ -30,7 +30,7 @@ def course(tmp_path):
 
     folder = tmp_path / "course"
     folder.mkdir()
-    for name in ("source", "judging"):
+    for name in ("source", "src"):
         shutil.copytree(tool.COURSE / name, folder / name)
     shutil.copy(tool.COURSE / "nbgrader_config.py", folder)
     return Course(folder)
@@ -67,7 +67,7 @@ def test_worked_solutions_in_the_sandbox_and_what_feedback_tells(one, course, sa
     from llm_course.grading import feedback
     from llm_course.grading.assign import assign
     from llm_course.grading.batch import grade
-    from llm_course.grading.course import Journal
+    from llm_course.grading.journal import Graded, Journal
 
     released = _read(assign(one.name, course) / f"{one.name}.ipynb")
     tasks = load_tasks(one.judging)
@@ -84,13 +84,14 @@ def test_worked_solutions_in_the_sandbox_and_what_feedback_tells(one, course, sa
     assert sorted(done.graded) == sorted(handed_in) and done.failed == []
 
     journal = Journal(course, one.name).read()
-    solved = journal.last("judged", student="solved")
-    assert [part for part in solved["parts"] if not part["right"]] == []
-    assert solved["seconds"] < SECONDS
-    assert 0 < solved["peak"] < BYTES
-    for student in ("blank", "zero"):
-        parts = journal.last("judged", student=student)["parts"]
-        assert sum(part["points"] for part in parts) == 0, student
+    solved = journal.last(Graded, student="solved").judged
+    assert [part for part in solved.parts if not part.right] == []
+    assert solved.seconds < SECONDS
+    assert 0 < solved.peak < BYTES
+    blank, zero = (journal.last(Graded, student=student).judged for student in ("blank", "zero"))
+    assert blank.points == zero.points == 0
+    said = {part.verdict.kind for part in blank.parts if part.section == "visible"}
+    assert said == {"blank"}, "what is not written is called so by the judge, too"
 
     secret = {line for line in solutions(_read(one.notebook)) if len(line) > 12}
     assert len(secret) > 20
@@ -123,7 +124,7 @@ def test_nbgrader_validates_solutions_and_nothing_less(course, monkeypatch):
     wrong = _written(released, answers | {"heads-answer": "def split_heads(X, heads):\n    return X"})
     path.write_text(json.dumps(wrong), "utf-8")
     heads, layer = validator.validate(str(path))["failed"]
-    assert "Not yet, case 1 of 2" in heads["raw_error"] and "multi_head" in layer["raw_error"]  # which calls it
+    assert "Not yet: in case 1 of 2" in heads["raw_error"] and "multi_head" in layer["raw_error"]  # which calls it
 
     path.write_text(json.dumps(_written(released, answers)), "utf-8")
     validator.stream = io.StringIO()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ def graded(tmp_path: Path) -> TinyCourse:
     """A course with three students, graded in the sandbox."""
     pytest.importorskip("nbgrader")
     tiny = TinyCourse(tmp_path / "course")
-    (tiny.folder / "nbgrader_config.py").write_text('c = get_config()\nc.CourseDirectory.course_id = "tiny-course"\n')
+    shutil.copy(Path(__file__).resolve().parents[2] / "assignments" / "nbgrader_config.py", tiny.folder)
     tiny.assign()
     for student, answers in {"ann": RIGHT, "bob": HALF, "cy": {}}.items():
         tiny.submit(student, answers)
@@ -53,10 +54,21 @@ def formgrader(graded: TinyCourse, tmp_path: Path) -> Iterator[tuple[str, str]]:
     log = tmp_path / "log"
     with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0",
-             "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={graded.folder}"],
-            stdout=output, stderr=subprocess.STDOUT, env=env, cwd=graded.folder,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                "--port=0",
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.root_dir={graded.folder}",
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=graded.folder,
+        )
     try:
         deadline = time.monotonic() + 180
         while not (url := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text(encoding="utf-8"))):
@@ -71,7 +83,9 @@ def formgrader(graded: TinyCourse, tmp_path: Path) -> Iterator[tuple[str, str]]:
             server.kill()
 
 
-def test_the_marks_are_there(chromium: str, formgrader: tuple[str, str], tmp_path: Path) -> None:
+def test_the_marks_are_there_and_generate_refuses(
+    chromium: str, formgrader: tuple[str, str], graded: TinyCourse
+) -> None:
     from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
@@ -93,5 +107,12 @@ def test_the_marks_are_there(chromium: str, formgrader: tuple[str, str], tmp_pat
             page.goto(f"{address}/formgrader/gradebook/tiny/tiny", wait_until="domcontentloaded")
             expect(page.locator("table tbody tr")).to_have_count(3)
             assert "7 / 9 7 / 7 0 / 2" in " ".join(page.locator("table").inner_text().split())
+
+            # "Generate" would remove checks.json; it refuses, and says which command to use.
+            page.goto(f"{address}/formgrader/manage_assignments", wait_until="domcontentloaded")
+            page.locator("td.assign a").click()
+            expect(page.locator(".modal-body")).to_contain_text("llm-course assign NAME")
+            release = sorted(path.name for path in (graded.folder / "release" / "tiny").iterdir())
+            assert release == ["checks.json", "tiny.ipynb"]
         finally:
             browser.close()

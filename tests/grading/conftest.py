@@ -51,6 +51,7 @@ TASKS = (
 )
 """
 
+RUBRIC = "### BEGIN MARK SCHEME\nThe rubric is secret.\n### END MARK SCHEME\n"
 RIGHT = {
     "double": "def double(values):\n    return [2 * value for value in values]",
     "mean": "def mean(array):\n    return array.mean(0)",
@@ -63,8 +64,13 @@ def cell(kind: str, source: str, name: str = "", **mark: Any) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     if name:
         metadata["nbgrader"] = {
-            "grade_id": name, "schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False,
-        } | mark  # fmt: skip
+            "grade_id": name,
+            "schema_version": 3,
+            "grade": False,
+            "solution": False,
+            "locked": False,
+            "task": False,
+        } | mark
     made = {"cell_type": kind, "metadata": metadata, "source": source, "id": name or f"free-{abs(hash(source))}"}
     return made | ({"outputs": [], "execution_count": None} if kind == "code" else {})
 
@@ -84,14 +90,13 @@ def solution(code: str) -> str:
 def source() -> dict[str, Any]:
     cells = [
         cell("markdown", "# Tiny"),
-        cell("code", "import numpy as np\nfrom llm_course.grading.visible import check", "start", locked=True),
+        cell("code", "import numpy as np\nfrom llm_course.grading.student_check import check", "start", locked=True),
         cell("code", solution(RIGHT["double"]), "double", solution=True),
         *grade_cells("double", (1, 2)),
         cell("code", solution(RIGHT["mean"]), "mean", solution=True),
         *grade_cells("mean", (1, 3)),
-        cell("markdown", "### BEGIN MARK SCHEME\nThe rubric is secret.\n### END MARK SCHEME\nWhy the mean?", "why",
-             grade=True, solution=True, points=2),
-    ]  # fmt: skip
+        cell("markdown", RUBRIC + "Why the mean?", "why", grade=True, solution=True, points=2),
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
 
@@ -107,9 +112,13 @@ class TinyCourse:
         if folder.exists():
             return
         (folder / "source" / "tiny").mkdir(parents=True)
-        (folder / "judging").mkdir()
         (folder / "source" / "tiny" / "tiny.ipynb").write_text(json.dumps(source()))
-        (folder / "judging" / "tiny.py").write_text(JUDGING)
+        self.judging.parent.mkdir(parents=True)
+        self.judging.write_text(JUDGING)
+
+    @property
+    def judging(self) -> Path:
+        return self.folder / "src" / "tiny" / "judging.py"
 
     @property
     def course(self) -> Any:
@@ -127,8 +136,12 @@ class TinyCourse:
         read: dict[str, Any] = json.loads(path.read_text())
         return read
 
-    def submit(self, student: str, answers: dict[str, str] | None = None,
-               change: Callable[[dict[str, Any]], Any] | None = None) -> Path:  # fmt: skip
+    def submit(
+        self,
+        student: str,
+        answers: dict[str, str] | None = None,
+        change: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> Path:
         """Hand in a notebook: the release with these cells written by the student, and then changed."""
         notebook = copy.deepcopy(self.released())
         for one in notebook["cells"]:

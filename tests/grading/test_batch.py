@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from llm_course.checks.verdict import Verdict
 from llm_course.cli import main
 from llm_course.errors import NoSandbox
 from llm_course.grading import batch, course, integrity
-from llm_course.grading.judge import Judged, Part
+from llm_course.grading.journal import Begin, End, Journal
+from llm_course.grading.judged import Judged, Part
 
 RIGHT = {"double": "def double(values):\n    return [2 * value for value in values]"}
 
@@ -25,7 +27,7 @@ def quick(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         if any("{broken}" in code for _, code in cells):
             raise NoSandbox("no more processes")
         started.set()
-        return Judged([Part(one.task.name, "visible", True, 1.0, 1.0) for one in prepared])
+        return Judged([Part(one.task.name, "visible", Verdict("right"), 1.0) for one in prepared])
 
     monkeypatch.setattr(batch, "judge", judged)
     monkeypatch.setattr(batch, "engine", lambda unsafe: "made up")
@@ -33,20 +35,20 @@ def quick(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def journal(tiny: Any) -> Any:
-    return course.Journal(tiny.course, "tiny").read()
+    return Journal(tiny.course, "tiny").read()
 
 
 def test_a_regrade_of_all_is_not_over_when_one_student_is_done(quick: Any) -> None:
     for student in ("ann", "bob"):
         quick.submit(student, RIGHT)
     quick.grade()
-    with course.Journal(quick.course, "tiny").open() as opened:  # a regrade that was killed at once
-        opened.write(kind="begin", batch="killed", seed=7, regrade=True, students=["ann", "bob"], format=1)
+    with Journal(quick.course, "tiny").open() as opened:  # a regrade that was killed at once
+        opened.write(Begin("killed", 7, True, ("ann", "bob")))
     assert quick.grade(student="ann").graded == ["ann"]
-    assert journal(quick).last("end", batch="killed") is None
+    assert journal(quick).last(End, batch="killed") is None
     done = quick.grade()
     assert done.graded == ["bob"] and done.skipped == ["ann"]
-    assert journal(quick).last("end", batch="killed") is not None
+    assert journal(quick).last(End, batch="killed") is not None
     assert quick.grade().graded == []
 
 
@@ -54,21 +56,21 @@ def test_a_killed_regrade_of_one_regrades_nobody_else(quick: Any) -> None:
     for student in ("ann", "bob"):
         quick.submit(student, RIGHT)
     quick.grade()
-    with course.Journal(quick.course, "tiny").open() as opened:
-        opened.write(kind="begin", batch="killed", seed=7, regrade=True, students=["ann"], format=1)
+    with Journal(quick.course, "tiny").open() as opened:
+        opened.write(Begin("killed", 7, True, ("ann",)))
     done = quick.grade()
     assert done.graded == ["ann"] and done.skipped == ["bob"]
-    with course.Journal(quick.course, "tiny").open() as opened:
-        opened.write(kind="begin", batch="again", seed=7, regrade=True, students=["ann"], format=1)
+    with Journal(quick.course, "tiny").open() as opened:
+        opened.write(Begin("again", 7, True, ("ann",)))
     assert sorted(quick.grade(regrade=True).graded) == ["ann", "bob"]
 
 
 def test_who_took_a_submission_back_holds_no_batch_open(quick: Any) -> None:
     quick.submit("ann", RIGHT)
-    with course.Journal(quick.course, "tiny").open() as opened:
-        opened.write(kind="begin", batch="killed", seed=7, regrade=False, students=["ann", "gone"], format=1)
+    with Journal(quick.course, "tiny").open() as opened:
+        opened.write(Begin("killed", 7, False, ("ann", "gone")))
     assert quick.grade().graded == ["ann"]
-    assert journal(quick).last("end", batch="killed") is not None
+    assert journal(quick).last(End, batch="killed") is not None
 
 
 def test_a_sandbox_that_does_not_start_stops_all_only_if_none_ever_did(quick: Any) -> None:
@@ -77,7 +79,7 @@ def test_a_sandbox_that_does_not_start_stops_all_only_if_none_ever_did(quick: An
     quick.submit("cy", RIGHT)
     done = quick.grade(workers=1)
     assert sorted(done.graded) == ["ann", "cy"] and [student for student, _ in done.failed] == ["bob"]
-    assert journal(quick).last("end") is None  # the next call tries bob again
+    assert journal(quick).last(End) is None  # the next call tries bob again
     with pytest.raises(NoSandbox):
         quick.grade(student="bob")
 

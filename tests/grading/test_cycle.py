@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from llm_course.cli import main
 from llm_course.errors import BadCourse, BadOption
 from llm_course.grading.sandbox import Limits
-from llm_course.grading.sandbox.watch import descendants
+from llm_course.grading.sandbox.watcher import descendants
 
 ALL = {"double-visible": 1.0, "double-hidden": 2.0, "mean-visible": 1.0, "mean-hidden": 3.0, "why": 0.0}
 RIGHT = {
@@ -104,13 +105,13 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("moment", ["after the verdict", "in the transaction"])
 def test_a_killed_batch_goes_on(tiny: Any, sandboxed: str, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    from llm_course.grading import marks
-    from llm_course.grading.course import Journal
+    from llm_course.grading import gradebook
+    from llm_course.grading.journal import Graded, Journal, Marked
 
     for student in ("ann", "bob", "cy"):
         tiny.submit(student, RIGHT)
-    where, name = (marks, "write") if moment == "after the verdict" else (marks, "_penalty")
-    original, calls = getattr(where, name), []
+    name = "write" if moment == "after the verdict" else "_penalty"
+    original, calls = getattr(gradebook, name), []
 
     def second_time(*arguments: Any) -> Any:
         calls.append(1)
@@ -118,22 +119,25 @@ def test_a_killed_batch_goes_on(tiny: Any, sandboxed: str, monkeypatch: pytest.M
             raise Killed
         return original(*arguments)
 
-    monkeypatch.setattr(where, name, second_time)
+    monkeypatch.setattr(gradebook, name, second_time)
     with pytest.raises(Killed):
         tiny.grade(workers=1)
-    monkeypatch.setattr(where, name, original)
-    with tiny.course.gradebook() as gradebook:
-        assert len(gradebook.find_assignment("tiny").submissions) == 1  # the second is not there by half
+    monkeypatch.setattr(gradebook, name, original)
+    with tiny.course.gradebook() as book:
+        assert len(book.find_assignment("tiny").submissions) == 1  # the second is not there by half
     done = tiny.grade(workers=1)
     assert len(done.graded) == 2 and len(done.skipped) == 1
     lines = Journal(tiny.course, "tiny").read().lines
-    for kind in ("judged", "marked"):  # nobody was judged or marked twice
-        assert sorted(line["student"] for line in lines if line["kind"] == kind) == ["ann", "bob", "cy"]
+    for kind in (Graded, Marked):  # nobody was judged or marked twice
+        assert sorted(line.student for line in lines if isinstance(line, kind)) == ["ann", "bob", "cy"]
     assert all(tiny.marks(student) == ALL for student in ("ann", "bob", "cy"))
 
 
 def runs(pid: int) -> bool:
-    return os.path.exists(f"/proc/{pid}/exe")  # a process that has ended and waits to be collected has none
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # it has ended, and waits to be collected
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_kill_9_leaves_nothing_running_and_the_batch_goes_on(tiny: Any, sandboxed: str) -> None:
@@ -151,16 +155,16 @@ def test_kill_9_leaves_nothing_running_and_the_batch_goes_on(tiny: Any, sandboxe
     process.kill()
     process.wait()
     end = time.monotonic() + 60
-    while time.monotonic() < end and any(runs(pid) for pid in tree):
+    while time.monotonic() < end and any(map(runs, tree)):
         time.sleep(0.1)
-    assert not any(runs(pid) for pid in tree)
+    assert not any(map(runs, tree))
     done = tiny.grade(limits=Limits(**{**tiny.limits.__dict__, "cell": 2}))
     assert done.skipped == ["ann"] and done.graded == ["zed"]
     assert tiny.marks("ann") == ALL and tiny.marks("zed")["double-hidden"] == 0.0
 
 
 def test_a_batch_is_refused_while_another_runs(tiny: Any, sandboxed: str) -> None:
-    from llm_course.grading.course import Journal
+    from llm_course.grading.journal import Journal
 
     tiny.submit("ann", RIGHT)
     with Journal(tiny.course, "tiny").open(), pytest.raises(BadCourse, match="another process"):

@@ -31,9 +31,7 @@ def exchange(tiny: Any, tmp_path: Path) -> Callable[[str], None]:
         course = tiny.course
         course.directory.assignment_id = "tiny"
         who = Authenticator(config=course.config)
-        getattr(default, f"Exchange{name}")(
-            coursedir=course.directory, authenticator=who, config=course.config
-        ).start()  # fmt: skip
+        getattr(default, f"Exchange{name}")(coursedir=course.directory, authenticator=who, config=course.config).start()
 
     return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import pwd
 import socket
 import time
@@ -12,9 +13,10 @@ import pytest
 
 from llm_course.errors import NoSandbox
 from llm_course.grading import judge as judge_module
+from llm_course.grading import student_check
 from llm_course.grading.judge import Judged, judge, prepare
 from llm_course.grading.sandbox import Limits
-from llm_course.grading.tasks import Task
+from llm_course.grading.tasks import Task, checks
 
 LIMITS = Limits(memory=250_000_000, data=200_000_000, disk=8_000_000, file=4_000_000, cell=20, total=200, processes=32)
 NEGATE = "def negate(x):\n    return -x\n"
@@ -100,12 +102,40 @@ def test_honest_code_gets_all(run: Any, code: str) -> None:
     assert points(judged) == {"double": 3, "negate": 4} and judged.sandboxes == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            "raise NotImplementedError()",
+            "Not written yet: double. Its body is empty, has gaps, or raises NotImplementedError.",
+        ),
+        ("...", "Not written yet: double. "),
+        ("return ...", "Not written yet: double. "),
+        ("y = 2 * x", "Not yet: `double(2)` returned None. Does every way through the function end in a `return`?"),
+        ("return undefined", "Not yet: `double(2)` stopped in the line `return undefined`. NameError: "),
+        ("return object()", "Not yet: `double(2)` gives what cannot be judged. A value is of type object."),
+        ("return 3 * x", "Not yet: in case 1 of 2, `double(2)` is 6; it should be 4."),
+    ],
+)
+def test_the_judge_says_what_the_students_check_says(run: Any, tmp_path: Path, body: str, text: str) -> None:
+    code = f"def double(x):\n    {body}"
+    judged = run(code, NEGATE)
+    assert points(judged) == {"double": 0, "negate": 4}
+    visible, hidden = judged.parts[:2]
+    assert visible.verdict.text.startswith(text) and hidden.verdict.text == "Not yet."
+    (tmp_path / "checks.json").write_text(checks(tasks()))
+    space: dict[str, Any] = {}
+    exec(compile(code, "<cell 0>", "exec"), space)
+    linecache.cache["<cell 0>"] = (len(code), None, code.splitlines(keepends=True), "<cell 0>")
+    assert student_check.verdict("double", space["double"], tmp_path).text.startswith(text.partition("Its body")[0])
+
+
 def test_mistakes_cost_what_they_cost(run: Any) -> None:
     judged = run("def double(x):\n    return 2 * x if x < 100 else 0", "1 / 0", NEGATE.replace("-x", "x"))
     assert points(judged) == {"double": 1, "negate": 0}  # hard-coded for the visible cases
-    assert judged.runs[1].error == "ZeroDivisionError: division by zero (line 1 of its cell)"
-    said = {part.cell: part.said for part in judged.parts}
-    assert said["negate-visible"] == "negate(2) is 2; it should be -2."
+    assert judged.runs[1].error == "stopped in the line `1 / 0`. ZeroDivisionError: division by zero"
+    said = {part.cell: part.verdict.said for part in judged.parts}
+    assert said["negate-visible"] == "in case 1 of 2, `negate(2)` is 2; it should be -2."
     assert said["double-hidden"] == said["negate-hidden"] == ""
 
 
@@ -198,7 +228,7 @@ def test_hostile_code_gets_nothing_and_harms_only_its_task(run: Any, code: str) 
 
 
 def test_a_patched_encoder_lies_about_its_own_values_only(run: Any) -> None:
-    code = "import sys\nsys.modules['llm_course.grading.plain'].encode = lambda value: {'points': 9}\n" + DOUBLE
+    code = "import sys\nsys.modules['llm_course.grading.wire'].encode = lambda value: {'points': 9}\n" + DOUBLE
     assert points(run(code, NEGATE)) == {"double": 0, "negate": 0}
 
 
@@ -215,7 +245,7 @@ def negate(x):
 """
     judged = run(code)
     assert points(judged) == {"double": 3, "negate": 0}
-    said = {part.cell: part.said for part in judged.parts}
+    said = {part.cell: part.verdict.said for part in judged.parts}
     assert "ValueError: [2, 3]" in said["negate-visible"] and said["negate-hidden"] == ""
     assert "seen" not in judged.runs[0].printed
 
@@ -258,7 +288,7 @@ def test_code_that_is_ended_too_often_is_told_so(run: Any, monkeypatch: pytest.M
     monkeypatch.setattr(judge_module, "RESTARTS", 1)
     judged = run("import os\nos._exit(0)", "import os\nos._exit(0)", DOUBLE + NEGATE)
     assert points(judged) == {"double": 0, "negate": 0}
-    assert judged.parts[0].said == "not run: the code was ended too often (its process ended)"
+    assert judged.parts[0].verdict.said == "not run: the code was ended too often (its process ended)"
 
 
 def test_an_answer_given_twice_costs_the_next_part(run: Any) -> None:
@@ -329,6 +359,6 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"
 
 def test_hidden_cases_come_from_the_seed() -> None:
     one, same, other = (prepare(tasks(), seed) for seed in (1, 1, 2))
-    assert [case.encoded for case in one[0].hidden] == [case.encoded for case in same[0].hidden]
-    assert [case.encoded for case in one[0].hidden] != [case.encoded for case in other[0].hidden]
-    assert [case.encoded for case in one[0].hidden] != [case.encoded for case in one[1].hidden]  # tasks differ, too
+    assert [case.arguments for case in one[0].hidden] == [case.arguments for case in same[0].hidden]
+    assert [case.arguments for case in one[0].hidden] != [case.arguments for case in other[0].hidden]
+    assert [case.arguments for case in one[0].hidden] != [case.arguments for case in one[1].hidden]  # tasks differ, too

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from llm_course.errors import BadOption, NoSandbox
 from llm_course.grading import sandbox
 from llm_course.grading.judge import _Session
-from llm_course.grading.sandbox import Limits, container, engine, layout, watch
+from llm_course.grading.sandbox import Limits, commands, container, engine, watcher
 
 
 def test_without_bubblewrap_student_code_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -40,8 +41,16 @@ def test_a_container_engine_must_be_named_and_there(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LLM_COURSE_SANDBOX_IMAGE", "course:1")
     assert engine() == "podman"
     command = " ".join(container("podman", "n", tmp_path, Limits()))
-    for part in ("--network none", "--read-only", "--cap-drop ALL", "no-new-privileges", "--user 65534:65534",
-                 "--pids-limit 64", ":/release:ro", "course:1 python"):  # fmt: skip
+    for part in (
+        "--network none",
+        "--read-only",
+        "--cap-drop ALL",
+        "no-new-privileges",
+        "--user 65534:65534",
+        "--pids-limit 64",
+        ":/release:ro",
+        "course:1 python",
+    ):
         assert part in command
     monkeypatch.setenv("LLM_COURSE_SANDBOX", "chroot")
     with pytest.raises(BadOption, match="bubblewrap"):
@@ -58,15 +67,15 @@ def test_the_tree_of_processes_is_found_and_killed() -> None:
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout and process.stdout.read(1) == b"1"
-    tree = watch.descendants(process.pid)
+    tree = watcher.descendants(process.pid)
     assert len(tree) == 2
-    watch.kill_tree(process.pid)
+    watcher.kill_tree(process.pid)
     process.wait(timeout=120)
     process.stdout.close()
     end = time.monotonic() + 120
-    while any(_runs(pid) for pid in tree) and time.monotonic() < end:
+    while any(map(_runs, tree)) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not any(_runs(pid) for pid in tree)
+    assert not any(map(_runs, tree))
 
 
 def test_processor_time_is_counted_for_all_processes_together() -> None:
@@ -79,11 +88,24 @@ while True:
     os.waitpid(child, 0)
 """
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        watcher = watch.Watcher(process.pid, 10**9, 100, cpu=0.5)
-        watcher.start()
+        looking = watcher.Watcher(process.pid, 10**9, 100, cpu=0.5)
+        looking.start()
         process.wait(timeout=120)
-        watcher.stop()
-    assert watcher.reason == "it took more than 0 s of processor time"
+        looking.stop()
+    assert looking.reason == "it took more than 0 s of processor time"
+
+
+def test_what_cannot_be_watched_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(pid: int) -> tuple[int, int]:
+        raise RuntimeError("the kernel tells something new")
+
+    monkeypatch.setattr(watcher, "_taken", fails)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        looking = watcher.Watcher(process.pid, 10**9, 20, cpu=60)
+        looking.start()
+        process.wait(timeout=120)
+        looking.stop()
+    assert looking.reason == "it could not be watched (RuntimeError)"
 
 
 def test_a_sandbox_has_one_processor_and_no_way_out(sandboxed: str, tmp_path: Path) -> None:
@@ -127,8 +149,8 @@ def test_the_exchange_is_not_seen_where_it_lies_in_a_shared_folder(
     (exchange / "answers.txt").write_text("swordfish")
     (tmp_path / "shared" / "seen.txt").write_text("package")
     (tmp_path / "release").mkdir()
-    packages = layout.sources()
-    monkeypatch.setattr(layout, "sources", lambda: [*packages, tmp_path / "shared"])
+    packages = commands.sources()
+    monkeypatch.setattr(commands, "sources", lambda: [*packages, tmp_path / "shared"])
     code = f"import os\nprint([*os.walk({str(tmp_path / 'shared')!r})])"
     for hide, seen in (((), True), ((exchange,), False)):
         with sandbox.Sandbox(tmp_path / "release", Limits(), sandboxed, hide) as box:
@@ -149,8 +171,8 @@ def test_the_course_names_its_exchange(tiny: Any, tmp_path: Path) -> None:
 
 def _runs(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
         return False
 
 

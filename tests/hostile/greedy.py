@@ -5,25 +5,46 @@ from __future__ import annotations
 from hostile.case import MEAN, RIGHT_MEAN, WRONG, Hostile, first
 
 GREEDY = (
-    Hostile("fork-bomb", "forks without end", """
+    Hostile(
+        "fork-bomb",
+        "forks without end",
+        """
 import os
 while True:
     try:
         os.fork()
     except OSError:
         pass
-""", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("memory-bomb", "takes all memory", "held = []\nwhile True:\n    held.append(bytearray(50_000_000))\n",
-            RIGHT_MEAN, MEAN),
-    Hostile("page-tables", "reads all over a mapping so large that its tables alone take all memory", """
+""",
+        RIGHT_MEAN,
+        MEAN,
+        slow=True,
+    ),
+    Hostile(
+        "memory-bomb",
+        "takes all memory",
+        "held = []\nwhile True:\n    held.append(bytearray(50_000_000))\n",
+        RIGHT_MEAN,
+        MEAN,
+    ),
+    Hostile(
+        "page-tables",
+        "reads all over a mapping so large that its tables alone take all memory",
+        """
 import mmap
 held = mmap.mmap(-1, 200 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=mmap.PROT_READ)
 held.madvise(mmap.MADV_NOHUGEPAGE)
 while True:
     for place in range(0, 200 << 30, 2 << 20):
         held[place]
-""", RIGHT_MEAN, MEAN),
-    Hostile("let-go", "fills shared memory and lets it go, so that it is in no process and still there", first("""
+""",
+        RIGHT_MEAN,
+        MEAN,
+    ),
+    Hostile(
+        "let-go",
+        "fills shared memory and lets it go, so that it is in no process and still there",
+        first("""
 import mmap, os
 for descriptor in (-1, os.open('/dev/zero', os.O_RDWR)):
     held = []
@@ -36,8 +57,12 @@ for descriptor in (-1, os.open('/dev/zero', os.O_RDWR)):
         while True:
             pass
     except OSError:
-        pass""")),
-    Hostile("buffers", "fills the buffers of sockets, in many processes", """
+        pass"""),
+    ),
+    Hostile(
+        "buffers",
+        "fills the buffers of sockets, in many processes",
+        """
 import os, socket, time
 for _ in range(40):
     if os.fork() == 0:
@@ -55,8 +80,14 @@ for _ in range(40):
         except OSError:
             time.sleep(3600)
 time.sleep(3600)
-""", RIGHT_MEAN, MEAN),
-    Hostile("many-files", "fills the kernel with files that have no content", """
+""",
+        RIGHT_MEAN,
+        MEAN,
+    ),
+    Hostile(
+        "many-files",
+        "fills the kernel with files that have no content",
+        """
 import os
 folder = '/tmp/many'
 os.mkdir(folder)
@@ -64,8 +95,14 @@ number = 0
 while True:
     os.symlink('x' * 120, f'{folder}/{number}')
     number += 1
-""", RIGHT_MEAN, MEAN),
-    Hostile("neighbors", "takes every processor with many processes", """
+""",
+        RIGHT_MEAN,
+        MEAN,
+    ),
+    Hostile(
+        "neighbors",
+        "takes every processor with many processes",
+        """
 import os, time
 try:
     os.sched_setaffinity(0, range(os.cpu_count()))
@@ -77,8 +114,15 @@ for _ in range(12):
             pass
 while True:
     time.sleep(1)
-""", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("disk", "fills the disk", """
+""",
+        RIGHT_MEAN,
+        MEAN,
+        slow=True,
+    ),
+    Hostile(
+        "disk",
+        "fills the disk",
+        """
 import os
 try:
     for number in range(1000):
@@ -86,15 +130,25 @@ try:
             file.write(b'x' * 3_000_000)
 except OSError:
     pass
-""" + WRONG),
-    Hostile("printer", "prints without end", """
+"""
+        + WRONG,
+    ),
+    Hostile(
+        "printer",
+        "prints without end",
+        """
 import time
 end = time.time() + 2
 while time.time() < end:
     print('x' * 100_000)
-""" + WRONG),
+"""
+        + WRONG,
+    ),
     Hostile("sleeper", "sleeps for a day", "import time\ntime.sleep(86_400)\n", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("deaf", "ignores every signal and runs on", """
+    Hostile(
+        "deaf",
+        "ignores every signal and runs on",
+        """
 import signal
 for number in range(1, 65):
     try:
@@ -103,25 +157,52 @@ for number in range(1, 65):
         pass
 while True:
     pass
-""", RIGHT_MEAN, MEAN, slow=True),
-    Hostile("late", "answers the visible case at once, and the hidden ones never", """
+""",
+        RIGHT_MEAN,
+        MEAN,
+        slow=True,
+    ),
+    Hostile(
+        "late",
+        "answers the visible case at once, and the hidden ones never",
+        """
 calls = []
 def double(values):
     calls.append(1)
     while len(calls) > 1:
         pass
     return [2 * value for value in values]
-""", RIGHT_MEAN, MEAN | {"double-visible": 1}, slow=True),
+""",
+        RIGHT_MEAN,
+        MEAN | {"double-visible": 1},
+        slow=True,
+    ),
     Hostile("exit", "ends the process with success", "import os\nos._exit(0)\n", RIGHT_MEAN, MEAN, quick=True),
-    Hostile("exit-in-call", "ends the process when it is called", "import os\ndef double(values): os._exit(0)\n",
-            RIGHT_MEAN, MEAN),
-    Hostile("system-exit", "raises SystemExit and KeyboardInterrupt", """
+    Hostile(
+        "exit-in-call",
+        "ends the process when it is called",
+        "import os\ndef double(values): os._exit(0)\n",
+        RIGHT_MEAN,
+        MEAN,
+    ),
+    Hostile(
+        "system-exit",
+        "raises SystemExit and KeyboardInterrupt",
+        """
 def double(values): raise SystemExit(0)
-""", "def mean(array): raise KeyboardInterrupt"),
+""",
+        "def mean(array): raise KeyboardInterrupt",
+    ),
     Hostile("segfault", "crashes the interpreter", "import ctypes\nctypes.string_at(0)\n", RIGHT_MEAN, MEAN),
-    Hostile("recursion", "recurses without end", """
+    Hostile(
+        "recursion",
+        "recurses without end",
+        """
 import sys
 sys.setrecursionlimit(10 ** 8)
 def double(values): return double(values)
-""", RIGHT_MEAN, MEAN),
-)  # fmt: skip
+""",
+        RIGHT_MEAN,
+        MEAN,
+    ),
+)

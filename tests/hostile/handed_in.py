@@ -65,10 +65,15 @@ def _outputs(notebook: dict[str, Any]) -> None:
 
 
 def _attachment(notebook: dict[str, Any]) -> None:
-    notebook["cells"].append({
-        "cell_type": "markdown", "metadata": {}, "id": "x", "source": "<script>alert(1)</script>",
-        "attachments": {"../../../x": {"text/html": "<script>alert(2)</script>"}},
-    })  # fmt: skip
+    notebook["cells"].append(
+        {
+            "cell_type": "markdown",
+            "metadata": {},
+            "id": "x",
+            "source": "<script>alert(1)</script>",
+            "attachments": {"../../../x": {"text/html": "<script>alert(2)</script>"}},
+        }
+    )
 
 
 HANDED_IN = (
@@ -81,11 +86,18 @@ HANDED_IN = (
     Hostile("kernel", "asks for another kernel", change=_kernel),
     Hostile("half-letter", "asks for a kernel whose name is half a letter", change=_half_letter, quick=True),
     Hostile("address", "puts links into the written answer that run code in the teacher's browser", change=_links),
-    Hostile("rich", "gives its grade cells more points and removes their tests",
-            change=_each(("-visible", "-hidden"), _rich)),
+    Hostile(
+        "rich",
+        "gives its grade cells more points and removes their tests",
+        change=_each(("-visible", "-hidden"), _rich),
+    ),
     Hostile("graded", "makes every cell one that is graded by hand, for 99 points", change=_manual),
     Hostile("said-so", "stores the outputs of a right answer", change=_outputs),
     Hostile("doubled", "has every cell twice", change=_doubled),
-    Hostile("script", "puts scripts into what the instructor will read", change=_attachment, double=first(
-        "print('<script>alert(1)</script>')\nraise_ = '<img src=x onerror=alert(1)>'")),
-)  # fmt: skip
+    Hostile(
+        "script",
+        "puts scripts into what the instructor will read",
+        change=_attachment,
+        double=first("print('<script>alert(1)</script>')\nraise_ = '<img src=x onerror=alert(1)>'"),
+    ),
+)

@@ -65,8 +65,10 @@ def fingerprint(*folders: Path) -> dict[str, str]:
     """Every file below with the hash of its bytes."""
     return {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
-        for folder in folders for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()
-    }  # fmt: skip
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +90,24 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     tiny, outside = TinyCourse(base / "course"), base / "instructor"
     outside.mkdir()
     (outside / "notes.txt").write_text(f"{SECRET} of the instructor")
-    judging = tiny.folder / "judging" / "tiny.py"
-    judging.write_text(judging.read_text() + f"\nNOTE = '{SECRET} of the judge: expected values'\n")
+    tiny.judging.write_text(tiny.judging.read_text() + f"\nNOTE = '{SECRET} of the judge: expected values'\n")
     tiny.assign()
     (tiny.folder / "source" / "tiny" / "solution.txt").write_text(f"{SECRET}: the solution")
     ear = Ear()
     for one in (*RIGHT, *CHOSEN):
-        hand_in(tiny, one, {"{course!r}": repr(str(tiny.folder)), "{outside!r}": repr(str(outside)),
-                            "{outside}": str(outside), "{port}": str(ear.port)})  # fmt: skip
+        hand_in(
+            tiny,
+            one,
+            {
+                "{course!r}": repr(str(tiny.folder)),
+                "{outside!r}": repr(str(outside)),
+                "{outside}": str(outside),
+                "{port}": str(ear.port),
+            },
+        )
     other = tiny.folder / "submitted" / RIGHT[0].name / "tiny" / "mine.txt"
     other.write_text(f"{SECRET} of another student")
-    watched = [tiny.folder / name for name in ("source", "judging", "release", "submitted")] + [outside]
+    watched = [tiny.folder / name for name in ("source", "src", "release", "submitted")] + [outside]
     before = fingerprint(*watched, Path(__file__).parents[2] / "llm_course" / "grading")
     neighbor = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(3600)", f"{SECRET} on the command line"],
@@ -115,8 +124,15 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         del os.environ["LLM_COURSE_TOKEN"]
         ear.close()
     after = fingerprint(*watched, Path(__file__).parents[2] / "llm_course" / "grading")
-    yield {"tiny": tiny, "done": done, "heard": ear.heard, "before": before, "after": after, "outside": outside,
-           "seconds": seconds}  # fmt: skip
+    yield {
+        "tiny": tiny,
+        "done": done,
+        "heard": ear.heard,
+        "before": before,
+        "after": after,
+        "outside": outside,
+        "seconds": seconds,
+    }
 
 
 def hand_in(tiny: TinyCourse, one: Hostile, places: dict[str, str]) -> None:
@@ -207,6 +223,8 @@ def test_the_list_is_long_enough_and_says_what_it_tries() -> None:
     names = [one.name for one in (*LISTED, *HONEST)]
     assert len(LISTED) >= 40 and len(set(names)) == len(names)
     assert sum(one.quick for one in LISTED) >= 10
-    assert all(one.tries and one.due.keys() == {"double-visible", "double-hidden", "mean-visible", "mean-hidden"}
-               for one in (*LISTED, *HONEST))  # fmt: skip
+    assert all(
+        one.tries and one.due.keys() == {"double-visible", "double-hidden", "mean-visible", "mean-hidden"}
+        for one in (*LISTED, *HONEST)
+    )
     json.dumps([one.tries for one in LISTED])

@@ -1,7 +1,7 @@
 """Shut student code in: how a sandbox is chosen, started, and ended.
 
-Knows nothing about tasks, points or notebooks: it starts ``inside.py`` with pipes and keeps it within bounds; what the
-sandbox holds is said in ``layout.py``.
+Knows nothing about tasks, points or notebooks: it starts ``runner.py`` with pipes and keeps it within bounds; what the
+sandbox holds is said in ``commands.py``.
 
 Bubblewrap makes it (Linux). A judge that runs as root uses it twice: once to lay out files that others could not
 reach, then, as user 65534, for the sandbox itself, so that student code has no link to root at all. Elsewhere a
@@ -23,11 +23,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from llm_course.errors import BadOption, NoSandbox
-from llm_course.grading.sandbox import cgroup, layout, watch
-from llm_course.grading.sandbox.layout import AT, PACKAGE, Limits, bubblewrap, container, variables
+from llm_course.grading.sandbox import control_group, watcher
+from llm_course.grading.sandbox.commands import AT, PACKAGE, SHARED, Limits, bubblewrap, container, variables
 
 ENGINES = ("bubblewrap", "docker", "podman")
 OWN_MEMORY = 500_000_000  # bytes in a control group beside a student's: the files that Python and its packages map
@@ -111,7 +110,7 @@ class Sandbox:
         self._folder: str | None = None
         self._name = f"llm-course-{secrets.token_hex(8)}"
         self._how = how
-        inside, files, work = f"{AT}/llm_course/grading/sandbox/inside.py", "/release", "/tmp/work"
+        runner, files, work = f"{AT}/llm_course/grading/sandbox/runner.py", "/release", "/tmp/work"
         data: dict[str, bytes] = {}
         environment = None
         if how == "bubblewrap":
@@ -121,33 +120,39 @@ class Sandbox:
         elif how == "unsafe":
             self._folder = tempfile.mkdtemp(prefix="llm-course-unsafe-")
             command, work = [sys.executable], f"{self._folder}/work"
-            inside, files = str(PACKAGE / "grading" / "inside.py"), str(release.resolve())
+            runner, files = str(PACKAGE / "grading" / "sandbox" / "runner.py"), str(release.resolve())
             environment = variables(str(PACKAGE.parent), self._folder)
         else:
             command = container(how, self._name, release, limits)
         bounds = asdict(limits) | ({} if how == "bubblewrap" and _counts_by_namespace() else {"processes": 0})
-        most = limits.memory + limits.disk + layout.SHARED + OWN_MEMORY
-        self._group = cgroup.Group(most, limits.processes + OWN_PROCESSES, cgroup.kind() if how == "bubblewrap" else "")
+        most = limits.memory + limits.disk + SHARED + OWN_MEMORY
+        self._group = control_group.Group(
+            most, limits.processes + OWN_PROCESSES, control_group.kind() if how == "bubblewrap" else ""
+        )
         with _Descriptors(data) as numbers, _on(core):
-            command = [*(numbers.get(part, part) for part in command), "-s", "-B", inside, _words(bounds), files, work]
+            command = [*(numbers.get(part, part) for part in command), "-s", "-B", runner, _words(bounds), files, work]
             try:
                 self.process = subprocess.Popen(
                     self._group.wrap(command, environment),
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-                    env=self._group.environment(environment), start_new_session=True,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    env=self._group.environment(environment),
+                    start_new_session=True,
                     pass_fds=[int(number) for number in numbers.values()],
-                )  # fmt: skip
+                )
             except OSError as error:
                 self._group.end()
                 raise NoSandbox(f"The sandbox did not start: {error}") from None
-        self.watcher = watch.Watcher(self.process.pid, limits.memory, limits.processes, limits.cpu)
+        self.watcher = watcher.Watcher(self.process.pid, limits.memory, limits.processes, limits.cpu)
 
     def __enter__(self) -> Sandbox:
         _LIVE.add(self)
         self.watcher.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
         _LIVE.discard(self)
         self.watcher.stop()
@@ -164,7 +169,7 @@ class Sandbox:
         """End every process of the sandbox, whatever signals they ignore."""
         if self._how in ("docker", "podman"):
             subprocess.run([self._how, "kill", self._name], capture_output=True, timeout=60)
-        watch.kill_tree(self.process.pid)
+        watcher.kill_tree(self.process.pid)
         try:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
@@ -172,7 +177,7 @@ class Sandbox:
         self._group.end()
 
     def start_errors(self) -> str:
-        """The last line that the start of the sandbox wrote: why it failed. ``inside.py`` lets go of this pipe."""
+        """The last line that the start of the sandbox wrote: why it failed. ``runner.py`` lets go of this pipe."""
         assert self.process.stderr
         os.set_blocking(self.process.stderr.fileno(), False)
         try:
@@ -217,7 +222,7 @@ def _on(core: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _words(limits: dict[str, Any]) -> str:
+def _words(limits: dict[str, float]) -> str:
     return ",".join(f"{name}={value}" for name, value in limits.items())
 
 
@@ -244,6 +249,6 @@ class _Descriptors:
             numbers[f"{{{name}}}"] = str(read)
         return numbers
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         for number in self._open:
             os.close(number)

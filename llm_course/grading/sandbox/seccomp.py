@@ -66,11 +66,16 @@ def program() -> bytes:
         machine.socket: [_argument(0), (_EQUAL, 1, 0, _AF_UNIX)],
     }  # each goes on to the next instruction to deny, and jumps over it to allow
     done: list[_Instruction] = [
-        (_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, machine.name), (_GIVE, 0, 0, _KILL),
-        (_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, 0x40000000), (_GIVE, 0, 0, _DENY),  # x86_64's other numbering
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, machine.name),
+        (_GIVE, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+        (_AT_LEAST, 0, 1, 0x40000000),
+        (_GIVE, 0, 0, _DENY),  # x86_64's other numbering
         # Its flags lie in memory, where a filter cannot look. Told that it is missing, the C library takes clone.
-        (_EQUAL, 0, 1, _CLONE3), (_GIVE, 0, 0, _MISSING),
-    ]  # fmt: skip
+        (_EQUAL, 0, 1, _CLONE3),
+        (_GIVE, 0, 0, _MISSING),
+    ]
     for number in machine.refused:
         done += [(_EQUAL, 0, 1, number), (_GIVE, 0, 0, _DENY)]
     for number, test in decide.items():

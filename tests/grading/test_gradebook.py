@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from llm_course.grading.marks import harmless
+from llm_course.grading.gradebook import harmless
 
 TEXTS = (
     "[x](javascript:alert(1))",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 import pytest
 
 from llm_course.errors import BadCourse
+from llm_course.grading.student_check import check, verdict
 from llm_course.grading.tasks import Mistake, Task, checks, load_tasks
-from llm_course.grading.visible import brief, check, verdict
 
 
 def softmax(x: Any) -> Any:
@@ -46,6 +45,10 @@ def not_written(x: Any) -> Any:
     raise NotImplementedError
 
 
+def nothing(x: Any) -> Any:
+    x = softmax(x)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -53,16 +56,16 @@ def not_written(x: Any) -> Any:
         (lambda x: softmax(x).tolist(), "Right"),
         (over_columns, "Hint: Over which axis do the rows sum to 1?"),
         (lambda x: softmax(x)[0], "has shape (2,); it should have shape (2, 2)"),
-        (lambda x: 1 / 0, "stops with ZeroDivisionError: division by zero"),
-        (lambda x: None, "Is a return missing?"),
-        (lambda x: object(), "Return plain data"),
+        (lambda x: 1 / 0, "stopped in the line `(lambda x: 1 / 0, "),
+        (nothing, "returned None. Does every way through the function end in a `return`?"),
+        (lambda x: object(), "gives what cannot be judged. A value is of type object. Return plain data"),
         (np.zeros(2), "needs the function itself: softmax, not softmax(...)"),
         (not_written, "Not written yet"),
         (..., "Not written yet"),
     ],
 )
 def test_what_it_says(folder: Path, answer: Any, said: str) -> None:
-    assert said in verdict("softmax", answer, folder)
+    assert said in verdict("softmax", answer, folder).text
 
 
 def test_a_function_cannot_spoil_the_case(folder: Path) -> None:
@@ -71,20 +74,13 @@ def test_a_function_cannot_spoil_the_case(folder: Path) -> None:
         x[:] = 0
         return y
 
-    assert verdict("softmax", spoils, folder).startswith("Right")
-
-
-def test_an_array_of_many_axes_is_told_at_once() -> None:
-    begun = time.process_time()
-    assert brief(np.zeros((4,) * 10, bool)) == "[" + ", ".join(["False"] * 12) + "] ..."
-    assert time.process_time() - begun < 1
-    assert brief(np.zeros((50, 50))).startswith("[[0., 0., ..., 0., 0.]")
+    assert verdict("softmax", spoils, folder).kind == "right"
 
 
 def test_variables(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verdict("size", 2048, folder).startswith("Right")
-    assert verdict("size", 7, folder) == "Not yet, case 1 of 1: size is 7; it should be 2048."
-    assert verdict("size", None, folder).startswith("Not written yet")
+    assert verdict("size", 2048, folder).kind == "right"
+    assert verdict("size", 7, folder).text == "Not yet: in case 1 of 1, `size` is 7; it should be 2048."
+    assert verdict("size", None, folder).kind == "blank"
     monkeypatch.chdir(folder)
     check("size", 2048)
     assert capsys.readouterr().out.startswith("Right: size")
@@ -96,11 +92,11 @@ def test_the_first_record_that_differs_is_named(tmp_path: Path) -> None:
 
     one = Task("box", "box", lambda: records("right"), ((),), lambda rng: [()], (1, 1))
     (tmp_path / "checks.json").write_text(checks((one,)))
-    said = verdict("box", lambda: records("wrong"), tmp_path)
-    assert said == "Not yet, case 1 of 1: box(): in record 2, 'gist', you give 'wrong'; it should be 'right'."
-    assert "it should be [" in verdict("box", lambda: records("right")[:1], tmp_path)
-    assert "it should be [" in verdict("box", lambda: [{"name": "Ann"}, {"name": "Bob"}], tmp_path)
-    assert "it should be [" in verdict("box", lambda: [1, 2], tmp_path)
+    said = verdict("box", lambda: records("wrong"), tmp_path).said
+    assert said == "in case 1 of 1, `box()`: in record 2, 'gist', you give 'wrong'; it should be 'right'."
+    assert "it should be [" in verdict("box", lambda: records("right")[:1], tmp_path).said
+    assert "it should be [" in verdict("box", lambda: [{"name": "Ann"}, {"name": "Bob"}], tmp_path).said
+    assert "it should be [" in verdict("box", lambda: [1, 2], tmp_path).said
 
 
 def test_for_nbgrader_validating_only_what_is_right_passes(

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, exact, text
+from llm_course.checks.compare import exact, text
+from llm_course.grading.tasks import Cases, Mistake, Task
 
 Rng = np.random.Generator
 Mail = dict[str, Any]
@@ -24,9 +25,11 @@ TU = set("tu te toi ton ta tes t".split())
 REPLIES = {
     "complaint": [["Sorry, us.", "We are sorry."], ["Can you send us a photo?", "Photo, send us?"]],
     "thanks": [["Many thanks, that.", "Thank you very much."], ["We are happy that you like it.", "Glad you like."]],
-    "request": [["Your letter, thank you.", "Thank you for your letter."],
-                ["We will answer you soon.", "Answer comes soon."]],
-}  # fmt: skip
+    "request": [
+        ["Your letter, thank you.", "Thank you for your letter."],
+        ["We will answer you soon.", "Answer comes soon."],
+    ],
+}
 QUEUES = ["complaint", "person", "request", "thanks"]
 SURE = 0.6
 
@@ -135,12 +138,13 @@ def _route_neutral_thanks(code: str, label: str, score: float) -> str:
     return "thanks" if found == "request" else found
 
 
-def _routes_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _routes_hidden(rng: Rng) -> Cases:
     return [
         (code, label, float(rng.uniform(*span)))
-        for code in ("en", "fr", "unknown") for label in ("positive", "neutral", "negative")
+        for code in ("en", "fr", "unknown")
+        for label in ("positive", "neutral", "negative")
         for span in ((0.62, 0.99), (0.34, 0.58))
-    ]  # fmt: skip
+    ]
 
 
 # Task 3: a reply that a stranger may read
@@ -175,11 +179,19 @@ def _polite_vous(french: str) -> bool:
     return "vous" in words(french)
 
 
-POLITE = ["Nous avons reçu votre lettre.", "Merci.", "Voulez-vous une lampe neuve ?",
-          "Tu peux nous appeler.", "Nous t'enverrons une lampe.", "Ton argent arrive.",
-          "Appelez-nous, s'il vous plaît.",
-          "Nous pouvons te répondre.", "C'est pour toi.", "Veux-tu une photo ?",
-          "La table est petite et le tapis est vert."]  # fmt: skip
+POLITE = [
+    "Nous avons reçu votre lettre.",
+    "Merci.",
+    "Voulez-vous une lampe neuve ?",
+    "Tu peux nous appeler.",
+    "Nous t'enverrons une lampe.",
+    "Ton argent arrive.",
+    "Appelez-nous, s'il vous plaît.",
+    "Nous pouvons te répondre.",
+    "C'est pour toi.",
+    "Veux-tu une photo ?",
+    "La table est petite et le tapis est vert.",
+]
 
 
 # Task 4: the better wording
@@ -220,13 +232,15 @@ def _fluent_text(candidates: list[str], model: str) -> str:
     return candidates[most_fluent(candidates, model)]
 
 
-FLUENT = ["We are very sorry that your lamp was broken when it came, and we want to help you.",
-          "Thank you so much for the kind letter that you wrote to us. We are very happy.",
-          "We looked everywhere for the box, and we found it at last in the big house near the river."]  # fmt: skip
+FLUENT = [
+    "We are very sorry that your lamp was broken when it came, and we want to help you.",
+    "Thank you so much for the kind letter that you wrote to us. We are very happy.",
+    "We looked everywhere for the box, and we found it at last in the big house near the river.",
+]
 CLUMSY = ["Sorry lamp.", "Of letter the.", "Box not is.", "Glad much we.", "Lamp yes was which by."]
 
 
-def _fluent_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _fluent_hidden(rng: Rng) -> Cases:
     cases = []
     for good in FLUENT:
         mixed = good.split()
@@ -310,10 +324,17 @@ def triage(mails: list[Mail]) -> list[Mail]:
 
 
 def _triage(
-    mails: list[Mail], read_all: bool = False, polite_only: bool = True, ordered: bool = True,
-    replies_for_all: bool = False, oldest_first: bool = True, gist_for_all: bool = False, lead: bool = False,
-    always_sure: bool = False, gist_for_person: bool = True,
-) -> list[Mail]:  # fmt: skip
+    mails: list[Mail],
+    read_all: bool = False,
+    polite_only: bool = True,
+    ordered: bool = True,
+    replies_for_all: bool = False,
+    oldest_first: bool = True,
+    gist_for_all: bool = False,
+    lead: bool = False,
+    always_sure: bool = False,
+    gist_for_person: bool = True,
+) -> list[Mail]:
     import llm_course as lc
     from llm_course.batching import split_sentences
 
@@ -403,7 +424,7 @@ FRENCH_MAILS = [
 OTHER_MAILS = ["Hola, quiero mi dinero.", "4711 ???"]
 
 
-def _triage_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _triage_hidden(rng: Rng) -> Cases:
     cases = []
     for _ in range(2):
         english = [MAILS[int(k)] for k in (3, rng.choice([0, 6]), 1, rng.choice([4, 7]), 2)]
@@ -435,56 +456,114 @@ DECIDERS = (
     "My table, my bed, my chair: 7 Place de la Gare.",  # my counts three times
     "La porte, la table et la lampe: is it for you?",
     "L'armoire n'est pas là. J'ai écrit: this is it, please.",  # n'est and j'ai have to be cut
-    "Please, this! That? L'eau du lac.", "Où est-il ? With The Who.",
-    "Les Misérables is the book that I have.", "The Old Man et la mer est dans le magasin.",  # the first word misleads
-    "The chair, la chaise.", "La chaise, the chair.",  # ties, 1 to 1 and 2 to 2
-    "Is it Le Monde, un journal?", "Un lit, une lampe: my bed, my lamp.",
-)  # fmt: skip
+    "Please, this! That? L'eau du lac.",
+    "Où est-il ? With The Who.",
+    "Les Misérables is the book that I have.",
+    "The Old Man et la mer est dans le magasin.",  # the first word misleads
+    "The chair, la chaise.",
+    "La chaise, the chair.",  # ties, 1 to 1 and 2 to 2
+    "Is it Le Monde, un journal?",
+    "Un lit, une lampe: my bed, my lamp.",
+)
 
 TASKS = (
     Task(
-        "language", "language", language,
-        visible=tuple((one,) for one in (
-            "The lamp is broken.", "La lampe est cassée.", "Merci !", "LE TAPIS EST DANS LA RUE",
-            "Vous avez le film The Kid ?", "The Kid est un film pour les enfants.", "J'ai vu la lampe, The Sun.",
-            "My name, my street, my town: Rue de la Paix.", "The lamp or la lampe?",
-        )),
-        hidden=lambda rng: [(one,) for one in (*MAILS[:3], *FRENCH_MAILS, *OTHER_MAILS, "THE TABLE IS TOO SMALL FOR US",
-                                               "My neighbor read Le Petit Prince to the children.",
-                                               "Je cherche le livre The Old Man dans ma ville.", "Hola", *DECIDERS)],
-        points=(1, 2), compare=exact(),
+        "language",
+        "language",
+        language,
+        visible=tuple(
+            (one,)
+            for one in (
+                "The lamp is broken.",
+                "La lampe est cassée.",
+                "Merci !",
+                "LE TAPIS EST DANS LA RUE",
+                "Vous avez le film The Kid ?",
+                "The Kid est un film pour les enfants.",
+                "J'ai vu la lampe, The Sun.",
+                "My name, my street, my town: Rue de la Paix.",
+                "The lamp or la lampe?",
+            )
+        ),
+        hidden=lambda rng: [
+            (one,)
+            for one in (
+                *MAILS[:3],
+                *FRENCH_MAILS,
+                *OTHER_MAILS,
+                "THE TABLE IS TOO SMALL FOR US",
+                "My neighbor read Le Petit Prince to the children.",
+                "Je cherche le livre The Old Man dans ma ville.",
+                "Hola",
+                *DECIDERS,
+            )
+        ],
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
-            Mistake("never unknown", _language_never_unknown,
-                    "A tie means that we do not know. Say so: 'unknown'."),
-            Mistake("letters instead of words", _language_letters,
-                    "You look for letters inside words: 'the' stands in 'mother', 'a' nearly everywhere. Compare whole "
-                    "words: words(mail) gives them."),
-            Mistake("the first word decides", _language_first_word,
-                    "The first small word decides in your rule. Go through all words, count those of both languages, "
-                    "and compare at the end."),
-            Mistake("distinct words", _language_distinct,
-                    "A word that stands three times counts three times. Did you use a set?"),
-            Mistake("a tie is French", _language_tie_is_french,
-                    "As many English words as French ones: that is a tie, and a tie is 'unknown'."),
-            Mistake("cut at spaces", _language_spaces,
-                    "You cut at spaces, so j'ai, or a word before a comma, is not recognized. Use words(mail)."),
-            Mistake("one English word is enough", _language_any,
-                    "One word decides in your rule. Count the words of both languages, and compare."),
-            Mistake("capital letters", _language_case,
-                    "A mail in capital letters is not recognized. words() makes small letters of them."),
+            Mistake("never unknown", _language_never_unknown, "A tie means that we do not know. Say so: 'unknown'."),
+            Mistake(
+                "letters instead of words",
+                _language_letters,
+                "You look for letters inside words: 'the' stands in 'mother', 'a' nearly everywhere. Compare whole "
+                "words: words(mail) gives them.",
+            ),
+            Mistake(
+                "the first word decides",
+                _language_first_word,
+                "The first small word decides in your rule. Go through all words, count those of both languages, "
+                "and compare at the end.",
+            ),
+            Mistake(
+                "distinct words",
+                _language_distinct,
+                "A word that stands three times counts three times. Did you use a set?",
+            ),
+            Mistake(
+                "a tie is French",
+                _language_tie_is_french,
+                "As many English words as French ones: that is a tie, and a tie is 'unknown'.",
+            ),
+            Mistake(
+                "cut at spaces",
+                _language_spaces,
+                "You cut at spaces, so j'ai, or a word before a comma, is not recognized. Use words(mail).",
+            ),
+            Mistake(
+                "one English word is enough",
+                _language_any,
+                "One word decides in your rule. Count the words of both languages, and compare.",
+            ),
+            Mistake(
+                "capital letters",
+                _language_case,
+                "A mail in capital letters is not recognized. words() makes small letters of them.",
+            ),
         ),
         right=(_language_loop,),
     ),
     Task(
-        "route", "route", route,
-        visible=(("en", "negative", 0.9), ("en", "neutral", 0.8), ("en", "positive", 0.5), ("fr", "negative", 0.9),
-                 ("unknown", "positive", 0.95)),
-        hidden=_routes_hidden, points=(1, 2), compare=exact(),
+        "route",
+        "route",
+        route,
+        visible=(
+            ("en", "negative", 0.9),
+            ("en", "neutral", 0.8),
+            ("en", "positive", 0.5),
+            ("fr", "negative", 0.9),
+            ("unknown", "positive", 0.95),
+        ),
+        hidden=_routes_hidden,
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
             Mistake("unknown taken for English", _route_french_only, "'unknown' is not English. To a person."),
-            Mistake("language ignored", _route_any_language,
-                    "A French mail was routed by a classifier that reads English. It goes to a person, whatever the "
-                    "score says: a model can be sure about nonsense."),
+            Mistake(
+                "language ignored",
+                _route_any_language,
+                "A French mail was routed by a classifier that reads English. It goes to a person, whatever the "
+                "score says: a model can be sure about nonsense.",
+            ),
             Mistake("confidence ignored", _route_always_sure, "Below 0.6 the model is not sure: to a person."),
             Mistake("comparison turned", _route_turned, "Your comparison is turned: UNSURE mails go to a person."),
             Mistake("neutral taken for thanks", _route_neutral_thanks, "Neutral mails are requests."),
@@ -492,33 +571,66 @@ TASKS = (
         right=(_route_nested,),
     ),
     Task(
-        "polite", "polite", polite,
-        visible=tuple((one,) for one in ("Nous te répondrons bientôt.", "Merci.",
-                                         "Nous avons trouvé votre lettre.", "Ton argent arrive.",
-                                         "Nous t'écrirons demain.")),
+        "polite",
+        "polite",
+        polite,
+        visible=tuple(
+            (one,)
+            for one in (
+                "Nous te répondrons bientôt.",
+                "Merci.",
+                "Nous avons trouvé votre lettre.",
+                "Ton argent arrive.",
+                "Nous t'écrirons demain.",
+            )
+        ),
         hidden=lambda rng: [(POLITE[int(k)],) for k in rng.permutation(len(POLITE))],
-        points=(1, 2), compare=exact(),
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
-            Mistake("letters instead of words", _polite_letters,
-                    "You found 'te' inside 'lettre'. Compare whole words: words(french) gives them."),
+            Mistake(
+                "letters instead of words",
+                _polite_letters,
+                "You found 'te' inside 'lettre'. Compare whole words: words(french) gives them.",
+            ),
             Mistake("vous required", _polite_vous, "'Merci.' names nobody, and is polite. Look for tu, not for vous."),
-            Mistake("capital letters", _polite_case,
-                    "'Ton' at the start of a sentence counts, too: small letters first."),
-            Mistake("cut at spaces", _polite_spaces,
-                    "t'écrirons begins with t', which is te. Cutting at spaces does not find it; words() does."),
+            Mistake(
+                "capital letters", _polite_case, "'Ton' at the start of a sentence counts, too: small letters first."
+            ),
+            Mistake(
+                "cut at spaces",
+                _polite_spaces,
+                "t'écrirons begins with t', which is te. Cutting at spaces does not find it; words() does.",
+            ),
             Mistake("turned", _polite_turned, "True and False are exchanged: True means that nobody is called tu."),
         ),
         right=(_polite_loop,),
     ),
     Task(
-        "fluent", "most_fluent", most_fluent,
-        visible=((["Of letter the.", "We are very sorry that your lamp was broken, and we want to help you.",
-                   "Lamp your sorry very are that we was broken and help you want to we, lamp your sorry very.",
-                   "Sorry lamp."], "gpt-mini"),),
-        hidden=_fluent_hidden, points=(1, 3), compare=exact(), seconds=120,
+        "fluent",
+        "most_fluent",
+        most_fluent,
+        visible=(
+            (
+                [
+                    "Of letter the.",
+                    "We are very sorry that your lamp was broken, and we want to help you.",
+                    "Lamp your sorry very are that we was broken and help you want to we, lamp your sorry very.",
+                    "Sorry lamp.",
+                ],
+                "gpt-mini",
+            ),
+        ),
+        hidden=_fluent_hidden,
+        points=(1, 3),
+        compare=exact(),
+        seconds=120,
         mistakes=(
-            Mistake("the sum decides", _fluent_sum,
-                    "You compare whole texts, so the shortest one wins. Compare the loss a TOKEN."),
+            Mistake(
+                "the sum decides",
+                _fluent_sum,
+                "You compare whole texts, so the shortest one wins. Compare the loss a TOKEN.",
+            ),
             Mistake("the worst", _fluent_worst, "You take the highest loss. The model likes what has a LOW one."),
             Mistake("places from 1", _fluent_from_one, "Off by one: places count from 0."),
             Mistake("the text", _fluent_text, "You return the text itself. Its place in the list is wanted."),
@@ -526,51 +638,91 @@ TASKS = (
         right=(_fluent_logprobs,),
     ),
     Task(
-        "reply", "reply", reply,
+        "reply",
+        "reply",
+        reply,
         visible=(("Sam Baker", "complaint", "en"), ("Zyx Okonkwo", "complaint", "fr")),
-        hidden=lambda rng: [(str(rng.choice(NAMES)), queue, code) for queue in REPLIES for code in ("en", "fr")]
-        + [("Zyx Okonkwo", "thanks", "fr")],
-        points=(1, 3), compare=text(case=True), seconds=120,
+        hidden=lambda rng: (
+            [(str(rng.choice(NAMES)), queue, code) for queue in REPLIES for code in ("en", "fr")]
+            + [("Zyx Okonkwo", "thanks", "fr")]
+        ),
+        points=(1, 3),
+        compare=text(case=True),
+        seconds=120,
         mistakes=(
             Mistake("never French", _reply_english, "The answer should be in French here."),
             Mistake("always French", _reply_always_french, "The answer should be in English here."),
-            Mistake("the name goes through the model", _reply_name_translated,
-                    "The greeting went through the model. A translator that has never met a name can change it; add "
-                    "the name after the translation."),
-            Mistake("always the first wording", _reply_first_wording,
-                    "You take the first wording of each sentence. Let most_fluent(candidates, 'gpt-mini') choose."),
-            Mistake("the most surprising wording", _reply_most_surprising,
-                    "You take the wording that surprises the model MOST. most_fluent gives the place of the other."),
+            Mistake(
+                "the name goes through the model",
+                _reply_name_translated,
+                "The greeting went through the model. A translator that has never met a name can change it; add "
+                "the name after the translation.",
+            ),
+            Mistake(
+                "always the first wording",
+                _reply_first_wording,
+                "You take the first wording of each sentence. Let most_fluent(candidates, 'gpt-mini') choose.",
+            ),
+            Mistake(
+                "the most surprising wording",
+                _reply_most_surprising,
+                "You take the wording that surprises the model MOST. most_fluent gives the place of the other.",
+            ),
             Mistake("an English greeting", _reply_english_greeting, "'Dear' before a French letter: 'Bonjour'."),
             Mistake("the last sentence is lost", _reply_first_sentence, "The last sentence of the reply is missing."),
         ),
         right=(_reply_sentences,),
     ),
     Task(
-        "triage", "triage", triage,
+        "triage",
+        "triage",
+        triage,
         visible=((_box,),),
-        hidden=_triage_hidden, points=(2, 6), compare=text(case=True), seconds=180,
+        hidden=_triage_hidden,
+        points=(2, 6),
+        compare=text(case=True),
+        seconds=180,
         mistakes=(
-            Mistake("confidence ignored", _triage_always_sure,
-                    "A mail was answered although the classifier was not sure of it. Give route() the confidence, "
-                    ".score, too."),
-            Mistake("no gist for a person", _triage_no_gist_for_person,
-                    "An English mail that goes to a person has no gist. It gets one: it helps the person, too."),
-            Mistake("French mail is read", _triage_reads_french,
-                    "A French mail went through models that read English. Their answer means nothing: to a person, "
-                    "without a gist."),
-            Mistake("impolite drafts go out", _triage_impolite,
-                    "A French draft says tu to a customer. If polite() says no, the mail goes to a person, "
-                    "unanswered."),
+            Mistake(
+                "confidence ignored",
+                _triage_always_sure,
+                "A mail was answered although the classifier was not sure of it. Give route() the confidence, "
+                ".score, too.",
+            ),
+            Mistake(
+                "no gist for a person",
+                _triage_no_gist_for_person,
+                "An English mail that goes to a person has no gist. It gets one: it helps the person, too.",
+            ),
+            Mistake(
+                "French mail is read",
+                _triage_reads_french,
+                "A French mail went through models that read English. Their answer means nothing: to a person, "
+                "without a gist.",
+            ),
+            Mistake(
+                "impolite drafts go out",
+                _triage_impolite,
+                "A French draft says tu to a customer. If polite() says no, the mail goes to a person, unanswered.",
+            ),
             Mistake("not sorted", _triage_unsorted, "The records are not sorted: first by queue, then by days."),
             Mistake("the newest first", _triage_newest, "Within a queue the one that has waited longest comes first."),
-            Mistake("a draft for every mail", _triage_answers_all,
-                    "A mail that goes to a person gets no draft: reply is ''."),
-            Mistake("a gist of French mail", _triage_gist_all,
-                    "You summarized a mail that our summarizer cannot read. The gist is '' there."),
-            Mistake("the first sentence as gist", _triage_lead,
-                    "Your gist is the first sentence. Ask lc.summarize, with max_sentences=1."),
+            Mistake(
+                "a draft for every mail",
+                _triage_answers_all,
+                "A mail that goes to a person gets no draft: reply is ''.",
+            ),
+            Mistake(
+                "a gist of French mail",
+                _triage_gist_all,
+                "You summarized a mail that our summarizer cannot read. The gist is '' there.",
+            ),
+            Mistake(
+                "the first sentence as gist",
+                _triage_lead,
+                "Your gist is the first sentence. Ask lc.summarize, with max_sentences=1.",
+            ),
         ),
         right=(_triage_numpy,),
     ),
-)  # fmt: skip
+)

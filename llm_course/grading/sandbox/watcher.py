@@ -1,10 +1,10 @@
 """Bounds that a process cannot keep by itself: memory, number and processor time of all its descendants together.
 
 Knows nothing about students. A thread looks at the process tree from outside, ten times a second, and kills the whole
-tree when it is over its bounds; a kernel's own limits (``inside.py`` sets them) catch what happens between two looks.
+tree when it is over its bounds; a kernel's own limits (``runner.py`` sets them) catch what happens between two looks.
 A look adds up what the kernel tells: private and shared memory, what is swapped out, page tables, and for the sandbox
 as a whole its files in memory and the most that its sockets can hold. Some of the kernel's own memory (file locks,
-lists of mappings) is in none of these; a control group (``cgroup.py``) counts that, too.
+lists of mappings) is in none of these; a control group (``control_group.py``) counts that, too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import os
 import signal
 import threading
 from pathlib import Path
+
+import psutil
 
 INTERVAL = 0.1  # seconds between two looks
 INODE = 2000  # bytes that the kernel holds for one file in memory beside its content, at most
@@ -47,6 +49,13 @@ class Watcher:
             self._thread.join(timeout=10)
 
     def _look(self) -> None:
+        try:
+            self._look_until_over()
+        except Exception as error:  # nothing runs unwatched
+            self.reason = f"it could not be watched ({type(error).__name__})"
+            kill_tree(self._pid)
+
+    def _look_until_over(self) -> None:
         while True:  # the first look comes at once: work that is done before the second has a peak, too
             tree = descendants(self._pid)
             memory, threads, cpu = _shared(tree), 0, 0.0
@@ -68,7 +77,10 @@ class Watcher:
 
 
 def descendants(pid: int) -> list[int]:
-    """The process and all below it. Orphans in a sandbox go to its own process 1, so the tree stays whole."""
+    """The process and all below it. Orphans in a sandbox go to its own process 1, so the tree stays whole.
+
+    psutil would read every process of the machine for this, ten times a second; the kernel has a list of children.
+    """
     found, todo = [], [pid]
     while todo:
         current = todo.pop()
@@ -85,7 +97,7 @@ def descendants(pid: int) -> list[int]:
 def kill_tree(pid: int) -> None:
     """SIGKILL to the process and all below it, until none is left or three rounds are over."""
     for _ in range(3):
-        tree = descendants(pid) if _PROC.is_dir() else [pid]
+        tree = descendants(pid)
         for one in tree:
             try:
                 os.kill(one, signal.SIGKILL)
@@ -110,16 +122,15 @@ def _taken(pid: int) -> tuple[int, int]:
 def _worked(pid: int) -> float:
     """Seconds of processor time of a process and of its children that have ended."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return float(sum(psutil.Process(pid).cpu_times()[:4]))  # user and system, its own and its children's
+    except psutil.Error:
         return 0.0
-    return sum(map(int, text.rsplit(")", 1)[1].split()[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _shared(tree: list[int]) -> int:
     """Bytes that no process has by itself, read by way of one process within the sandbox.
 
-    None where that process shares its files or its network with the judge: they would be counted for others.
+    0 where that process shares its files or its network with the judge: they would be counted for others.
     """
     for pid in reversed(tree[-8:]):  # the last ones found are the innermost; one may have ended meanwhile
         try:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.checks.compare import close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -60,13 +61,13 @@ def _confusion_shares(truth: list[str], said: list[str], classes: list[str]) -> 
     return table / np.maximum(1, table.sum(axis=1, keepdims=True))
 
 
-def _labels(rng: Rng, n: int, classes: list[str]) -> tuple[Any, ...]:
+def _labels(rng: Rng, n: int, classes: list[str]) -> Arguments:
     truth = [str(one) for one in rng.choice(classes, size=n, p=[0.5, 0.3, 0.2])]
     said = [one if rng.uniform() < 0.6 else str(rng.choice(classes)) for one in truth]
     return [*truth, classes[0], classes[2]], [*said, classes[2], classes[1]], classes
 
 
-def _confusion_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _confusion_hidden(rng: Rng) -> Cases:
     return [
         _labels(rng, 20, CLASSES),
         _labels(rng, 12, ["spam", "ham", "eggs"]),
@@ -129,8 +130,8 @@ def _f1_without_zeros(table: Table) -> dict[str, float]:
     return scores(table) | {"macro_f1": float(each[each > 0].mean())}
 
 
-def _tables_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = []
+def _tables_hidden(rng: Rng) -> Cases:
+    cases: Cases = []
     for n in (3, 3, 4, 2):
         table = rng.integers(1, 9, size=(n, n)) + np.diag(rng.integers(3, 15, size=n))
         table[0] *= 4  # one class is frequent
@@ -165,8 +166,9 @@ def _bins(confidence: Table, right: list[bool], bins: int) -> list[tuple[float, 
     place, hits = np.minimum((confidence * bins).astype(int), bins - 1), np.array(right, dtype=float)
     return [
         (float(confidence[place == b].mean()), float(hits[place == b].mean()), int((place == b).sum()), b)
-        for b in range(bins) if (place == b).any()
-    ]  # fmt: skip
+        for b in range(bins)
+        if (place == b).any()
+    ]
 
 
 def _calibration_unweighted(confidence: Table, right: list[bool], bins: int) -> float:
@@ -194,7 +196,7 @@ def _calibration_each(confidence: Table, right: list[bool], bins: int) -> float:
     return float(np.abs(confidence - np.array(right, dtype=float)).mean())
 
 
-def _calibration_case(rng: Rng, n: int, bins: int) -> tuple[Any, ...]:
+def _calibration_case(rng: Rng, n: int, bins: int) -> Arguments:
     place = rng.integers(bins, size=n)
     confidence = (place + rng.uniform(0.1, 0.9, size=n)) / bins  # never on the edge of a bin
     confidence[:2] = 1.0  # and these in the last
@@ -255,9 +257,14 @@ def _clipped_sets(written: str, references: list[str], n: int) -> tuple[int, int
     return len(have & known), len(have)
 
 
-FRENCH = ["le chat dort sur le tapis", "la voiture rouge est dans le garage", "nous avons mangé le pain et le fromage",
-          "elle a ouvert la porte et la fenêtre", "il pleut depuis ce matin dans la ville",
-          "les enfants jouent dans le jardin"]  # fmt: skip
+FRENCH = [
+    "le chat dort sur le tapis",
+    "la voiture rouge est dans le garage",
+    "nous avons mangé le pain et le fromage",
+    "elle a ouvert la porte et la fenêtre",
+    "il pleut depuis ce matin dans la ville",
+    "les enfants jouent dans le jardin",
+]
 
 
 def _translation(rng: Rng, reference: str, swaps: int) -> str:
@@ -272,8 +279,8 @@ def _translation(rng: Rng, reference: str, swaps: int) -> str:
     return " ".join(words)
 
 
-def _clipped_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = [
+def _clipped_hidden(rng: Rng) -> Cases:
+    cases: Cases = [
         ("le le le le chat", ["le chat dort", "le chat et le chien"], 1),
         ("et la fenêtre et la porte", ["elle ouvre la porte et la fenêtre", "et la porte aussi et la fenêtre"], 2),
         ("le chat", ["un chat", "le chien"], 1),
@@ -293,9 +300,12 @@ def bleu(written: list[str], references: list[str]) -> float:
 
 
 def _bleu(
-    written: list[str], references: list[str], penalty: str = "right", mean: str = "geometric",
+    written: list[str],
+    references: list[str],
+    penalty: str = "right",
+    mean: str = "geometric",
     precisions: str = "totals",
-) -> float:  # fmt: skip
+) -> float:
     shares = []
     for n in range(1, 5):
         counts = [clipped_precision(text, [one], n) for text, one in zip(written, references, strict=True)]
@@ -371,8 +381,8 @@ def _bleu_penalty_each(written: list[str], references: list[str]) -> float:
     return _bleu(written, references, penalty="none") * sum(factors) / len(factors)
 
 
-def _bleu_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = []
+def _bleu_hidden(rng: Rng) -> Cases:
+    cases: Cases = []
     for short in (True, False, True):
         references = [FRENCH[int(k)] for k in rng.permutation(len(FRENCH))[:4]]
         written = [_translation(rng, one, 2) for one in references]
@@ -389,17 +399,28 @@ def _bleu_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 
 
 TEMPLATES = [
-    "{} liked the film, but not the end.", "{} forgot the keys again.", "{} said that the food was cold.",
-    "{} is kind, but always late.", "{} waited for an hour and smiled.", "{} did not expect to win.",
-    "{} found the book too long, but read it twice.", "{} missed the bus and laughed about it.",
-    "{} lost a glove and found a friend.", "{} worked hard and slept badly.",
-    "{} is learning to cook and burned the soup.", "{} was not happy with the hotel.",
-]  # fmt: skip
+    "{} liked the film, but not the end.",
+    "{} forgot the keys again.",
+    "{} said that the food was cold.",
+    "{} is kind, but always late.",
+    "{} waited for an hour and smiled.",
+    "{} did not expect to win.",
+    "{} found the book too long, but read it twice.",
+    "{} missed the bus and laughed about it.",
+    "{} lost a glove and found a friend.",
+    "{} worked hard and slept badly.",
+    "{} is learning to cook and burned the soup.",
+    "{} was not happy with the hotel.",
+]
 PAIRS = [
-    ["My sister", "My brother"], ["My grandmother", "My grandfather"], ["The young teacher", "The old teacher"],
-    ["The woman next door", "The man next door"], ["My aunt", "My uncle"], ["The girl", "The boy"],
+    ["My sister", "My brother"],
+    ["My grandmother", "My grandfather"],
+    ["The young teacher", "The old teacher"],
+    ["The woman next door", "The man next door"],
+    ["My aunt", "My uncle"],
+    ["The girl", "The boy"],
     ["The student from the city", "The student from the village"],
-]  # fmt: skip
+]
 
 
 def pair_gap(templates: list[str], pair: list[str], model: str) -> dict[str, float]:
@@ -456,7 +477,7 @@ def _gaps() -> Table:
     return np.array([np.subtract(*_balances(TEMPLATES, pair, MODEL)) for pair in PAIRS])
 
 
-def _gap_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _gap_hidden(rng: Rng) -> Cases:
     """Three pairs with seven templates each, drawn so that gaps go both ways: only then does their size tell."""
     found = []
     for pair in rng.permutation(len(PAIRS)):
@@ -473,42 +494,74 @@ _SAID = ["positive", "neutral", "negative", "neutral", "negative"]
 
 TASKS = (
     Task(
-        "confusion", "confusion", confusion,
+        "confusion",
+        "confusion",
+        confusion,
         visible=((_TRUTH, _SAID, CLASSES), (["a", "a"], ["b", "a"], ["b", "a", "c"])),
-        hidden=_confusion_hidden, points=(1, 2), compare=exact(),
+        hidden=_confusion_hidden,
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
             Mistake("transposed", _confusion_turned, "It is transposed: the ROW is the true class."),
-            Mistake("in alphabetical order", _confusion_alphabet,
-                    "Your classes stand in alphabetical order. Keep the order of the list `classes`."),
-            Mistake("absent classes left out", _confusion_seen_only,
-                    "A class that does not occur still has a row and a column, of zeros."),
+            Mistake(
+                "in alphabetical order",
+                _confusion_alphabet,
+                "Your classes stand in alphabetical order. Keep the order of the list `classes`.",
+            ),
+            Mistake(
+                "absent classes left out",
+                _confusion_seen_only,
+                "A class that does not occur still has a row and a column, of zeros.",
+            ),
             Mistake("shares", _confusion_shares, "Counts are wanted, not shares."),
         ),
         right=(_confusion_counts, _confusion_sklearn),
     ),
     Task(
-        "scores", "scores", scores,
-        visible=((np.array([[8, 2], [3, 1]]),), (np.array([[90, 5, 5], [4, 5, 1], [3, 0, 0]]),),
-                 (np.array([[5, 1, 0], [2, 4, 0], [1, 1, 0]]),)),
-        hidden=_tables_hidden, points=(1, 3),
+        "scores",
+        "scores",
+        scores,
+        visible=(
+            (np.array([[8, 2], [3, 1]]),),
+            (np.array([[90, 5, 5], [4, 5, 1], [3, 0, 0]]),),
+            (np.array([[5, 1, 0], [2, 4, 0], [1, 1, 0]]),),
+        ),
+        hidden=_tables_hidden,
+        points=(1, 3),
         mistakes=(
-            Mistake("F1 of the mean precision and recall", _f1_of_means,
-                    "The wrong average: F1 of the means is not the mean of the F1s. Each class gets its F1 first."),
-            Mistake("micro", _f1_micro,
-                    "Your macro-F1 is the accuracy once more: you added up all classes before you divided."),
-            Mistake("weighted", _f1_weighted,
-                    "You weight the classes by size. In macro-F1 every class counts the same; that is its point."),
+            Mistake(
+                "F1 of the mean precision and recall",
+                _f1_of_means,
+                "The wrong average: F1 of the means is not the mean of the F1s. Each class gets its F1 first.",
+            ),
+            Mistake(
+                "micro",
+                _f1_micro,
+                "Your macro-F1 is the accuracy once more: you added up all classes before you divided.",
+            ),
+            Mistake(
+                "weighted",
+                _f1_weighted,
+                "You weight the classes by size. In macro-F1 every class counts the same; that is its point.",
+            ),
             Mistake("recall only", _f1_recall, "This is the mean recall. F1 needs the precision, too (columns)."),
-            Mistake("classes at 0 left out", _f1_without_zeros,
-                    "A class whose F1 is 0 is left out of your mean. It counts, as 0: divide by the number of all "
-                    "classes."),
-            Mistake("0 over 0", _f1_nan,
-                    "Not a number: a class that was never named (or never right) gives 0 / 0. Its F1 is 0."),
+            Mistake(
+                "classes at 0 left out",
+                _f1_without_zeros,
+                "A class whose F1 is 0 is left out of your mean. It counts, as 0: divide by the number of all classes.",
+            ),
+            Mistake(
+                "0 over 0",
+                _f1_nan,
+                "Not a number: a class that was never named (or never right) gives 0 / 0. Its F1 is 0.",
+            ),
         ),
         right=(_scores_long,),
     ),
     Task(
-        "calibration", "calibration_error", calibration_error,
+        "calibration",
+        "calibration_error",
+        calibration_error,
         visible=(
             (np.array([0.95, 0.85, 0.92, 0.88, 0.62, 0.64]), [True, True, False, True, False, True], 5),
             (np.array([0.55, 0.58, 0.57, 0.95, 0.96]), [True, True, True, True, False], 10),
@@ -517,96 +570,165 @@ TASKS = (
         hidden=lambda rng: [_calibration_case(rng, n, bins) for n, bins in ((30, 5), (40, 10), (25, 4))],
         points=(1, 4),
         mistakes=(
-            Mistake("bins not weighted", _calibration_unweighted,
-                    "The wrong average: a bin with one text counts as much as a full one. Weigh by the share of "
-                    "texts."),
-            Mistake("gaps cancel", _calibration_signed,
-                    "Your gaps cancel each other: overconfident here, too modest there. Take absolute values."),
-            Mistake("middle of the bin", _calibration_middles,
-                    "You compare with the middle of the bin. Take the mean confidence of the texts that are in it."),
+            Mistake(
+                "bins not weighted",
+                _calibration_unweighted,
+                "The wrong average: a bin with one text counts as much as a full one. Weigh by the share of texts.",
+            ),
+            Mistake(
+                "gaps cancel",
+                _calibration_signed,
+                "Your gaps cancel each other: overconfident here, too modest there. Take absolute values.",
+            ),
+            Mistake(
+                "middle of the bin",
+                _calibration_middles,
+                "You compare with the middle of the bin. Take the mean confidence of the texts that are in it.",
+            ),
             Mistake("no bins", _calibration_one_bin, "You compare two overall means. Go bin by bin."),
-            Mistake("confidence 1 falls out", _calibration_one_falls_out,
-                    "An answer with confidence 1 lies in none of your bins. It belongs to the last one: limit the "
-                    "bin's number (np.minimum)."),
-            Mistake("text by text", _calibration_each,
-                    "You compare each text with 0 or 1. One text is always right or wrong; a share needs a bin."),
+            Mistake(
+                "confidence 1 falls out",
+                _calibration_one_falls_out,
+                "An answer with confidence 1 lies in none of your bins. It belongs to the last one: limit the "
+                "bin's number (np.minimum).",
+            ),
+            Mistake(
+                "text by text",
+                _calibration_each,
+                "You compare each text with 0 or 1. One text is always right or wrong; a share needs a bin.",
+            ),
         ),
         right=(_calibration_loop,),
     ),
     Task(
-        "clipped", "clipped_precision", clipped_precision,
+        "clipped",
+        "clipped_precision",
+        clipped_precision,
         visible=(
             ("le le le chat", ["le chat dort"], 1),
             ("le chat et le chien", ["le chat dort", "le chien et le chat"], 2),
             ("la la la", ["la porte", "la fenêtre"], 1),
             ("le chat dort", ["un chat dort", "le chien dort bien ici"], 1),
         ),
-        hidden=_clipped_hidden, points=(1, 3), compare=exact(),
+        hidden=_clipped_hidden,
+        points=(1, 3),
+        compare=exact(),
         mistakes=(
-            Mistake("not clipped", _unclipped,
-                    "A word counts however often it is repeated. Clip: at most as often as a reference has it."),
-            Mistake("clipped by the sum", _clipped_by_sum,
-                    "You add up the references. Clip by the ONE that has the n-gram most often."),
-            Mistake("the best single reference", _clipped_best_single,
-                    "You score against each reference and keep the best. For EACH n-gram take the reference that has "
-                    "it most often: two n-grams may owe their count to two references."),
+            Mistake(
+                "not clipped",
+                _unclipped,
+                "A word counts however often it is repeated. Clip: at most as often as a reference has it.",
+            ),
+            Mistake(
+                "clipped by the sum",
+                _clipped_by_sum,
+                "You add up the references. Clip by the ONE that has the n-gram most often.",
+            ),
+            Mistake(
+                "the best single reference",
+                _clipped_best_single,
+                "You score against each reference and keep the best. For EACH n-gram take the reference that has "
+                "it most often: two n-grams may owe their count to two references.",
+            ),
             Mistake("the first reference alone", _clipped_first, "Only the first reference counts. Look at all."),
-            Mistake("divided by the reference", _clipped_recall,
-                    "You count the n-grams of the reference: this is recall. BLEU divides by those of the "
-                    "translation."),
+            Mistake(
+                "divided by the reference",
+                _clipped_recall,
+                "You count the n-grams of the reference: this is recall. BLEU divides by those of the translation.",
+            ),
             Mistake("sets", _clipped_sets, "You use sets, so repeated n-grams are lost. Count them (Counter)."),
         ),
         right=(_clipped_by_hand,),
     ),
     Task(
-        "bleu", "bleu", bleu,
+        "bleu",
+        "bleu",
+        bleu,
         visible=(
             (["le chat dort sur le tapis rouge"], ["le chat dort sur le tapis"]),
             (["le chat dort sur"], ["le chat dort sur le tapis"]),
-            (["le chat dort sur le tapis", "la voiture rouge est ici"],
-             ["le chat dort sur le tapis", "la voiture rouge est dans le garage"]),
+            (
+                ["le chat dort sur le tapis", "la voiture rouge est ici"],
+                ["le chat dort sur le tapis", "la voiture rouge est dans le garage"],
+            ),
         ),
-        hidden=_bleu_hidden, points=(2, 4), compare=close(1e-4),
+        hidden=_bleu_hidden,
+        points=(2, 4),
+        compare=close(1e-4),
         mistakes=(
-            Mistake("mean of the sentences' scores", _bleu_mean,
-                    "The wrong average: you score each sentence and take the mean. Add up the counts of all sentences "
-                    "first, then compute one score."),
-            Mistake("mean of the sentences' precisions", _bleu_mean_precisions,
-                    "You compute a precision for each sentence and take their mean, so a short sentence counts as much "
-                    "as a long one. Add up over all sentences what counts, and all n-grams; then divide once."),
-            Mistake("texts joined", _bleu_joined,
-                    "You join the sentences into one text. Then n-grams reach across their borders, and a word of one "
-                    "sentence is found in the reference of another. Count in each sentence, and add up the counts."),
-            Mistake("a penalty for each sentence", _bleu_penalty_each,
-                    "You compute a brevity penalty for each sentence. There is one, from the length of all "
-                    "translations together: a sentence that is too short may be made up for by another."),
-            Mistake("arithmetic mean", _bleu_arithmetic,
-                    "You average the four precisions by adding. BLEU multiplies them and takes the fourth root."),
-            Mistake("no brevity penalty", _bleu_no_penalty,
-                    "The brevity penalty is missing: a translation that stops early must not win."),
-            Mistake("penalty for length", _bleu_turned,
-                    "Your penalty works the wrong way round: it is for translations that are SHORTER than the "
-                    "reference."),
-            Mistake("penalty is a ratio", _bleu_ratio,
-                    "Your penalty is the ratio of lengths. It is exp(1 - reference length / translation length)."),
+            Mistake(
+                "mean of the sentences' scores",
+                _bleu_mean,
+                "The wrong average: you score each sentence and take the mean. Add up the counts of all sentences "
+                "first, then compute one score.",
+            ),
+            Mistake(
+                "mean of the sentences' precisions",
+                _bleu_mean_precisions,
+                "You compute a precision for each sentence and take their mean, so a short sentence counts as much "
+                "as a long one. Add up over all sentences what counts, and all n-grams; then divide once.",
+            ),
+            Mistake(
+                "texts joined",
+                _bleu_joined,
+                "You join the sentences into one text. Then n-grams reach across their borders, and a word of one "
+                "sentence is found in the reference of another. Count in each sentence, and add up the counts.",
+            ),
+            Mistake(
+                "a penalty for each sentence",
+                _bleu_penalty_each,
+                "You compute a brevity penalty for each sentence. There is one, from the length of all "
+                "translations together: a sentence that is too short may be made up for by another.",
+            ),
+            Mistake(
+                "arithmetic mean",
+                _bleu_arithmetic,
+                "You average the four precisions by adding. BLEU multiplies them and takes the fourth root.",
+            ),
+            Mistake(
+                "no brevity penalty",
+                _bleu_no_penalty,
+                "The brevity penalty is missing: a translation that stops early must not win.",
+            ),
+            Mistake(
+                "penalty for length",
+                _bleu_turned,
+                "Your penalty works the wrong way round: it is for translations that are SHORTER than the reference.",
+            ),
+            Mistake(
+                "penalty is a ratio",
+                _bleu_ratio,
+                "Your penalty is the ratio of lengths. It is exp(1 - reference length / translation length).",
+            ),
             Mistake("0 to 1", _bleu_share, "Right, but from 0 to 1. Scores are printed times 100."),
         ),
         right=(_bleu_logs, _bleu_sacrebleu),
     ),
     Task(
-        "bias", "pair_gap", pair_gap,
+        "bias",
+        "pair_gap",
+        pair_gap,
         visible=((TEMPLATES[:6], PAIRS[1], MODEL),),
-        hidden=_gap_hidden, points=(1, 3), compare=close(1e-4), seconds=120,
+        hidden=_gap_hidden,
+        points=(1, 3),
+        compare=close(1e-4),
+        seconds=120,
         mistakes=(
-            Mistake("sizes cancel", _gap_cancels,
-                    "The size is not the absolute value of the mean: gaps in both directions cancel there. Take the "
-                    "absolute value of each gap first."),
+            Mistake(
+                "sizes cancel",
+                _gap_cancels,
+                "The size is not the absolute value of the mean: gaps in both directions cancel there. Take the "
+                "absolute value of each gap first.",
+            ),
             Mistake("turned", _gap_turned, "The sign is turned: first filling minus second."),
             Mistake("one template", _gap_first, "Only the first template counts. One sentence proves nothing."),
             Mistake("sum", _gap_sum, "You add up. Take the mean, so that any number of templates compares."),
-            Mistake("positive alone", _gap_positive_only,
-                    "You look at p(positive) alone. The balance is p(positive) minus p(negative)."),
+            Mistake(
+                "positive alone",
+                _gap_positive_only,
+                "You look at p(positive) alone. The balance is p(positive) minus p(negative).",
+            ),
         ),
         right=(_gap_loop,),
     ),
-)  # fmt: skip
+)

@@ -15,13 +15,18 @@ import json
 import math
 import sys
 from collections.abc import ItemsView, KeysView, ValuesView
-from typing import Any
+from typing import Any, NoReturn, Union
 
 from llm_course.errors import NotPlain
 
+Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]  # noqa: UP007  (it names itself)
 DTYPES = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
-)  # fmt: skip
+    "bool",
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    "float16",
+    "float32",
+    "float64",
+)
 LIMIT = 8_000_000  # characters of one message
 PARTS = 400_000  # values in one message, so that small text cannot become large lists
 DEPTH = 40
@@ -29,7 +34,7 @@ DIGITS = 300
 _ODD_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-def dumps(value: Any, limit: int = LIMIT) -> str:
+def dumps(value: object, limit: int = LIMIT) -> str:
     """Write a value as one line of JSON.
 
     Args:
@@ -53,6 +58,11 @@ def loads(text: str | bytes, limit: int = LIMIT) -> Any:
         NotPlain: the text is too long, no JSON, nested too deep, or says something that :func:`dumps` never writes.
     """
     return decode(parse(text, limit))
+
+
+def crossed(value: object) -> Any:
+    """A value as the other side gets it: plain data, with nothing of the original's in it."""
+    return decode(encode(value))
 
 
 def parse(
@@ -91,7 +101,7 @@ def parse(
         raise NotPlain(f"{what} is not JSON: {error}.") from None
 
 
-def encode(value: Any, depth: int = 0) -> Any:
+def encode(value: object, depth: int = 0) -> Json:
     """A value as data that JSON can write; see :func:`dumps`."""
     if depth > DEPTH:
         raise NotPlain(f"The value is nested too deep; at most {DEPTH} levels are allowed.")
@@ -121,7 +131,7 @@ def encode(value: Any, depth: int = 0) -> Any:
     return _array(value, depth)
 
 
-def decode(data: Any, depth: int = 0) -> Any:
+def decode(data: Json, depth: int = 0) -> Any:
     """The value that :func:`encode` made ``data`` of.
 
     Raises:
@@ -156,7 +166,7 @@ def _text(value: str) -> str:
     return text
 
 
-def _array(value: Any, depth: int) -> Any:
+def _array(value: Any, depth: int) -> Json:
     import numpy
 
     torch = sys.modules.get("torch")  # whoever made a tensor has imported it
@@ -183,14 +193,14 @@ def _array(value: Any, depth: int) -> Any:
     return {"array": [name, list(value.shape), base64.b64encode(little.tobytes()).decode("ascii")]}
 
 
-def _refuse(value: Any) -> Any:
+def _refuse(value: object) -> NoReturn:
     raise NotPlain(
         f"A value is of type {type(value).__name__}. Return plain data: None, bool, int, float, str, list, tuple, "
         "dict with text keys, an array or a tensor."
     )
 
 
-def _read_array(name: Any, shape: Any, text: Any) -> Any:
+def _read_array(name: object, shape: object, text: object) -> object:
     import numpy
 
     if not (isinstance(name, str) and name in DTYPES and isinstance(shape, list) and isinstance(text, str)):
@@ -226,5 +236,5 @@ def _number(text: str) -> float:
     return number
 
 
-def _constant(text: str) -> Any:
+def _constant(text: str) -> NoReturn:
     raise NotPlain(f"A message holds {text}, which is no JSON.")

@@ -12,6 +12,7 @@ import os
 import site
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +62,27 @@ def variables(package: str, home: str) -> dict[str, str]:
     if site.ENABLE_USER_SITE:
         package = os.pathsep.join((package, site.getusersitepackages()))
     return {
-        "PATH": "/usr/bin:/bin", "HOME": home, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8",
-        "TMPDIR": home, "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-        "LLM_COURSE_HOME": f"{home}/llm-course", "MPLBACKEND": "agg", "MPLCONFIGDIR": f"{home}/matplotlib",
-        "HF_HUB_OFFLINE": "1", "HF_HOME": f"{home}/huggingface", "HF_HUB_DISABLE_TELEMETRY": "1",
-        "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "TMPDIR": home,
+        "PYTHONPATH": package,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "LLM_COURSE_HOME": f"{home}/llm-course",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": f"{home}/matplotlib",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": f"{home}/huggingface",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
         "NBGRADER_EXECUTION": "autograde",
-    }  # fmt: skip
+    }
 
 
 def sources() -> list[Path]:
@@ -85,6 +100,11 @@ def sources() -> list[Path]:
         if not any(folder.is_relative_to(other) for other in (*system, *found)):
             found.append(folder)
     return found
+
+
+def _words(*groups: Sequence[str]) -> list[str]:
+    """The words of a command, written in groups that belong together."""
+    return [word for group in groups for word in group]
 
 
 def bubblewrap(
@@ -117,40 +137,49 @@ def bubblewrap(
             for parent in reversed(folder.parents)
         )
         open_ = [part for parent in parents if parent != "/" for part in ("--perms", "0755", "--dir", parent)]
-        outer = [
-            "bwrap", "--die-with-parent", "--unshare-pid",
-            *open_, "--perms", "0755", "--dir", "/tmp", *system, *packages,
-            "--ro-bind", str(PACKAGE), "/package", "--ro-bind", str(release), "/release",
-            *(("--ro-bind", str(fonts), "/fonts") if fonts else ()),
-            "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev", "--",
-            "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--pdeathsig", "KILL",
-        ]  # fmt: skip
-    inner = [
-        "bwrap", "--die-with-parent", "--new-session", "--unshare-all", "--unshare-user", *_no_nesting(),
-        "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox", "--cap-drop", "ALL",
-        "--size", str(limits.disk), "--perms", "0700", "--tmpfs", "/tmp",  # first: packages may lie below /tmp
-        *system, *packages,
-        "--ro-bind", "/package" if root else str(PACKAGE), f"{AT}/llm_course",
-    ]  # fmt: skip
+        outer = _words(
+            ("bwrap", "--die-with-parent", "--unshare-pid"),
+            open_,
+            ("--perms", "0755", "--dir", "/tmp"),
+            system,
+            packages,
+            ("--ro-bind", str(PACKAGE), "/package"),
+            ("--ro-bind", str(release), "/release"),
+            ("--ro-bind", str(fonts), "/fonts") if fonts else (),
+            ("--bind", "/proc", "/proc"),
+            ("--dev-bind", "/dev", "/dev"),
+            ("--", "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--pdeathsig", "KILL"),
+        )
+    inner = _words(
+        ("bwrap", "--die-with-parent", "--new-session", "--unshare-all", "--unshare-user"),
+        _no_nesting(),
+        ("--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox", "--cap-drop", "ALL"),
+        ("--size", str(limits.disk), "--perms", "0700", "--tmpfs", "/tmp"),  # first: packages may lie below /tmp
+        system,
+        packages,
+        ("--ro-bind", "/package" if root else str(PACKAGE), f"{AT}/llm_course"),
+    )
     for folder in hide:
         folder = folder.resolve()
         if any(folder.is_relative_to(shown) for shown in (Path("/usr"), *sources())):
             inner += ["--size", "4096", "--tmpfs", str(folder), "--remount-ro", str(folder)]
-    inner += [
-        "--ro-bind", "/release" if root else str(release), "/release",
-        "--ro-bind-data", "{passwd}", "/etc/passwd", "--ro-bind-data", "{group}", "/etc/group",
-        "--proc", "/proc", "--dev", "/dev", "--size", str(SHARED), "--perms", "0700", "--tmpfs", "/dev/shm",
+    inner += _words(
+        ("--ro-bind", "/release" if root else str(release), "/release"),
+        ("--ro-bind-data", "{passwd}", "/etc/passwd"),
+        ("--ro-bind-data", "{group}", "/etc/group"),
+        ("--proc", "/proc"),
+        ("--dev", "/dev"),
+        ("--size", str(SHARED), "--perms", "0700", "--tmpfs", "/dev/shm"),
         # memory that is mapped from /dev/zero and terminals of its own hold more than any look finds
-        "--dev-bind", "/dev/null", "/dev/zero", "--size", "4096", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts",
-        "--remount-ro", "/dev",
-        *(("--ro-bind", "/fonts" if root else str(fonts), f"/tmp/matplotlib/{fonts.name}") if fonts else ()),
-        "--remount-ro", "/", "--chdir", "/tmp", "--clearenv",
-    ]  # fmt: skip
+        ("--dev-bind", "/dev/null", "/dev/zero"),
+        ("--size", "4096", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"),
+        ("--remount-ro", "/dev"),
+        ("--ro-bind", "/fonts" if root else str(fonts), f"/tmp/matplotlib/{fonts.name}") if fonts else (),
+        ("--remount-ro", "/", "--chdir", "/tmp", "--clearenv"),
+    )
     for name, value in variables(AT, "/tmp").items():
         inner += ["--setenv", name, value]
-    data = {
-        "passwd": b"student:x:65534:65534:student:/tmp:/bin/sh\n", "group": b"student:x:65534:\n",
-    }  # fmt: skip
+    data = {"passwd": b"student:x:65534:65534:student:/tmp:/bin/sh\n", "group": b"student:x:65534:\n"}
     if filter_ := seccomp.program():
         inner += ["--seccomp", "{seccomp}"]
         data["seccomp"] = filter_
@@ -173,13 +202,15 @@ def _no_nesting() -> tuple[str, ...]:
 
 def container(how: str, name: str, release: Path, limits: Limits) -> list[str]:
     """The command of a container engine, up to its Python."""
-    command = [
-        how, "run", "--rm", "--interactive", "--name", name, "--network", "none", "--read-only", "--ipc", "private",
-        "--user", f"{NOBODY}:{NOBODY}", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-        "--pids-limit", str(limits.processes), "--memory", str(limits.memory), "--memory-swap", str(limits.memory),
-        "--tmpfs", f"/tmp:rw,nosuid,nodev,size={limits.disk},mode=1777", "--workdir", "/tmp",
-        "--volume", f"{PACKAGE}:{AT}/llm_course:ro", "--volume", f"{release.resolve()}:/release:ro",
-    ]  # fmt: skip
+    command = _words(
+        (how, "run", "--rm", "--interactive", "--name", name),
+        ("--network", "none", "--read-only", "--ipc", "private"),
+        ("--user", f"{NOBODY}:{NOBODY}", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+        ("--pids-limit", str(limits.processes)),
+        ("--memory", str(limits.memory), "--memory-swap", str(limits.memory)),
+        ("--tmpfs", f"/tmp:rw,nosuid,nodev,size={limits.disk},mode=1777", "--workdir", "/tmp"),
+        ("--volume", f"{PACKAGE}:{AT}/llm_course:ro", "--volume", f"{release.resolve()}:/release:ro"),
+    )
     for variable, value in variables(AT, "/tmp").items():
         if variable != "PATH":  # the image knows where its Python is
             command += ["--env", f"{variable}={value}"]

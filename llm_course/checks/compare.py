@@ -1,28 +1,31 @@
 """Is an answer right: ways to compare two plain values, each with a name, so that a released file can say which.
 
-Knows nothing about tasks or sandboxes. The judge compares outside the sandbox with these; the student's own visible
-check uses the same, read from ``checks.json``. Lists, tuples and arrays of the same numbers are the same answer.
+Knows nothing about tasks or sandboxes. The judge compares outside the sandbox with these; the student's own check uses
+the same, read from ``checks.json``. Lists, tuples and arrays of the same numbers are the same answer.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 from llm_course.errors import BadCourse
+
+if TYPE_CHECKING:
+    import numpy
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A way to compare: ``comparison(answer, expected)`` is True or False; ``spec`` is its name and its settings."""
 
-    spec: tuple[Any, ...]
+    spec: tuple[str | float, ...]
 
-    def __call__(self, answer: Any, expected: Any) -> bool:
+    def __call__(self, answer: object, expected: object) -> bool:
         name, *settings = self.spec
-        return _RULES[name](answer, expected, *settings)
+        return _RULES[str(name)](answer, expected, *settings)
 
 
 def close(tolerance: float = 1e-5) -> Comparison:
@@ -51,7 +54,7 @@ def any_order(each: Comparison | None = None) -> Comparison:
     return Comparison(("any_order", *(each or close()).spec))
 
 
-def from_spec(spec: Any) -> Callable[[Any, Any], bool]:
+def from_spec(spec: object) -> Comparison:
     """The comparison that a released file names.
 
     Raises:
@@ -62,7 +65,7 @@ def from_spec(spec: Any) -> Callable[[Any, Any], bool]:
     return Comparison(tuple(spec))
 
 
-def _close(answer: Any, expected: Any, tolerance: float) -> bool:
+def _close(answer: object, expected: object, tolerance: float) -> bool:
     if isinstance(expected, dict):
         return (
             isinstance(answer, dict)
@@ -89,14 +92,14 @@ def _close(answer: Any, expected: Any, tolerance: float) -> bool:
     return all(_close(a, b, tolerance) for a, b in zip(answer, expected, strict=True))
 
 
-def _numeric(value: Any) -> bool:
+def _numeric(value: object) -> bool:
     """Nothing but numbers: of texts numpy makes an array in which each takes the room of the longest."""
     if isinstance(value, list | tuple):
         return all(map(_numeric, value))
     return isinstance(value, bool | int | float) or hasattr(value, "dtype")
 
 
-def _numbers(given: Any, wanted: Any, tolerance: float) -> bool:
+def _numbers(given: numpy.ndarray, wanted: numpy.ndarray, tolerance: float) -> bool:
     import numpy
 
     if tolerance == 0 or (wanted.dtype.kind in "biu" and given.dtype.kind in "biu"):
@@ -109,11 +112,11 @@ def _numbers(given: Any, wanted: Any, tolerance: float) -> bool:
     return bool(numpy.where(finite, near, same).all())
 
 
-def _text(answer: Any, expected: Any, case: bool) -> bool:
+def _text(answer: object, expected: object, case: bool) -> bool:
     return _close(_normal(answer, case), _normal(expected, case), 0.0)
 
 
-def _normal(value: Any, case: bool) -> Any:
+def _normal(value: object, case: bool) -> object:
     if isinstance(value, str):
         words = " ".join(unicodedata.normalize("NFC", value).split())  # "é" can be one character or two
         return words if case else words.casefold()
@@ -124,7 +127,7 @@ def _normal(value: Any, case: bool) -> Any:
     return value
 
 
-def _any_order(answer: Any, expected: Any, name: str, *settings: Any) -> bool:
+def _any_order(answer: object, expected: object, name: str, *settings: float) -> bool:
     if not (_is_sequence(answer) and _is_sequence(expected)) or len(answer) != len(expected):
         return False
     left = list(answer)
@@ -136,7 +139,7 @@ def _any_order(answer: Any, expected: Any, name: str, *settings: Any) -> bool:
     return True
 
 
-def _is_sequence(value: Any) -> bool:
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, list | tuple) or (hasattr(value, "ndim") and value.ndim > 0)
 
 

@@ -3,13 +3,13 @@
 Knows nothing about expected values, points or verdicts, and is trusted with nothing: student code lives in the same
 process and can make it say anything. The judge outside takes what it says as this student's values only.
 
-Started by ``sandbox.py`` as a script: limits, the folder of release files, the working folder to make. It reads one
+Started by the judge as a script: limits, the folder of release files, the working folder to make. It reads one
 request a line from standard input and answers each with one line on what was standard output::
 
     {"id": ..., "kind": "hello"}
     {"id": ..., "kind": "cell", "number": 3, "code": ..., "seconds": ...}  -> {"id", "error", "printed"}
     {"id": ..., "kind": "call", "name": ..., "variable": ..., "arguments": ..., "seconds": ...}
-                                                                   -> {"id", "value"} or {"id", "error"}
+                                         -> {"id", "value", "blank"}, {"id", "error"} or {"id", "blank": true}
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ import sys
 import types
 from typing import Any
 
-from llm_course.grading import plain
-from llm_course.grading.visible import failure
+from llm_course.checks.learner_code import explain, is_blank
+from llm_course.errors import NotPlain
+from llm_course.grading import wire
 
 
 class Late(BaseException):
@@ -61,9 +62,14 @@ class Capped(io.TextIOBase):
 def bound(limits: dict[str, float]) -> None:
     """Set the kernel's limits of this process and all it starts. They can be lowered, never raised again."""
     wanted = {
-        "RLIMIT_DATA": limits["data"], "RLIMIT_FSIZE": limits["file"], "RLIMIT_NOFILE": limits["files"],
-        "RLIMIT_CPU": limits["cpu"], "RLIMIT_CORE": 0, "RLIMIT_MSGQUEUE": 0, "RLIMIT_NPROC": limits["processes"] or -1,
-    }  # fmt: skip
+        "RLIMIT_DATA": limits["data"],
+        "RLIMIT_FSIZE": limits["file"],
+        "RLIMIT_NOFILE": limits["files"],
+        "RLIMIT_CPU": limits["cpu"],
+        "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_NPROC": limits["processes"] or -1,
+    }
     for name, value in wanted.items():
         number = getattr(resource, name, None)
         if number is None or value == -1:
@@ -133,16 +139,16 @@ def _plainly(line: str) -> tuple[str, str]:
 class Shell:
     """What ``get_ipython()`` gives here: everything can be asked of it, and nothing happens."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Shell:
         if name.startswith("__"):
             raise AttributeError(name)
         return Shell()
 
-    def __call__(self, *_: Any, **__: Any) -> None:
+    def __call__(self, *_: object, **__: object) -> None:
         return None
 
 
-def display(*values: Any, **_: Any) -> None:
+def display(*values: object, **_: object) -> None:
     """IPython's ``display``, with whatever settings, as text."""
     print(*values)
 
@@ -169,7 +175,7 @@ def run(code: str, number: int, namespace: dict[str, Any]) -> None:
             print(repr(value))
 
 
-def _wait(value: Any) -> Any:
+def _wait(value: object) -> object:
     if not inspect.iscoroutine(value):
         return value
     import asyncio
@@ -182,8 +188,8 @@ def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
     if request["kind"] == "hello":
         return {}
 
-    def late(*_: Any) -> None:
-        raise Late(f"stopped after {request['seconds']:.0f} s")
+    def late(*_: object) -> None:
+        raise Late(f"its {request['seconds']:.0f} s were over")
 
     signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, max(0.1, request["seconds"]))
@@ -191,16 +197,20 @@ def answer(request: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
         if request["kind"] == "cell":
             run(request["code"], request["number"], namespace)
             return {"error": None}
-        value = namespace[request["name"]]
-        if not request["variable"]:
-            value = value(*plain.decode(request["arguments"]))
-        return {"value": plain.encode(value)}
-    except KeyError as error:
-        if request["kind"] == "call" and request["name"] not in namespace:
-            return {"error": f"{request['name']} is not defined in the notebook"}
-        return {"error": failure(error)}
+        asked = namespace[request["name"]]
+        value = asked if request["variable"] else asked(*wire.decode(request["arguments"]))
+        if value is Ellipsis:
+            return {"blank": True}
+        return {"value": wire.encode(value), "blank": value is None and is_blank(asked)}
     except BaseException as error:
-        return {"error": failure(error)}
+        if request["kind"] == "call":
+            if isinstance(error, NotImplementedError):
+                return {"blank": True}
+            if isinstance(error, KeyError) and request["name"] not in namespace:
+                return {"error": "is not defined in the notebook"}
+            if isinstance(error, NotPlain):
+                return {"error": f"gives what cannot be judged. {error}"}
+        return {"error": explain(error)}
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -235,7 +245,7 @@ def main(words: str, release: str, work: str) -> None:
         try:
             text = json.dumps(reply, allow_nan=False)
         except Exception as error:
-            text = json.dumps({"id": request["id"], "error": failure(error)})
+            text = json.dumps({"id": request["id"], "error": explain(error)})
         data = memoryview(text.encode("utf-8", "replace") + b"\n")
         while data:
             data = data[os.write(replies, data) :]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, exact
+from llm_course.checks.compare import exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -65,7 +66,7 @@ def _temperature_unsafe(scores: Table, t: float) -> Table:
         return powers / powers.sum()
 
 
-def _temperature_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _temperature_hidden(rng: Rng) -> Cases:
     cases = [(rng.permutation(n) * 1.3 - 2, t) for n, t in ((5, 0.3), (8, 1.0), (6, 1.7), (4, 0.6))]
     return [*cases, (rng.permutation(7) - 3.0, 0), (rng.permutation(5) * 400.0, 0.5)]
 
@@ -135,7 +136,7 @@ def _cut_k_only(probabilities: Table, k: int, p: float) -> Table:
     return top_k_top_p(probabilities, k, 1.5)
 
 
-def _cut_case(rng: Rng) -> tuple[Any, ...]:
+def _cut_case(rng: Rng) -> Arguments:
     while True:  # not at an edge: no running total close to p, no two tokens close to each other
         probabilities = rng.dirichlet(np.full(9, 0.9))
         k, p = int(rng.integers(3, 7)), float(rng.uniform(0.5, 0.9))
@@ -182,7 +183,7 @@ def _draw_sorted(probabilities: Table, u: float) -> int:
     return draw(np.sort(probabilities)[::-1], u)
 
 
-def _draw_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _draw_hidden(rng: Rng) -> Cases:
     cases = []
     for _ in range(8):
         probabilities = rng.dirichlet(np.ones(6))
@@ -231,7 +232,7 @@ def _penalty_all(scores: Table, written: list[int], penalty: float) -> Table:
     return np.minimum(scores / penalty, scores * penalty)
 
 
-def _penalty_case(rng: Rng) -> tuple[Any, ...]:
+def _penalty_case(rng: Rng) -> Arguments:
     scores = rng.uniform(0.5, 5, size=9) * np.where(np.arange(9) % 2, 1, -1)  # both signs, well away from 0
     once = [int(token) for token in rng.permutation(9)[:4]]
     return (
@@ -250,8 +251,9 @@ def beam_search(model: dict[str, dict[str, float]], width: int, steps: int) -> s
     for _ in range(steps):
         grown = [
             ((*words, word), total + math.log(p))
-            for words, total in beams for word, p in model[" ".join(words)].items()
-        ]  # fmt: skip
+            for words, total in beams
+            for word, p in model[" ".join(words)].items()
+        ]
         grown = sorted(grown, key=lambda beam: -beam[1])[:width]
         done += [beam for beam in grown if beam[0][-1] == END]
         beams = [beam for beam in grown if beam[0][-1] != END]
@@ -333,9 +335,9 @@ def _robust(model: dict[str, dict[str, float]], width: int, steps: int) -> bool:
     return True
 
 
-def _beam_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _beam_hidden(rng: Rng) -> Cases:
     """One case for each fault, on which it gives another text, and two more."""
-    cases: list[tuple[Any, ...]] = []
+    cases: Cases = []
     for wrong in (*(mistake.function for mistake in BEAM_MISTAKES), None, None):
         while True:
             case = (_toy(rng, 4), int(rng.integers(2, 4)), 4)
@@ -346,30 +348,56 @@ def _beam_hidden(rng: Rng) -> list[tuple[Any, ...]]:
 
 
 BEAM_MISTAKES = (
-    Mistake("the sum decides", _beam("sum"),
-            "You compare sums of log-probabilities. Every further token makes a sum smaller, so short texts win. At "
-            "the end, divide by the number of tokens."),
-    Mistake("one beam", _beam("one beam"),
-            "You keep one beginning only: this is greedy decoding. Keep the best `width` of ALL grown beams."),
-    Mistake("ended texts are lost", _beam("drop"),
-            "A text that has ended is lost. Put it aside when it ends, and let it compete at the end."),
-    Mistake("only ended texts count", _beam("ended only"),
-            "Only ended texts compete at your end. Those still alive after the last step do, too."),
-    Mistake("stops when the best has ended", _beam("stops at the first end"),
-            "You stop as soon as the best text has ended. Put it aside and go on: after more steps another can have "
-            "the better mean."),
-    Mistake("ended texts take no place", _beam("refill"),
-            "You fill up the places of ended texts. A text that ends in a step is one of its `width` best, so fewer "
-            "than `width` live on."),
-    Mistake("every ended text is kept", _beam("all ended"),
-            "You put every text aside that ends, and choose `width` of the others. Choose the `width` best of all "
-            "grown texts first; an ended one that is not among them is dropped."),
-    Mistake("width for each beam", _beam("width per beam"),
-            "You keep `width` continuations of EACH beam, so their number grows. Keep `width` of all of them "
-            "together."),
-    Mistake("the end is not counted", _beam("end not counted"),
-            "You leave <end> out of the number of words. It has a probability in the sum, so it counts as a word."),
-)  # fmt: skip
+    Mistake(
+        "the sum decides",
+        _beam("sum"),
+        "You compare sums of log-probabilities. Every further token makes a sum smaller, so short texts win. At "
+        "the end, divide by the number of tokens.",
+    ),
+    Mistake(
+        "one beam",
+        _beam("one beam"),
+        "You keep one beginning only: this is greedy decoding. Keep the best `width` of ALL grown beams.",
+    ),
+    Mistake(
+        "ended texts are lost",
+        _beam("drop"),
+        "A text that has ended is lost. Put it aside when it ends, and let it compete at the end.",
+    ),
+    Mistake(
+        "only ended texts count",
+        _beam("ended only"),
+        "Only ended texts compete at your end. Those still alive after the last step do, too.",
+    ),
+    Mistake(
+        "stops when the best has ended",
+        _beam("stops at the first end"),
+        "You stop as soon as the best text has ended. Put it aside and go on: after more steps another can have "
+        "the better mean.",
+    ),
+    Mistake(
+        "ended texts take no place",
+        _beam("refill"),
+        "You fill up the places of ended texts. A text that ends in a step is one of its `width` best, so fewer "
+        "than `width` live on.",
+    ),
+    Mistake(
+        "every ended text is kept",
+        _beam("all ended"),
+        "You put every text aside that ends, and choose `width` of the others. Choose the `width` best of all "
+        "grown texts first; an ended one that is not among them is dropped.",
+    ),
+    Mistake(
+        "width for each beam",
+        _beam("width per beam"),
+        "You keep `width` continuations of EACH beam, so their number grows. Keep `width` of all of them together.",
+    ),
+    Mistake(
+        "the end is not counted",
+        _beam("end not counted"),
+        "You leave <end> out of the number of words. It has a probability in the sum, so it counts as a word.",
+    ),
+)
 
 
 # Task 6: a greedy loop on a real model
@@ -431,160 +459,279 @@ def _greedy_sampled(prompt: str, model: str, most: int) -> list[int]:
 
 
 # Prompts on which every greedy step is clear of a tie (a test watches over it).
-PROMPTS = ("Once upon a time", "Lily and Tom went to the park", "The dog was very",
-           "One day, a little girl named", "They lived happily", "Mom said it was time to")  # fmt: skip
+PROMPTS = (
+    "Once upon a time",
+    "Lily and Tom went to the park",
+    "The dog was very",
+    "One day, a little girl named",
+    "They lived happily",
+    "Mom said it was time to",
+)
 LENGTH = 8
 
 _show = np.random.default_rng(5)
 _toy_model = {
     "": {"The": 0.5, "A": 0.4, "One": 0.1},
-    "The": {"cat": 0.4, "dog": 0.35, END: 0.25}, "A": {"dragon": 0.9, END: 0.1}, "One": {"day": 0.9, END: 0.1},
-    "The cat": {END: 0.4, "sat": 0.6}, "The dog": {END: 0.5, "ran": 0.5}, "A dragon": {END: 0.3, "flew": 0.7},
+    "The": {"cat": 0.4, "dog": 0.35, END: 0.25},
+    "A": {"dragon": 0.9, END: 0.1},
+    "One": {"day": 0.9, END: 0.1},
+    "The cat": {END: 0.4, "sat": 0.6},
+    "The dog": {END: 0.5, "ran": 0.5},
+    "A dragon": {END: 0.3, "flew": 0.7},
     "One day": {END: 0.9, "came": 0.1},
-}  # fmt: skip
+}
 _short_model = {
     "": {"Yes": 0.6, "No": 0.4},
-    "Yes": {END: 0.55, "please": 0.45}, "No": {END: 0.6, "thanks": 0.4},
-    "Yes please": {END: 0.95, "now": 0.05}, "No thanks": {END: 0.9, "now": 0.1},
-}  # fmt: skip
+    "Yes": {END: 0.55, "please": 0.45},
+    "No": {END: 0.6, "thanks": 0.4},
+    "Yes please": {END: 0.95, "now": 0.05},
+    "No thanks": {END: 0.9, "now": 0.1},
+}
 _early_model = {
-    "": {"Stop": 0.7, "Go": 0.3}, "Stop": {END: 0.9, "here": 0.1}, "Go": {"on": 0.6, END: 0.4},
-    "Stop here": {END: 0.5, "now": 0.5}, "Go on": {END: 0.5, "now": 0.5},
-}  # fmt: skip
+    "": {"Stop": 0.7, "Go": 0.3},
+    "Stop": {END: 0.9, "here": 0.1},
+    "Go": {"on": 0.6, END: 0.4},
+    "Stop here": {END: 0.5, "now": 0.5},
+    "Go on": {END: 0.5, "now": 0.5},
+}
 _open_model = {
-    "": {"Well": 0.9, "No": 0.1}, "Well": {"then": 0.7, END: 0.3}, "No": {END: 0.5, "way": 0.5},
-    "Well then": {"we": 0.9, END: 0.1}, "No way": {END: 1.0},
-}  # fmt: skip
+    "": {"Well": 0.9, "No": 0.1},
+    "Well": {"then": 0.7, END: 0.3},
+    "No": {END: 0.5, "way": 0.5},
+    "Well then": {"we": 0.9, END: 0.1},
+    "No way": {END: 1.0},
+}
 # One for each fault that the models above do not show.
 _stop_model = {
-    "": {"on": 0.45, "go": 0.55}, "on": {"on": 0.05, "we": 0.8, END: 0.15}, "go": {"now": 0.05, "go": 0.3, END: 0.65},
-    "on we": {"now": 0.35, "on": 0.15, END: 0.5}, "go go": {"now": 0.1, "we": 0.35, END: 0.55},
-    "on on": {"we": 0.2, "go": 0.3, END: 0.5}, "go now": {"on": 0.1, "we": 0.3, END: 0.6},
-}  # fmt: skip
+    "": {"on": 0.45, "go": 0.55},
+    "on": {"on": 0.05, "we": 0.8, END: 0.15},
+    "go": {"now": 0.05, "go": 0.3, END: 0.65},
+    "on we": {"now": 0.35, "on": 0.15, END: 0.5},
+    "go go": {"now": 0.1, "we": 0.35, END: 0.55},
+    "on on": {"we": 0.2, "go": 0.3, END: 0.5},
+    "go now": {"on": 0.1, "we": 0.3, END: 0.6},
+}
 _dropped_model = {
-    "": {"we": 0.7, "now": 0.3}, "we": {"go": 0.36, "on": 0.33, END: 0.31}, "now": {"we": 0.3, "go": 0.5, END: 0.2},
-    "we go": {"on": 0.35, "now": 0.33, END: 0.32}, "we on": {"go": 0.33, "now": 0.34, END: 0.33},
-    "now we": {"go": 0.3, "on": 0.25, END: 0.45}, "now go": {"we": 0.3, "on": 0.3, END: 0.4},
-}  # fmt: skip
+    "": {"we": 0.7, "now": 0.3},
+    "we": {"go": 0.36, "on": 0.33, END: 0.31},
+    "now": {"we": 0.3, "go": 0.5, END: 0.2},
+    "we go": {"on": 0.35, "now": 0.33, END: 0.32},
+    "we on": {"go": 0.33, "now": 0.34, END: 0.33},
+    "now we": {"go": 0.3, "on": 0.25, END: 0.45},
+    "now go": {"we": 0.3, "on": 0.3, END: 0.4},
+}
 _place_model = {
-    "": {"we": 0.4, "now": 0.6}, "we": {"on": 0.2, "go": 0.25, END: 0.55}, "now": {"go": 0.35, "on": 0.25, END: 0.4},
-    "we go": {"on": 0.1, "now": 0.4, END: 0.5}, "now go": {"now": 0.2, "we": 0.25, END: 0.55},
-    "now on": {"we": 0.1, "now": 0.85, END: 0.05}, "we on": {"go": 0.2, "now": 0.3, END: 0.5},
-}  # fmt: skip
+    "": {"we": 0.4, "now": 0.6},
+    "we": {"on": 0.2, "go": 0.25, END: 0.55},
+    "now": {"go": 0.35, "on": 0.25, END: 0.4},
+    "we go": {"on": 0.1, "now": 0.4, END: 0.5},
+    "now go": {"now": 0.2, "we": 0.25, END: 0.55},
+    "now on": {"we": 0.1, "now": 0.85, END: 0.05},
+    "we on": {"go": 0.2, "now": 0.3, END: 0.5},
+}
 _each_model = {
-    "": {"we": 0.55, "go": 0.45}, "we": {"we": 0.35, "now": 0.5, END: 0.15}, "go": {"now": 0.65, "we": 0.1, END: 0.25},
-    "we we": {"go": 0.15, "on": 0.2, END: 0.65}, "we now": {"on": 0.4, "we": 0.45, END: 0.15},
-    "go now": {"now": 0.25, "go": 0.4, END: 0.35}, "go we": {"on": 0.2, "go": 0.2, END: 0.6},
-}  # fmt: skip
+    "": {"we": 0.55, "go": 0.45},
+    "we": {"we": 0.35, "now": 0.5, END: 0.15},
+    "go": {"now": 0.65, "we": 0.1, END: 0.25},
+    "we we": {"go": 0.15, "on": 0.2, END: 0.65},
+    "we now": {"on": 0.4, "we": 0.45, END: 0.15},
+    "go now": {"now": 0.25, "go": 0.4, END: 0.35},
+    "go we": {"on": 0.2, "go": 0.2, END: 0.6},
+}
 _count_model = {
-    "": {"on": 0.8, "now": 0.2}, "on": {"on": 0.35, "now": 0.15, END: 0.5}, "now": {"go": 0.25, "on": 0.1, END: 0.65},
-    "on on": {"on": 0.1, "go": 0.15, END: 0.75}, "on now": {"we": 0.45, "on": 0.25, END: 0.3},
-    "now go": {"go": 0.15, "we": 0.5, END: 0.35}, "now on": {"go": 0.3, "we": 0.3, END: 0.4},
-}  # fmt: skip
+    "": {"on": 0.8, "now": 0.2},
+    "on": {"on": 0.35, "now": 0.15, END: 0.5},
+    "now": {"go": 0.25, "on": 0.1, END: 0.65},
+    "on on": {"on": 0.1, "go": 0.15, END: 0.75},
+    "on now": {"we": 0.45, "on": 0.25, END: 0.3},
+    "now go": {"go": 0.15, "we": 0.5, END: 0.35},
+    "now on": {"go": 0.3, "we": 0.3, END: 0.4},
+}
 
 TASKS = (
     Task(
-        "temperature", "apply_temperature", apply_temperature,
-        visible=((np.log([1.0, 2.0, 1.0]), 1), (np.log([1.0, 2.0, 1.0]), 0.5), (np.array([0.5, 2.0, 1.0]), 0),
-                 (np.array([800.0, 400.0, 0.0]), 0.5)),
-        hidden=_temperature_hidden, points=(1, 2),
+        "temperature",
+        "apply_temperature",
+        apply_temperature,
+        visible=(
+            (np.log([1.0, 2.0, 1.0]), 1),
+            (np.log([1.0, 2.0, 1.0]), 0.5),
+            (np.array([0.5, 2.0, 1.0]), 0),
+            (np.array([800.0, 400.0, 0.0]), 0.5),
+        ),
+        hidden=_temperature_hidden,
+        points=(1, 2),
         mistakes=(
-            Mistake("multiplied", _temperature_times,
-                    "At t = 0.5 your distribution is flatter than at t = 1; it should be sharper. You multiply by t."),
-            Mistake("probabilities divided", _temperature_after,
-                    "It does not sum to 1 for t = 0.5: you divide the probabilities by t instead of the scores."),
-            Mistake("0 divides", _temperature_zero,
-                    "At t = 0 your result is not a number. Division by 0 has no value; 0 means greedy, so give all to "
-                    "the highest score before you divide."),
+            Mistake(
+                "multiplied",
+                _temperature_times,
+                "At t = 0.5 your distribution is flatter than at t = 1; it should be sharper. You multiply by t.",
+            ),
+            Mistake(
+                "probabilities divided",
+                _temperature_after,
+                "It does not sum to 1 for t = 0.5: you divide the probabilities by t instead of the scores.",
+            ),
+            Mistake(
+                "0 divides",
+                _temperature_zero,
+                "At t = 0 your result is not a number. Division by 0 has no value; 0 means greedy, so give all to "
+                "the highest score before you divide.",
+            ),
             Mistake("0 ignored", _temperature_zero_softmax, "At t = 0 you give the plain softmax. 0 means greedy."),
-            Mistake("overflow", _temperature_unsafe,
-                    "e to the power of 1,600 is too large for a float. Take the largest score off first; the shares "
-                    "stay the same."),
+            Mistake(
+                "overflow",
+                _temperature_unsafe,
+                "e to the power of 1,600 is too large for a float. Take the largest score off first; the shares "
+                "stay the same.",
+            ),
         ),
         right=(_temperature_lists,),
     ),
     Task(
-        "cut", "top_k_top_p", top_k_top_p,
+        "cut",
+        "top_k_top_p",
+        top_k_top_p,
         visible=(
             (np.array([0.10, 0.40, 0.05, 0.30, 0.15]), 3, 0.6),
             (np.array([0.05, 0.30, 0.22, 0.23, 0.20]), 3, 0.65),
             (np.array([0.10, 0.40, 0.05, 0.30, 0.15]), 2, 1.0),
         ),
-        hidden=lambda rng: [_cut_case(rng) for _ in range(10)], points=(1, 4),
+        hidden=lambda rng: [_cut_case(rng) for _ in range(10)],
+        points=(1, 4),
         mistakes=(
-            Mistake("p before the rescaling", _cut_no_rescale_between,
-                    "You compare p with probabilities that do not sum to 1, or you cut by p before you cut by k (the "
-                    "result is the same). First top-k, then rescale, then compare with p."),
-            Mistake("no rescaling at the end", _cut_no_rescale_at_all,
-                    "The right tokens stay, but they do not sum to 1. Rescale at the end."),
-            Mistake("the crossing token is out", _cut_crossing_out,
-                    "One token too few: the token that crosses p stays in. Compare p with the total BEFORE each "
-                    "token."),
-            Mistake("sorted", _cut_sorted,
-                    "Right numbers in sorted order. Put each back to the place of its token."),
-            Mistake("cut by place", _cut_by_place,
-                    "You cut by place in the list. It is not sorted: find the most probable first (np.argsort)."),
+            Mistake(
+                "p before the rescaling",
+                _cut_no_rescale_between,
+                "You compare p with probabilities that do not sum to 1, or you cut by p before you cut by k (the "
+                "result is the same). First top-k, then rescale, then compare with p.",
+            ),
+            Mistake(
+                "no rescaling at the end",
+                _cut_no_rescale_at_all,
+                "The right tokens stay, but they do not sum to 1. Rescale at the end.",
+            ),
+            Mistake(
+                "the crossing token is out",
+                _cut_crossing_out,
+                "One token too few: the token that crosses p stays in. Compare p with the total BEFORE each token.",
+            ),
+            Mistake("sorted", _cut_sorted, "Right numbers in sorted order. Put each back to the place of its token."),
+            Mistake(
+                "cut by place",
+                _cut_by_place,
+                "You cut by place in the list. It is not sorted: find the most probable first (np.argsort).",
+            ),
             Mistake("p ignored", _cut_k_only, "p changes nothing in your result: only top-k was applied."),
         ),
         right=(_cut_loop,),
     ),
     Task(
-        "draw", "draw", draw,
+        "draw",
+        "draw",
+        draw,
         visible=tuple((np.array([0.2, 0.5, 0.1, 0.2]), u) for u in (0.65, 0.05, 0.3, 0.75, 0.95)),
-        hidden=_draw_hidden, points=(1, 2), compare=exact(),
+        hidden=_draw_hidden,
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
             Mistake("greedy", _draw_greedy, "You always take the most probable token: u does not come in."),
-            Mistake("sorted first", _draw_sorted,
-                    "You sorted the probabilities, so the number that you return is no longer the token's place."),
-            Mistake("off by one", _draw_last_below,
-                    "Off by one: the token is the first whose running total EXCEEDS u, not the last that does not."),
-            Mistake("one further", _draw_one_further,
-                    "One too far: places count from 0, and the token whose stretch holds u is meant, not the next."),
-            Mistake("single probabilities", _draw_single,
-                    "You compare u with single probabilities. Compare it with the running total."),
+            Mistake(
+                "sorted first",
+                _draw_sorted,
+                "You sorted the probabilities, so the number that you return is no longer the token's place.",
+            ),
+            Mistake(
+                "off by one",
+                _draw_last_below,
+                "Off by one: the token is the first whose running total EXCEEDS u, not the last that does not.",
+            ),
+            Mistake(
+                "one further",
+                _draw_one_further,
+                "One too far: places count from 0, and the token whose stretch holds u is meant, not the next.",
+            ),
+            Mistake(
+                "single probabilities",
+                _draw_single,
+                "You compare u with single probabilities. Compare it with the running total.",
+            ),
         ),
         right=(_draw_numpy,),
     ),
     Task(
-        "penalty", "penalize", penalize,
+        "penalty",
+        "penalize",
+        penalize,
         visible=(
             (np.array([2.0, -1.0, 4.0, 0.5]), [0, 1], 2.0),
             (np.array([2.0, 3.0, 4.0]), [2, 2, 2], 2.0),
         ),
-        hidden=lambda rng: [_penalty_case(rng) for _ in range(5)], points=(1, 2),
+        hidden=lambda rng: [_penalty_case(rng) for _ in range(5)],
+        points=(1, 2),
         mistakes=(
-            Mistake("negative scores divided", _penalty_divides,
-                    "A negative score becomes LARGER when it is divided. Multiply there."),
-            Mistake("once for each occurrence", _penalty_each_time,
-                    "A token that was written three times is punished three times. Once is enough: use a set."),
+            Mistake(
+                "negative scores divided",
+                _penalty_divides,
+                "A negative score becomes LARGER when it is divided. Multiply there.",
+            ),
+            Mistake(
+                "once for each occurrence",
+                _penalty_each_time,
+                "A token that was written three times is punished three times. Once is enough: use a set.",
+            ),
             Mistake("subtracted", _penalty_subtracts, "You subtract the penalty. It divides (or multiplies)."),
             Mistake("all tokens", _penalty_all, "You punish all tokens, not only those that were written."),
         ),
         right=(_penalty_numpy,),
     ),
     Task(
-        "beams", "beam_search", beam_search,
-        visible=((_toy_model, 1, 3), (_toy_model, 2, 2), (_toy_model, 2, 3), (_count_model, 2, 3), (_stop_model, 2, 3),
-                 (_short_model, 2, 3), (_early_model, 2, 3), (_open_model, 2, 3), (_dropped_model, 2, 3),
-                 (_place_model, 2, 3), (_each_model, 2, 3)),
-        hidden=_beam_hidden, points=(2, 4), compare=exact(),
+        "beams",
+        "beam_search",
+        beam_search,
+        visible=(
+            (_toy_model, 1, 3),
+            (_toy_model, 2, 2),
+            (_toy_model, 2, 3),
+            (_count_model, 2, 3),
+            (_stop_model, 2, 3),
+            (_short_model, 2, 3),
+            (_early_model, 2, 3),
+            (_open_model, 2, 3),
+            (_dropped_model, 2, 3),
+            (_place_model, 2, 3),
+            (_each_model, 2, 3),
+        ),
+        hidden=_beam_hidden,
+        points=(2, 4),
+        compare=exact(),
         mistakes=BEAM_MISTAKES,
         right=(_beam_dicts,),
     ),
     Task(
-        "greedy", "greedy", greedy,
+        "greedy",
+        "greedy",
+        greedy,
         visible=((PROMPTS[0], "gpt-mini", 6),),
         hidden=lambda rng: [(PROMPTS[int(k)], "gpt-mini", LENGTH) for k in rng.permutation(len(PROMPTS))[:3]],
-        points=(1, 3), compare=exact(), seconds=120,
+        points=(1, 3),
+        compare=exact(),
+        seconds=120,
         mistakes=(
-            Mistake("only the last token is read", _greedy_last_only,
-                    "The model gets the last token only, so it has forgotten the story. Give it all ids each time."),
-            Mistake("the first row", _greedy_first_row,
-                    "You read the scores of the FIRST place: always the same answer. The next token stands in the last "
-                    "row, logits[0, -1]."),
+            Mistake(
+                "only the last token is read",
+                _greedy_last_only,
+                "The model gets the last token only, so it has forgotten the story. Give it all ids each time.",
+            ),
+            Mistake(
+                "the first row",
+                _greedy_first_row,
+                "You read the scores of the FIRST place: always the same answer. The next token stands in the last "
+                "row, logits[0, -1].",
+            ),
             Mistake("the prompt is in the answer", _greedy_with_prompt, "Return the NEW tokens only, not the prompt."),
             Mistake("sampled", _greedy_sampled, "You draw. Greedy takes the most probable token: argmax."),
         ),
         right=(_greedy_course,),
     ),
-)  # fmt: skip
+)

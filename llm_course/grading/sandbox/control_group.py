@@ -3,7 +3,7 @@
 Knows nothing about sandboxes. It counts what no look from outside finds: page tables, buffers of sockets and pipes,
 files in memory, locks. It needs version 2 with the controllers "memory" and "pids", and somebody's leave to use it:
 root makes a group of its own; for others their systemd does, if it runs. Where neither works there is none, and
-``watch`` alone looks after memory. What works is tried out once for each process, and looked at, since systemd takes
+``watcher`` alone looks after memory. What works is tried out once for each process, and looked at, since systemd takes
 a bound that it cannot set without a word.
 """
 
@@ -109,9 +109,14 @@ def kind() -> str:
             variables = {"PATH": os.environ.get("PATH", os.defpath)}
             command = group.wrap(["sh", "-c", look, str(ROOT), str(reading)], variables)
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL, pass_fds=[reading],
+                command,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[reading],
                 env=group.environment(variables),
-            )  # fmt: skip
+            )
             word, _, found = done.stdout.partition(" ")
             works = word == "pipe" and 0 < int(found) <= wanted  # the kernel rounds down to whole pages
         except (OSError, ValueError, subprocess.SubprocessError):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_course.checks.compare import any_order, close, exact, from_spec, text
 from llm_course.errors import BadCourse
-from llm_course.grading.compare import any_order, close, exact, from_spec, text
 
 nan = float("nan")
 
@@ -17,18 +17,45 @@ nan = float("nan")
 @pytest.mark.parametrize(
     ("answer", "expected", "right"),
     [
-        (1.000001, 1.0, True), (1.1, 1.0, False), (1000.001, 1000.0, True), (1, 1.0, True), (True, 1, True),
-        ([1, 2.0], np.array([1, 2]), True), (np.array([[1.0]]), [1.0], False), ((1, 2), [1, 2], True),
-        (nan, nan, True), (nan, 1.0, False), (1.0, nan, False), (float("inf"), float("inf"), True),
-        (float("-inf"), float("inf"), False), (float("inf"), 1.0, False), (None, None, True), (None, 0, False),
-        (0, None, False), ("1", 1, False), (1, "1", False), ("a", "a", True), ("a", "b", False), (["a"], "a", False),
-        ({"a": 1.0}, {"a": 1}, True), ({"a": 1, "b": 2}, {"a": 1}, False), ([1], {"a": 1}, False),
-        ([["a", 1.0]], [("a", 1)], True), ([["a", 2.0]], [("a", 1)], False), ([[1], [1, 2]], [[1], [1, 2]], True),
-        ([[1], [1, 3]], [[1], [1, 2]], False), ([], [], True), ([], [1], False), (10**30, 10**30, True),
-        (10**30, 1, False), (["1"], [1], False), ([None], [1.0], False), (0.0, [], False),
+        (1.000001, 1.0, True),
+        (1.1, 1.0, False),
+        (1000.001, 1000.0, True),
+        (1, 1.0, True),
+        (True, 1, True),
+        ([1, 2.0], np.array([1, 2]), True),
+        (np.array([[1.0]]), [1.0], False),
+        ((1, 2), [1, 2], True),
+        (nan, nan, True),
+        (nan, 1.0, False),
+        (1.0, nan, False),
+        (float("inf"), float("inf"), True),
+        (float("-inf"), float("inf"), False),
+        (float("inf"), 1.0, False),
+        (None, None, True),
+        (None, 0, False),
+        (0, None, False),
+        ("1", 1, False),
+        (1, "1", False),
+        ("a", "a", True),
+        ("a", "b", False),
+        (["a"], "a", False),
+        ({"a": 1.0}, {"a": 1}, True),
+        ({"a": 1, "b": 2}, {"a": 1}, False),
+        ([1], {"a": 1}, False),
+        ([["a", 1.0]], [("a", 1)], True),
+        ([["a", 2.0]], [("a", 1)], False),
+        ([[1], [1, 2]], [[1], [1, 2]], True),
+        ([[1], [1, 3]], [[1], [1, 2]], False),
+        ([], [], True),
+        ([], [1], False),
+        (10**30, 10**30, True),
+        (10**30, 1, False),
+        (["1"], [1], False),
+        ([None], [1.0], False),
+        (0.0, [], False),
         (np.zeros((0, 3)), np.zeros((0, 2)), False),
     ],
-)  # fmt: skip
+)
 def test_close(answer: Any, expected: Any, right: bool) -> None:
     assert close()(answer, expected) is right
 

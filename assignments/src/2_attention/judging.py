@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -24,7 +24,7 @@ def softmax(scores: Table, axis: int = -1) -> Table:
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
-def _softmax_torch(scores: Table, axis: int) -> Any:
+def _softmax_torch(scores: Table, axis: int) -> object:
     import torch
 
     return torch.softmax(torch.tensor(scores), dim=axis)
@@ -62,7 +62,7 @@ def _softmax_one_maximum(scores: Table, axis: int) -> Table:
         return powers / powers.sum(axis=axis, keepdims=True)
 
 
-def _softmax_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _softmax_hidden(rng: Rng) -> Cases:
     cases = [(rng.normal(size=shape) * 2, axis) for shape in ((3, 4), (5, 3)) for axis in (0, 1, -1)]
     far = np.array([[1000.0], [-1000.0], [990.0]])[rng.permutation(3)] + rng.normal(size=(3, 4))
     return [
@@ -113,9 +113,14 @@ def _plain_T(Q: Table, K: Table) -> Table:
     return Q @ K.T / np.sqrt(Q.shape[-1])
 
 
-def _scores_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    shapes = [((3, 5), (4, 5)), ((4, 8), (4, 8)), ((2, 3, 6), (2, 4, 6)), ((4, 4, 4), (4, 4, 4)),
-              ((2, 2, 3, 7), (2, 2, 5, 7))]  # fmt: skip
+def _scores_hidden(rng: Rng) -> Cases:
+    shapes = [
+        ((3, 5), (4, 5)),
+        ((4, 8), (4, 8)),
+        ((2, 3, 6), (2, 4, 6)),
+        ((4, 4, 4), (4, 4, 4)),
+        ((2, 2, 3, 7), (2, 2, 5, 7)),
+    ]
     return [(rng.normal(size=q), rng.normal(size=k)) for q, k in shapes]
 
 
@@ -215,7 +220,7 @@ def _layer_loop(X: Table, W_Q: Table, W_K: Table, W_V: Table, W_O: Table, heads:
     return total
 
 
-def _layer_torch(X: Table, W_Q: Table, W_K: Table, W_V: Table, W_O: Table, heads: int) -> Any:
+def _layer_torch(X: Table, W_Q: Table, W_K: Table, W_V: Table, W_O: Table, heads: int) -> object:
     import torch
 
     Q, K, V = (torch.tensor(split_heads(X @ W, heads).copy())[None] for W in (W_Q, W_K, W_V))
@@ -243,7 +248,7 @@ def _layer(mask: str = "before", scale: str = "head", join: str = "heads", proje
     return wrong
 
 
-def _layer_case(rng: Rng, n: int, width: int, heads: int) -> tuple[Any, ...]:
+def _layer_case(rng: Rng, n: int, width: int, heads: int) -> Arguments:
     X, *W = (rng.normal(size=(rows, width)) for rows in (n, width, width, width, width))
     return X, *(table / np.sqrt(width) * 1.5 for table in W), heads
 
@@ -257,111 +262,185 @@ def _few(*shape: int) -> Table:
 
 TASKS = (
     Task(
-        "softmax", "softmax", softmax,
+        "softmax",
+        "softmax",
+        softmax,
         visible=(
             (np.log([[1.0, 2.0, 1.0], [4.0, 4.0, 8.0]]), 1),
             (np.log([[1.0, 2.0, 1.0], [4.0, 4.0, 8.0]]), 0),
             (np.array([[1000.0, 1000.0], [-1000.0, 0.0]]), 1),
         ),
-        hidden=_softmax_hidden, points=(1, 2),
+        hidden=_softmax_hidden,
+        points=(1, 2),
         mistakes=(
-            Mistake("one sum for the whole table", _softmax_of_all,
-                    "The whole table sums to 1. Each row (for axis 1) should: sum along the axis that was asked for, "
-                    "and keep it (keepdims=True) so that the division fits."),
-            Mistake("always down the columns", _softmax_one_axis,
-                    "Your columns sum to 1 although axis=1 was asked for: softmax over which axis?"),
-            Mistake("always along the last axis", _softmax_last_axis,
-                    "Your rows sum to 1 although axis=0 was asked for: pass `axis` on, to the maximum and to the sum."),
-            Mistake("one maximum for the whole table", _softmax_one_maximum,
-                    "A row of small scores is rounded to 0, and 0 over 0 is no number. Take off the largest of each "
-                    "row, not of the whole table: the maximum needs the axis, too, and keepdims=True."),
-            Mistake("not divided", _softmax_powers,
-                    "These are the powers: positive, but they do not sum to 1 yet. Divide by their sum."),
-            Mistake("overflow", _softmax_unsafe,
-                    "e to the 1000 is too large for a float, and infinity over infinity is no number. Take the largest "
-                    "score off first; the shares stay the same."),
+            Mistake(
+                "one sum for the whole table",
+                _softmax_of_all,
+                "The whole table sums to 1. Each row (for axis 1) should: sum along the axis that was asked for, "
+                "and keep it (keepdims=True) so that the division fits.",
+            ),
+            Mistake(
+                "always down the columns",
+                _softmax_one_axis,
+                "Your columns sum to 1 although axis=1 was asked for: softmax over which axis?",
+            ),
+            Mistake(
+                "always along the last axis",
+                _softmax_last_axis,
+                "Your rows sum to 1 although axis=0 was asked for: pass `axis` on, to the maximum and to the sum.",
+            ),
+            Mistake(
+                "one maximum for the whole table",
+                _softmax_one_maximum,
+                "A row of small scores is rounded to 0, and 0 over 0 is no number. Take off the largest of each "
+                "row, not of the whole table: the maximum needs the axis, too, and keepdims=True.",
+            ),
+            Mistake(
+                "not divided",
+                _softmax_powers,
+                "These are the powers: positive, but they do not sum to 1 yet. Divide by their sum.",
+            ),
+            Mistake(
+                "overflow",
+                _softmax_unsafe,
+                "e to the 1000 is too large for a float, and infinity over infinity is no number. Take the largest "
+                "score off first; the shares stay the same.",
+            ),
         ),
         right=(_softmax_torch, _softmax_by_logs),
     ),
     Task(
-        "scores", "scaled_scores", scaled_scores,
+        "scores",
+        "scaled_scores",
+        scaled_scores,
         visible=(
             (np.array([[2.0, 0, 0, 0], [1, 1, 0, 0]]), np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [1, 1, 5, 0]])),
             (_few(3, 3, 3), _few(3, 3, 3)),
         ),
-        hidden=_scores_hidden, points=(1, 3),
+        hidden=_scores_hidden,
+        points=(1, 3),
         mistakes=(
             Mistake("no scaling", _unscaled, "These are the plain dot products. Divide by the square root of d."),
             Mistake("divided by d", _over_d, "You divide by d. It should be the square root of d."),
-            Mistake("root of the number of keys", _over_keys,
-                    "You divide by the root of the number of keys. d is the length of ONE query: Q.shape[-1]."),
-            Mistake("keys and queries exchanged", _keys_first,
-                    "Your table is transposed: row i belongs to query i, column j to key j."),
-            Mistake("K.T with heads in front", _plain_T,
-                    "K.T turns ALL axes around, the heads too. Only the last two should change places: "
-                    "np.swapaxes(K, -1, -2)."),
+            Mistake(
+                "root of the number of keys",
+                _over_keys,
+                "You divide by the root of the number of keys. d is the length of ONE query: Q.shape[-1].",
+            ),
+            Mistake(
+                "keys and queries exchanged",
+                _keys_first,
+                "Your table is transposed: row i belongs to query i, column j to key j.",
+            ),
+            Mistake(
+                "K.T with heads in front",
+                _plain_T,
+                "K.T turns ALL axes around, the heads too. Only the last two should change places: "
+                "np.swapaxes(K, -1, -2).",
+            ),
         ),
         right=(_scores_einsum, _scores_loops),
     ),
     Task(
-        "mask", "mask_future", mask_future,
+        "mask",
+        "mask_future",
+        mask_future,
         visible=((_few(3, 3),), (_few(2, 2, 2),), (_few(1, 4),), (_few(2, 5),)),
         hidden=lambda rng: [(rng.normal(size=s),) for s in ((4, 4), (3, 5, 5), (1, 6), (2, 3, 7), (5, 6))],
         points=(1, 3),
         mistakes=(
-            Mistake("the triangle starts at the top left", _mask_top_left,
-                    "Here there are fewer queries than keys. The queries are the LAST tokens of the text, so the last "
-                    "query may see every key. np.tri has a third argument that moves the diagonal."),
-            Mistake("the diagonal is masked", _mask_diagonal,
-                    "Off by one: a token may look at itself. Yours may not, and the first one has nothing left."),
-            Mistake("one ahead is allowed", _mask_one_ahead,
-                    "Off by one: your token i still sees token i + 1, the very one it should predict."),
-            Mistake("zero instead of minus infinity", _mask_zero,
-                    "A score of 0 forbids nothing: e to the power of 0 is 1. It takes minus infinity."),
-            Mistake("a large number instead of infinity", _mask_large_number,
-                    "Your numbers are large, but not infinite. The task wants minus infinity: -np.inf."),
-            Mistake("zero times infinity", _mask_zero_times_infinity,
-                    "Where nothing should change you get no number: 0 times infinity is none. Choose instead of "
-                    "multiplying: np.where(allowed, scores, -np.inf)."),
-            Mistake("the past is masked", _mask_past,
-                    "The wrong triangle: your tokens look ahead, and not back."),
+            Mistake(
+                "the triangle starts at the top left",
+                _mask_top_left,
+                "Here there are fewer queries than keys. The queries are the LAST tokens of the text, so the last "
+                "query may see every key. np.tri has a third argument that moves the diagonal.",
+            ),
+            Mistake(
+                "the diagonal is masked",
+                _mask_diagonal,
+                "Off by one: a token may look at itself. Yours may not, and the first one has nothing left.",
+            ),
+            Mistake(
+                "one ahead is allowed",
+                _mask_one_ahead,
+                "Off by one: your token i still sees token i + 1, the very one it should predict.",
+            ),
+            Mistake(
+                "zero instead of minus infinity",
+                _mask_zero,
+                "A score of 0 forbids nothing: e to the power of 0 is 1. It takes minus infinity.",
+            ),
+            Mistake(
+                "a large number instead of infinity",
+                _mask_large_number,
+                "Your numbers are large, but not infinite. The task wants minus infinity: -np.inf.",
+            ),
+            Mistake(
+                "zero times infinity",
+                _mask_zero_times_infinity,
+                "Where nothing should change you get no number: 0 times infinity is none. Choose instead of "
+                "multiplying: np.where(allowed, scores, -np.inf).",
+            ),
+            Mistake("the past is masked", _mask_past, "The wrong triangle: your tokens look ahead, and not back."),
         ),
         right=(_mask_by_places,),
     ),
     Task(
-        "heads", "split_heads", split_heads,
+        "heads",
+        "split_heads",
+        split_heads,
         visible=((np.arange(12.0).reshape(2, 6), 3), (np.arange(16.0).reshape(4, 4), 2)),
         hidden=lambda rng: [(rng.normal(size=(n, w)), h) for n, w, h in ((3, 8, 2), (4, 4, 4), (5, 12, 3), (4, 8, 4))],
         points=(1, 2),
         mistakes=(
-            Mistake("reshaped at once", _split_reshape,
-                    "The shape is right and the numbers are mixed up: a head now holds parts of different tokens' "
-                    "vectors. Cut the columns first, (tokens, heads, d), and only then exchange the first two axes."),
-            Mistake("axes not exchanged", _split_no_turn,
-                    "The columns are cut, but the heads do not stand first. Exchange the first two axes."),
-            Mistake("every other column", _split_every_other,
-                    "A head gets NEIGHBORING columns: head 0 the first d of them, head 1 the next d."),
+            Mistake(
+                "reshaped at once",
+                _split_reshape,
+                "The shape is right and the numbers are mixed up: a head now holds parts of different tokens' "
+                "vectors. Cut the columns first, (tokens, heads, d), and only then exchange the first two axes.",
+            ),
+            Mistake(
+                "axes not exchanged",
+                _split_no_turn,
+                "The columns are cut, but the heads do not stand first. Exchange the first two axes.",
+            ),
+            Mistake(
+                "every other column",
+                _split_every_other,
+                "A head gets NEIGHBORING columns: head 0 the first d of them, head 1 the next d.",
+            ),
         ),
         right=(_split_by_np,),
     ),
     Task(
-        "layer", "multi_head", multi_head,
+        "layer",
+        "multi_head",
+        multi_head,
         visible=((*(_few(*shape) for shape in ((3, 4), (4, 4), (4, 4), (4, 4), (4, 4))), 2),),
         hidden=lambda rng: [_layer_case(rng, n, w, h) for n, w, h in ((4, 6, 3), (5, 8, 2), (3, 8, 4), (6, 6, 1))],
         points=(2, 4),
         mistakes=(
             Mistake("no mask", _layer(mask="none"), "Your tokens look ahead: the mask is missing."),
-            Mistake("mask after softmax", _layer(mask="after"),
-                    "You mask after softmax, so the weights of a row do not sum to 1 any more. Mask the scores."),
+            Mistake(
+                "mask after softmax",
+                _layer(mask="after"),
+                "You mask after softmax, so the weights of a row do not sum to 1 any more. Mask the scores.",
+            ),
             Mistake("no scaling", _layer(scale="none"), "The scores are not scaled."),
-            Mistake("scaled by the whole width", _layer(scale="width"),
-                    "You divide by the root of the whole width. A head's query has width / heads numbers."),
-            Mistake("joined by reshape alone", _layer(join="reshape"),
-                    "The heads' outputs are mixed up when you join them. They stand as (heads, tokens, d): put the "
-                    "heads of one token side by side (exchange two axes first, or np.concatenate along axis 1)."),
+            Mistake(
+                "scaled by the whole width",
+                _layer(scale="width"),
+                "You divide by the root of the whole width. A head's query has width / heads numbers.",
+            ),
+            Mistake(
+                "joined by reshape alone",
+                _layer(join="reshape"),
+                "The heads' outputs are mixed up when you join them. They stand as (heads, tokens, d): put the "
+                "heads of one token side by side (exchange two axes first, or np.concatenate along axis 1).",
+            ),
             Mistake("no output projection", _layer(project=False), "The last step is missing: multiply by W_O."),
             Mistake("softmax over the wrong axis", _layer(axis=-2), "Softmax over which axis? A row is one query."),
         ),
         right=(_layer_loop, _layer_torch),
     ),
-)  # fmt: skip
+)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_course.grading.sandbox import cgroup
+from llm_course.grading.sandbox import control_group
 
 
 class Kernel:
@@ -24,14 +24,14 @@ class Kernel:
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
     made = Kernel(tmp_path / "cgroup")
-    monkeypatch.setattr(cgroup, "ROOT", made.root)
-    cgroup.kind.cache_clear()
+    monkeypatch.setattr(control_group, "ROOT", made.root)
+    control_group.kind.cache_clear()
     yield made
-    cgroup.kind.cache_clear()
+    control_group.kind.cache_clear()
 
 
 def test_root_makes_a_group_bounds_it_and_joins_it_first(kernel: Kernel) -> None:
-    group = cgroup.Group(123_000, 45, "root")
+    group = control_group.Group(123_000, 45, "root")
     command = group.wrap(["sh", "-c", "echo $$ $0", "inside"], {"PATH": "/bin"})
     (folder,) = kernel.root.glob("llm-course-*")
     assert (folder / "memory.max").read_text() == "123000" and (folder / "pids.max").read_text() == "45"
@@ -46,7 +46,7 @@ def test_root_makes_a_group_bounds_it_and_joins_it_first(kernel: Kernel) -> None
 
 
 def test_what_is_left_in_a_group_is_killed(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    group = cgroup.Group(1, 1, "root")
+    group = control_group.Group(1, 1, "root")
     group.wrap([], None)
     (folder,) = kernel.root.glob("llm-course-*")
     sleeps: list[float] = []
@@ -57,14 +57,14 @@ def test_what_is_left_in_a_group_is_killed(kernel: Kernel, monkeypatch: pytest.M
             for file in folder.iterdir():
                 file.unlink()
 
-    monkeypatch.setattr(cgroup.time, "sleep", sleep)
+    monkeypatch.setattr(control_group.time, "sleep", sleep)
     group.end()
     assert len(sleeps) == 3 and not folder.exists()
 
 
 def test_the_users_systemd_is_asked_and_student_code_gets_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
-    group = cgroup.Group(123_000, 45, "systemd")
+    group = control_group.Group(123_000, 45, "systemd")
     command = " ".join(group.wrap(["bwrap", "x"], {"PATH": "/bin"}))
     assert command.startswith("systemd-run --user --scope -q ") and command.endswith(" -- env -i PATH=/bin bwrap x")
     assert "-p MemoryMax=123000 -p MemorySwapMax=0 -p TasksMax=45" in command
@@ -74,8 +74,8 @@ def test_the_users_systemd_is_asked_and_student_code_gets_nothing_of_it(monkeypa
 
 def test_without_one_nothing_is_wrapped(kernel: Kernel) -> None:
     (kernel.root / "cgroup.controllers").write_text("cpu pids\n")
-    assert cgroup.kind() == ""
-    group = cgroup.Group(1, 1, "")
+    assert control_group.kind() == ""
+    group = control_group.Group(1, 1, "")
     assert group.wrap(["a", "b"], None) == ["a", "b"] and group.environment(None) is None
     group.end()
 
@@ -86,16 +86,16 @@ def test_a_systemd_that_takes_a_bound_without_setting_it_is_not_believed(
     (tmp_path / "systemd-run").write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
     (tmp_path / "systemd-run").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(cgroup.os, "geteuid", lambda: 1000)
-    assert cgroup.kind() == ""  # no memory.max where the probe's process is
-    cgroup.kind.cache_clear()
+    monkeypatch.setattr(control_group.os, "geteuid", lambda: 1000)
+    assert control_group.kind() == ""  # no memory.max where the probe's process is
+    control_group.kind.cache_clear()
     place = Path("/proc/self/cgroup").read_text().splitlines()[-1].split(":", 2)[2].strip("/")
     (kernel.root / place).mkdir(parents=True, exist_ok=True)
     (kernel.root / place / "memory.max").write_text("max\n")
-    assert cgroup.kind() == ""
-    cgroup.kind.cache_clear()
+    assert control_group.kind() == ""
+    control_group.kind.cache_clear()
     (kernel.root / place / "memory.max").write_text("49999872\n")
-    assert cgroup.kind() == "systemd"
+    assert control_group.kind() == "systemd"
 
 
 def test_groups_of_judges_that_were_killed_are_removed(kernel: Kernel) -> None:
@@ -104,5 +104,5 @@ def test_groups_of_judges_that_were_killed_are_removed(kernel: Kernel) -> None:
     left, used = kernel.root / f"llm-course-{gone.pid}-ab", kernel.root / f"llm-course-{os.getpid()}-ab"
     left.mkdir()
     used.mkdir()
-    cgroup._sweep()
+    control_group._sweep()
     assert not left.exists() and used.exists()

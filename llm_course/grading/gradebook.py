@@ -6,6 +6,7 @@ Marks and comments that people gave by hand are kept.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -18,24 +19,23 @@ from typing import Any
 from llm_course.errors import BadCourse
 from llm_course.grading import integrity
 from llm_course.grading.course import Course
+from llm_course.grading.journal import Graded
 
 
-def write(name: str, course: Course, student: str, verdict: dict[str, Any]) -> None:
+def write(name: str, course: Course, graded: Graded) -> None:
     """Write one student's graded notebook and scores. Doing it twice changes nothing.
 
     Args:
         name: the assignment.
         course: the course.
-        student: the student's id.
-        verdict: a ``judged`` line of the journal.
+        graded: the student's verdicts.
 
     Raises:
         BadCourse: the gradebook does not know the assignment.
     """
-    folder = _write_notebook(name, course, student, graded_notebook(verdict))
-    scores = {f"{part['task']}-{part['part']}": part["points"] for part in verdict["parts"]}
+    folder = _write_notebook(name, course, graded.student, graded_notebook(graded))
     with transaction(course) as gradebook:
-        _write_scores(name, course, gradebook, student, verdict["notebook"], scores, folder)
+        _write_scores(name, course, gradebook, graded, folder)
 
 
 @contextmanager
@@ -57,14 +57,14 @@ def transaction(course: Course) -> Iterator[Any]:
             raise
 
 
-def graded_notebook(verdict: dict[str, Any]) -> dict[str, Any]:
+def graded_notebook(graded: Graded) -> integrity.Notebook:
     """The restored notebook with what its cells printed and, in the grade cells, the verdicts.
 
     formgrader shows it in the instructor's browser, so nothing of a student's may run there: outputs are plain text,
     and what would be HTML in a student's text is taken apart.
     """
-    notebook: dict[str, Any] = json.loads(json.dumps(verdict["notebook"]))
-    said = {f"{part['task']}-{part['part']}": part for part in verdict["parts"]}
+    notebook = copy.deepcopy(graded.restored.notebook)
+    parts = {part.cell: part for part in graded.judged.parts}
     for number, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             if cell["metadata"].get("nbgrader", {}).get("solution", not integrity.grade_id(cell)):
@@ -72,17 +72,13 @@ def graded_notebook(verdict: dict[str, Any]) -> dict[str, Any]:
                 cell["source"] = harmless(cell["source"])
             continue
         texts = []
-        if run := verdict["runs"].get(str(number)):
-            texts = [("stdout", run["printed"]), ("stderr", run["error"] or "")]
-        if part := said.get(integrity.grade_id(cell)):
-            line = "Right" if part["right"] else "Not right"
-            more = f"\n{part['said']}" if part["said"] and not part["right"] else ""
-            texts = [
-                ("stdout" if part["right"] else "stderr", f"{line}: {part['points']:g} of {part['of']:g} points.{more}")
-            ]
-        cell["outputs"] = [
-            {"output_type": "stream", "name": stream, "text": text} for stream, text in texts if text
-        ]  # fmt: skip
+        if run := graded.judged.runs.get(number):
+            texts = [("stdout", run.printed), ("stderr", run.error or "")]
+        if part := parts.get(integrity.grade_id(cell)):
+            line = f"{part.verdict.heading}: {part.points:g} of {part.of:g} points."
+            more = f"\n{part.verdict.said}" if part.verdict.said and not part.right else ""
+            texts = [("stdout" if part.right else "stderr", line + more)]
+        cell["outputs"] = [{"output_type": "stream", "name": stream, "text": text} for stream, text in texts if text]
     return notebook
 
 
@@ -96,7 +92,7 @@ def harmless(markdown: str) -> str:
     return re.sub(r"\](?=[(:\[])", "] ", apart)
 
 
-def _write_notebook(name: str, course: Course, student: str, notebook: dict[str, Any]) -> Path:
+def _write_notebook(name: str, course: Course, student: str, notebook: integrity.Notebook) -> Path:
     folder = course.path("autograded", name, student)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f".{folder.name}.new")
@@ -113,15 +109,7 @@ def _write_notebook(name: str, course: Course, student: str, notebook: dict[str,
     return folder
 
 
-def _write_scores(
-    name: str,
-    course: Course,
-    gradebook: Any,
-    student: str,
-    notebook: dict[str, Any],
-    scores: dict[str, float],
-    folder: Path,
-) -> None:
+def _write_scores(name: str, course: Course, gradebook: Any, graded: Graded, folder: Path) -> None:
     from nbformat import from_dict
     from nbgrader.api import MissingEntry
     from nbgrader.utils import compute_checksum, parse_utc
@@ -130,6 +118,7 @@ def _write_scores(
         gradebook.find_notebook(name, name)
     except MissingEntry:
         raise BadCourse(f"The gradebook does not know {name}. First: llm-course assign {name}") from None
+    student, scores = graded.student, {part.cell: part.points for part in graded.judged.parts}
     gradebook.update_or_create_student(student)
     more = {}
     if (folder / "timestamp.txt").is_file():
@@ -138,7 +127,7 @@ def _write_scores(
         except Exception:
             pass  # students write this file
     submission = gradebook.update_or_create_submission(name, student, **more)
-    for cell in notebook["cells"]:
+    for cell in graded.restored.notebook["cells"]:
         mark = cell["metadata"].get("nbgrader", {})
         if not (mark.get("grade") or mark.get("solution") or mark.get("task")):
             continue

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.checks.compare import close, exact
+from llm_course.grading.tasks import Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -175,7 +176,7 @@ def _induction_turned(weights: Table, period: int) -> float:
     return induction(weights.T, period)
 
 
-def _induction_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _induction_hidden(rng: Rng) -> Cases:
     return [(causal(rng, 2 * period + 1), period) for period in (int(p) for p in rng.integers(3, 9, size=5))]
 
 
@@ -229,7 +230,7 @@ LONG = [
 ]
 
 
-def _profile_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _profile_hidden(rng: Rng) -> Cases:
     short, long = (list(rng.permutation(some)) for some in (SHORT, LONG))
     return [([str(short[0]), str(long[0])], "gpt-mini"), ([str(long[1]), str(short[1]), str(short[2])], "gpt-mini")]
 
@@ -282,7 +283,7 @@ def _effect_ratio(text: str, model: str, heads: list[list[int]]) -> float:
     return (loss + effect(text, model, heads)) / loss
 
 
-def _effect_hidden(rng: Rng) -> list[tuple[Any, ...]]:
+def _effect_hidden(rng: Rng) -> Cases:
     cases = []
     for text in rng.permutation(LONG)[:3]:
         layer = int(rng.integers(3))  # three of four heads of an early layer: the loss rises well above any rounding
@@ -298,114 +299,196 @@ _even = np.tri(4) / np.tri(4).sum(1, keepdims=True)
 
 TASKS = (
     Task(
-        "previous", "previous_token", previous_token,
+        "previous",
+        "previous_token",
+        previous_token,
         visible=((np.array([[_back, _even]]),), (causal(_show, 3, 2, 5).round(2),)),
         hidden=lambda rng: [(causal(rng, *shape),) for shape in ((2, 3, 6), (4, 2, 5), (1, 1, 9))],
         points=(1, 2),
         mistakes=(
-            Mistake("one step ahead", _previous_next,
-                    "You read the diagonal ABOVE the main one: the weight on the next token, which a causal head "
-                    "cannot "
-                    "see. One step back lies below: offset -1."),
-            Mistake("the token itself", _previous_self,
-                    "You read the main diagonal: the weight of each token on itself. One step back is offset -1."),
-            Mistake("divided by n", _previous_all_rows,
-                    "You divide by the number of tokens. The first token has none before it: there are n - 1 pairs."),
-            Mistake("one number for all heads", _previous_one_number,
-                    "You average over the heads as well. Each head gets its own number: average over tokens only."),
+            Mistake(
+                "one step ahead",
+                _previous_next,
+                "You read the diagonal ABOVE the main one: the weight on the next token, which a causal head "
+                "cannot "
+                "see. One step back lies below: offset -1.",
+            ),
+            Mistake(
+                "the token itself",
+                _previous_self,
+                "You read the main diagonal: the weight of each token on itself. One step back is offset -1.",
+            ),
+            Mistake(
+                "divided by n",
+                _previous_all_rows,
+                "You divide by the number of tokens. The first token has none before it: there are n - 1 pairs.",
+            ),
+            Mistake(
+                "one number for all heads",
+                _previous_one_number,
+                "You average over the heads as well. Each head gets its own number: average over tokens only.",
+            ),
         ),
         right=(_previous_loop,),
     ),
     Task(
-        "spread", "spread", spread,
+        "spread",
+        "spread",
+        spread,
         visible=((_even,), (np.array([[1, 0, 0], [0.5, 0.5, 0], [0.25, 0.25, 0.5]]),), (_back,)),
         hidden=lambda rng: [(causal(rng, n, holes=n % 2 == 0),) for n in (4, 5, 6, 7, 8)],
         points=(1, 3),
         mistakes=(
-            Mistake("0 times log 0", _spread_nan,
-                    "Not a number: the logarithm of 0. A weight of 0 adds 0 to the entropy; keep log2 away from it "
-                    "with "
-                    "np.where."),
-            Mistake("the first row counts", _spread_row_zero,
-                    "Leave row 0 out: the first token sees only itself, so its row says nothing about the head."),
-            Mistake("one scale for all rows", _spread_one_scale,
-                    "You divide every row by log2(n). Row i sees i + 1 tokens, so the most it can reach is log2(i + "
-                    "1)."),
-            Mistake("off by one in the scale", _spread_off_by_one,
-                    "Off by one: row i, counted from 0, sees i + 1 tokens."),
-            Mistake("entropy of the columns", _spread_columns,
-                    "You add up over the columns' direction. A distribution is a ROW: sum along the last axis."),
+            Mistake(
+                "0 times log 0",
+                _spread_nan,
+                "Not a number: the logarithm of 0. A weight of 0 adds 0 to the entropy; keep log2 away from it "
+                "with "
+                "np.where.",
+            ),
+            Mistake(
+                "the first row counts",
+                _spread_row_zero,
+                "Leave row 0 out: the first token sees only itself, so its row says nothing about the head.",
+            ),
+            Mistake(
+                "one scale for all rows",
+                _spread_one_scale,
+                "You divide every row by log2(n). Row i sees i + 1 tokens, so the most it can reach is log2(i + 1).",
+            ),
+            Mistake(
+                "off by one in the scale", _spread_off_by_one, "Off by one: row i, counted from 0, sees i + 1 tokens."
+            ),
+            Mistake(
+                "entropy of the columns",
+                _spread_columns,
+                "You add up over the columns' direction. A distribution is a ROW: sum along the last axis.",
+            ),
         ),
         right=(_spread_natural,),
     ),
     Task(
-        "best", "best_heads", best_heads,
+        "best",
+        "best_heads",
+        best_heads,
         visible=((np.array([[0.1, 0.7], [0.2, 0.3], [0.9, 0.4]]), 2), (_show.permutation(12).reshape(3, 4) / 20, 3)),
         hidden=lambda rng: [
             (rng.permutation(a * b).reshape(a, b) / 50, k) for a, b, k in ((6, 4, 3), (2, 5, 4), (5, 3, 6))
         ],
-        points=(1, 2), compare=exact(),
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
-            Mistake("the lowest", _best_lowest,
-                    "np.argsort sorts from low to high. Sort -scores, or read from the end."),
-            Mistake("the highest last", _best_ascending,
-                    "The right heads in the wrong order: the highest comes first."),
-            Mistake("layer and head exchanged", _best_exchanged,
-                    "Layer and head are exchanged: the row of the table is the layer, and it comes first."),
-            Mistake("divided by the number of layers", _best_wrong_width,
-                    "A place in the flattened table is layer * HEADS + head. You divided by the number of layers."),
-            Mistake("places in the flat table", _best_flat,
-                    "These are places in the flattened table. Take them apart again: divmod, or np.unravel_index."),
+            Mistake(
+                "the lowest", _best_lowest, "np.argsort sorts from low to high. Sort -scores, or read from the end."
+            ),
+            Mistake(
+                "the highest last", _best_ascending, "The right heads in the wrong order: the highest comes first."
+            ),
+            Mistake(
+                "layer and head exchanged",
+                _best_exchanged,
+                "Layer and head are exchanged: the row of the table is the layer, and it comes first.",
+            ),
+            Mistake(
+                "divided by the number of layers",
+                _best_wrong_width,
+                "A place in the flattened table is layer * HEADS + head. You divided by the number of layers.",
+            ),
+            Mistake(
+                "places in the flat table",
+                _best_flat,
+                "These are places in the flattened table. Take them apart again: divmod, or np.unravel_index.",
+            ),
         ),
         right=(_best_by_sorting, _best_unravel),
     ),
     Task(
-        "induction", "induction", induction,
+        "induction",
+        "induction",
+        induction,
         visible=((causal(_show, 7).round(3), 3), (np.eye(9)[[0, 0, 0, 0, 0, 2, 3, 4, 5]], 4)),
-        hidden=_induction_hidden, points=(1, 3),
+        hidden=_induction_hidden,
+        points=(1, 3),
         mistakes=(
-            Mistake("the same token", _induction_same_token,
-                    "Off by one: you look at the first occurrence of the SAME token. An induction head looks at the "
-                    "one "
-                    "after it, since that is what comes next."),
-            Mistake("the token before", _induction_before,
-                    "You look at the token BEFORE the first occurrence. It is the one after it that helps to predict."),
-            Mistake("start token forgotten", _induction_no_start,
-                    "You forgot the start token: row 0 is no word. The second half begins at row period + 1."),
+            Mistake(
+                "the same token",
+                _induction_same_token,
+                "Off by one: you look at the first occurrence of the SAME token. An induction head looks at the "
+                "one "
+                "after it, since that is what comes next.",
+            ),
+            Mistake(
+                "the token before",
+                _induction_before,
+                "You look at the token BEFORE the first occurrence. It is the one after it that helps to predict.",
+            ),
+            Mistake(
+                "start token forgotten",
+                _induction_no_start,
+                "You forgot the start token: row 0 is no word. The second half begins at row period + 1.",
+            ),
             Mistake("divided by all rows", _induction_all_rows, "Only the rows of the second half count in the mean."),
-            Mistake("rows and columns exchanged", _induction_turned,
-                    "You read weights[key, query]. The row is the one that looks: weights[query, key]."),
+            Mistake(
+                "rows and columns exchanged",
+                _induction_turned,
+                "You read weights[key, query]. The row is the one that looks: weights[query, key].",
+            ),
         ),
         right=(_induction_diagonal,),
     ),
     Task(
-        "profile", "profile", profile,
+        "profile",
+        "profile",
+        profile,
         visible=(([SHORT[0], LONG[0]], "gpt-mini"),),
-        hidden=_profile_hidden, points=(1, 3), compare=close(1e-3), seconds=120,
+        hidden=_profile_hidden,
+        points=(1, 3),
+        compare=close(1e-3),
+        seconds=120,
         mistakes=(
             Mistake("only the first text", _profile_first, "Only the first text is in it. One text proves nothing."),
-            Mistake("all texts joined", _profile_joined,
-                    "You joined the texts to one. A token then looks back into another text; read each by itself."),
-            Mistake("long texts weigh more", _profile_pooled,
-                    "The wrong average: here a long text counts more than a short one. Score each text, then average."),
+            Mistake(
+                "all texts joined",
+                _profile_joined,
+                "You joined the texts to one. A token then looks back into another text; read each by itself.",
+            ),
+            Mistake(
+                "long texts weigh more",
+                _profile_pooled,
+                "The wrong average: here a long text counts more than a short one. Score each text, then average.",
+            ),
             Mistake("heads averaged", _profile_over_heads, "You average over the heads of a layer. Keep them apart."),
         ),
         right=(_profile_loop,),
     ),
     Task(
-        "effect", "effect", effect,
+        "effect",
+        "effect",
+        effect,
         visible=((LONG[2], "gpt-mini", [[0, 1], [0, 2]]),),
-        hidden=_effect_hidden, points=(1, 3), compare=close(1e-4), seconds=120,
+        hidden=_effect_hidden,
+        points=(1, 3),
+        compare=close(1e-4),
+        seconds=120,
         mistakes=(
-            Mistake("exchanged", _effect_exchanged,
-                    "The sign is turned: you subtract the loss with the heads OFF. A rise is off minus on."),
-            Mistake("measured outside the block", _effect_outside,
-                    "No change at all: the heads are off only inside the with block. Measure there."),
+            Mistake(
+                "exchanged",
+                _effect_exchanged,
+                "The sign is turned: you subtract the loss with the heads OFF. A rise is off minus on.",
+            ),
+            Mistake(
+                "measured outside the block",
+                _effect_outside,
+                "No change at all: the heads are off only inside the with block. Measure there.",
+            ),
             Mistake("only one head", _effect_one_head, "Only the first head is off. ablate takes the whole list."),
-            Mistake("the sum over tokens", _effect_total,
-                    "You add up over all tokens. The loss is the mean, so that texts of any length compare."),
+            Mistake(
+                "the sum over tokens",
+                _effect_total,
+                "You add up over all tokens. The loss is the mean, so that texts of any length compare.",
+            ),
             Mistake("a ratio", _effect_ratio, "A rise is a difference, not a ratio."),
         ),
         right=(_effect_by_logprobs,),
     ),
-)  # fmt: skip
+)

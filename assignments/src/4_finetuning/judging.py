@@ -6,11 +6,10 @@ of weights W, and what it reads are rows of numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from llm_course.grading.tasks import Mistake, Task, close, exact
+from llm_course.checks.compare import close, exact
+from llm_course.grading.tasks import Arguments, Cases, Mistake, Task
 
 Rng = np.random.Generator
 Table = np.ndarray
@@ -31,7 +30,7 @@ def cross_entropy(scores: Table, labels: list[int]) -> float:
     return float(-logs[np.arange(len(labels)), labels].mean())
 
 
-def _loss_torch(scores: Table, labels: list[int]) -> Any:
+def _loss_torch(scores: Table, labels: list[int]) -> object:
     import torch
 
     return torch.nn.functional.cross_entropy(torch.tensor(scores), torch.tensor(labels))
@@ -94,7 +93,7 @@ def gradient(X: Table, labels: list[int], W: Table) -> Table:
     return X.T @ shares / len(labels)
 
 
-def _gradient_torch(X: Table, labels: list[int], W: Table) -> Any:
+def _gradient_torch(X: Table, labels: list[int], W: Table) -> object:
     import torch
 
     table = torch.tensor(W, requires_grad=True)
@@ -137,7 +136,7 @@ def _gradient_every_label(X: Table, labels: list[int], W: Table) -> Table:
     return X.T @ errors / len(labels)
 
 
-def _gradient_case(rng: Rng, n: int, width: int, classes: int) -> tuple[Any, ...]:
+def _gradient_case(rng: Rng, n: int, width: int, classes: int) -> Arguments:
     X, labels = _labelled(rng, n, width, classes)
     return X, labels, rng.normal(size=(width, classes)).round(3)
 
@@ -154,7 +153,7 @@ def train(X: Table, labels: list[int], classes: int, steps: int, rate: float) ->
     return W, losses
 
 
-def _train_torch(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_torch(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     import torch
 
     W = torch.zeros(X.shape[1], classes, dtype=torch.float64, requires_grad=True)
@@ -177,7 +176,7 @@ def _train_loss_after(X: Table, labels: list[int], classes: int, steps: int, rat
     return train(X, labels, classes, steps, rate)[0], train(X, labels, classes, steps + 1, rate)[1][1:]
 
 
-def _train_same_gradient(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_same_gradient(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     W = np.zeros((X.shape[1], classes))
     fixed, losses = gradient(X, labels, W), []
     for _ in range(steps):
@@ -186,7 +185,7 @@ def _train_same_gradient(X: Table, labels: list[int], classes: int, steps: int, 
     return W, losses
 
 
-def _train_accumulates(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_accumulates(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     W, total, losses = np.zeros((X.shape[1], classes)), np.zeros((X.shape[1], classes)), []
     for _ in range(steps):
         losses.append(cross_entropy(X @ W, labels))
@@ -195,11 +194,11 @@ def _train_accumulates(X: Table, labels: list[int], classes: int, steps: int, ra
     return W, losses
 
 
-def _train_one_too_few(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> Any:
+def _train_one_too_few(X: Table, labels: list[int], classes: int, steps: int, rate: float) -> object:
     return train(X, labels, classes, steps - 1, rate)[0], train(X, labels, classes, steps, rate)[1]
 
 
-def _train_case(rng: Rng, n: int, width: int, classes: int) -> tuple[Any, ...]:
+def _train_case(rng: Rng, n: int, width: int, classes: int) -> Arguments:
     X, labels = _labelled(rng, n, width, classes)
     return X, labels, classes, int(rng.integers(3, 12)), float(rng.uniform(0.05, 0.4))
 
@@ -239,7 +238,7 @@ def _few_one_more(labels: list[str], k: int) -> list[int]:
     return few_per_class(labels, k + 1)
 
 
-def _few_case(rng: Rng, n: int, k: int) -> tuple[Any, ...]:
+def _few_case(rng: Rng, n: int, k: int) -> Arguments:
     names = ["positive", "neutral", "negative"]
     return ["positive"] * 3 + [names[i] for i in rng.choice(3, size=n, p=[0.5, 0.3, 0.2])] + ["negative", "neutral"], k
 
@@ -306,8 +305,8 @@ def _stop_one_late(losses: list[float], patience: int) -> tuple[int, int]:
     return early_stopping(losses, patience + 1)
 
 
-def _stop_hidden(rng: Rng) -> list[tuple[Any, ...]]:
-    cases: list[tuple[Any, ...]] = [
+def _stop_hidden(rng: Rng) -> Cases:
+    cases: Cases = [
         ([0.9, 0.7, 0.8, 0.6, 0.65, 0.5, 0.55, 0.52, 0.4, 0.45, 0.46, 0.47, 0.3], 3),  # bad epochs, but not in a row
         ([0.9, 0.5, 0.8, 0.7, 0.6, 0.55, 0.1], 3),  # falling again, but above the best
         ([0.5, 0.4, 0.3], 2),
@@ -358,7 +357,7 @@ def _lora_update_only(W: Table, A: Table, B: Table, alpha: float) -> Table:
     return alpha / A.shape[0] * B @ A
 
 
-def _lora_case(rng: Rng, out: int, width: int, r: int) -> tuple[Any, ...]:
+def _lora_case(rng: Rng, out: int, width: int, r: int) -> Arguments:
     return (
         rng.normal(size=(out, width)),
         rng.normal(size=(r, width)),
@@ -373,42 +372,72 @@ _X = _X.round(1)
 
 TASKS = (
     Task(
-        "loss", "cross_entropy", cross_entropy,
+        "loss",
+        "cross_entropy",
+        cross_entropy,
         visible=(
             (np.log([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]]), [0, 2]),
             (np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]]), [0, 0, 1]),
             (np.array([[1000.0, 0.0], [0.0, 1.0]]), [0, 1]),
         ),
-        hidden=lambda rng: [
-            (rng.normal(size=(n, c)) * 3, [int(i) for i in rng.integers(c, size=n)])
-            for n, c in ((4, 3), (7, 2), (5, 5))
-        ] + [(rng.normal(size=(3, 3)) * 5 + 900, [0, 1, 2])],
+        hidden=lambda rng: (
+            [
+                (rng.normal(size=(n, c)) * 3, [int(i) for i in rng.integers(c, size=n)])
+                for n, c in ((4, 3), (7, 2), (5, 5))
+            ]
+            + [(rng.normal(size=(3, 3)) * 5 + 900, [0, 1, 2])]
+        ),
         points=(1, 2),
         mistakes=(
-            Mistake("softmax down the columns", _loss_columns,
-                    "Softmax over the wrong axis: the classes of ONE text share out the 1, not the texts of one "
-                    "class."),
-            Mistake("logarithm of the mean", _loss_log_of_mean,
-                    "The wrong average: you average the probabilities and take the logarithm then. First the "
-                    "surprise of each text, then the mean."),
-            Mistake("divided by the classes, too", _loss_all_classes,
-                    "You average over texts AND classes. Only the right class counts: one number a text."),
-            Mistake("sum instead of mean", _loss_sum,
-                    "This grows with the number of texts. Take the mean of their losses, not the sum."),
-            Mistake("sign forgotten", _loss_negative,
-                    "Your loss is negative. Surprise is MINUS the logarithm of the probability."),
-            Mistake("raw scores", _loss_of_scores,
-                    "You took scores for log-probabilities. Softmax (or log-softmax) comes first."),
-            Mistake("every label in every row", _loss_every_label,
-                    "[:, labels] takes the columns of ALL labels from every row. One number a text is meant: "
-                    "[np.arange(len(labels)), labels]."),
-            Mistake("overflow", _loss_unsafe,
-                    "e to the 1000 is too large for a float. Take the largest score of each row off first."),
+            Mistake(
+                "softmax down the columns",
+                _loss_columns,
+                "Softmax over the wrong axis: the classes of ONE text share out the 1, not the texts of one class.",
+            ),
+            Mistake(
+                "logarithm of the mean",
+                _loss_log_of_mean,
+                "The wrong average: you average the probabilities and take the logarithm then. First the "
+                "surprise of each text, then the mean.",
+            ),
+            Mistake(
+                "divided by the classes, too",
+                _loss_all_classes,
+                "You average over texts AND classes. Only the right class counts: one number a text.",
+            ),
+            Mistake(
+                "sum instead of mean",
+                _loss_sum,
+                "This grows with the number of texts. Take the mean of their losses, not the sum.",
+            ),
+            Mistake(
+                "sign forgotten",
+                _loss_negative,
+                "Your loss is negative. Surprise is MINUS the logarithm of the probability.",
+            ),
+            Mistake(
+                "raw scores",
+                _loss_of_scores,
+                "You took scores for log-probabilities. Softmax (or log-softmax) comes first.",
+            ),
+            Mistake(
+                "every label in every row",
+                _loss_every_label,
+                "[:, labels] takes the columns of ALL labels from every row. One number a text is meant: "
+                "[np.arange(len(labels)), labels].",
+            ),
+            Mistake(
+                "overflow",
+                _loss_unsafe,
+                "e to the 1000 is too large for a float. Take the largest score of each row off first.",
+            ),
         ),
         right=(_loss_torch, _loss_logaddexp),
     ),
     Task(
-        "gradient", "gradient", gradient,
+        "gradient",
+        "gradient",
+        gradient,
         visible=(
             (np.array([[1.0, 0.0], [0.0, 2.0]]), [0, 1], np.zeros((2, 2))),
             (_X, _labels, np.array([[0.5, -0.5], [1.0, 0.0], [0.0, 0.5]])),
@@ -416,85 +445,152 @@ TASKS = (
         hidden=lambda rng: [_gradient_case(rng, n, w, c) for n, w, c in ((6, 4, 3), (9, 3, 2), (5, 4, 4))],
         points=(1, 4),
         mistakes=(
-            Mistake("sum instead of mean", _gradient_sum,
-                    "Too large by the number of texts. The loss is a mean, so its gradient is one, too."),
-            Mistake("transposed", _gradient_turned,
-                    "It is transposed: the gradient has the shape of W, (width, classes). X.T @ ..., not the reverse."),
-            Mistake("sign turned", _gradient_negative,
-                    "The sign is turned. The gradient points UPHILL; it is probabilities minus truth."),
-            Mistake("labels forgotten", _gradient_no_labels,
-                    "The labels do not come in. Take 1 off the probability of the right class of each text first."),
-            Mistake("softmax down the columns", _gradient_columns,
-                    "Softmax over the wrong axis: the probabilities of ONE text, over its classes, sum to 1."),
-            Mistake("every label in every row", _gradient_every_label,
-                    "errors[:, labels] takes the columns of ALL labels from every row. One entry a row is meant: "
-                    "errors[np.arange(len(labels)), labels]."),
-            Mistake("scores instead of probabilities", _gradient_of_scores,
-                    "You subtract the truth from the scores. Softmax comes first: probabilities minus truth."),
+            Mistake(
+                "sum instead of mean",
+                _gradient_sum,
+                "Too large by the number of texts. The loss is a mean, so its gradient is one, too.",
+            ),
+            Mistake(
+                "transposed",
+                _gradient_turned,
+                "It is transposed: the gradient has the shape of W, (width, classes). X.T @ ..., not the reverse.",
+            ),
+            Mistake(
+                "sign turned",
+                _gradient_negative,
+                "The sign is turned. The gradient points UPHILL; it is probabilities minus truth.",
+            ),
+            Mistake(
+                "labels forgotten",
+                _gradient_no_labels,
+                "The labels do not come in. Take 1 off the probability of the right class of each text first.",
+            ),
+            Mistake(
+                "softmax down the columns",
+                _gradient_columns,
+                "Softmax over the wrong axis: the probabilities of ONE text, over its classes, sum to 1.",
+            ),
+            Mistake(
+                "every label in every row",
+                _gradient_every_label,
+                "errors[:, labels] takes the columns of ALL labels from every row. One entry a row is meant: "
+                "errors[np.arange(len(labels)), labels].",
+            ),
+            Mistake(
+                "scores instead of probabilities",
+                _gradient_of_scores,
+                "You subtract the truth from the scores. Softmax comes first: probabilities minus truth.",
+            ),
         ),
         right=(_gradient_torch, _gradient_loop),
     ),
     Task(
-        "train", "train", train,
+        "train",
+        "train",
+        train,
         visible=((np.array([[1.0, 0.0], [0.0, 2.0]]), [0, 1], 2, 1, 0.5), (_X, _labels, 2, 4, 0.5)),
         hidden=lambda rng: [_train_case(rng, n, w, c) for n, w, c in ((8, 4, 3), (12, 3, 2), (10, 5, 4))],
-        points=(1, 4), compare=close(1e-4),
+        points=(1, 4),
+        compare=close(1e-4),
         mistakes=(
             Mistake("uphill", _train_uphill, "Your loss rises: you walk uphill. Subtract the gradient."),
-            Mistake("loss noted after the step", _train_loss_after,
-                    "Off by one: note the loss BEFORE each step. The first is that of W = 0."),
-            Mistake("the same gradient again and again", _train_same_gradient,
-                    "Your gradient is always the first one. W has moved: compute it anew in every step."),
-            Mistake("gradients pile up", _train_accumulates,
-                    "Your gradients pile up from step to step. In PyTorch this is a forgotten zero_grad()."),
-            Mistake("one step too few", _train_one_too_few,
-                    "The losses are right, and W is one step behind: the last step is missing."),
+            Mistake(
+                "loss noted after the step",
+                _train_loss_after,
+                "Off by one: note the loss BEFORE each step. The first is that of W = 0.",
+            ),
+            Mistake(
+                "the same gradient again and again",
+                _train_same_gradient,
+                "Your gradient is always the first one. W has moved: compute it anew in every step.",
+            ),
+            Mistake(
+                "gradients pile up",
+                _train_accumulates,
+                "Your gradients pile up from step to step. In PyTorch this is a forgotten zero_grad().",
+            ),
+            Mistake(
+                "one step too few",
+                _train_one_too_few,
+                "The losses are right, and W is one step behind: the last step is missing.",
+            ),
         ),
         right=(_train_torch,),
     ),
     Task(
-        "few", "few_per_class", few_per_class,
+        "few",
+        "few_per_class",
+        few_per_class,
         visible=((["b", "a", "a", "a", "b", "a", "c", "b"], 2), (["x", "y", "x", "y"], 1)),
         hidden=lambda rng: [_few_case(rng, 14, k) for k in (1, 2, 3, 5)],
-        points=(1, 2), compare=exact(),
+        points=(1, 2),
+        compare=exact(),
         mistakes=(
             Mistake("k in all", _few_in_all, "These are the first k texts of all. It should be k of EACH class."),
-            Mistake("the right number from the front", _few_first,
-                    "The number is right, the classes are not: you take from the front, and the front may hold one "
-                    "class only."),
-            Mistake("class by class", _few_by_class,
-                    "The right texts, but class by class. Give their places in the order of the texts."),
+            Mistake(
+                "the right number from the front",
+                _few_first,
+                "The number is right, the classes are not: you take from the front, and the front may hold one "
+                "class only.",
+            ),
+            Mistake(
+                "class by class",
+                _few_by_class,
+                "The right texts, but class by class. Give their places in the order of the texts.",
+            ),
             Mistake("one more", _few_one_more, "One too many of a class. Count first, compare then: at most k."),
         ),
         right=(_few_numpy,),
     ),
     Task(
-        "stopping", "early_stopping", early_stopping,
+        "stopping",
+        "early_stopping",
+        early_stopping,
         visible=(
             ([0.9, 0.6, 0.5, 0.55, 0.6, 0.3], 2),
             ([0.9, 0.5, 0.7, 0.6, 0.4, 0.45, 0.3], 3),
             ([0.9, 0.5, 0.8, 0.7, 0.6, 0.55], 2),
         ),
-        hidden=_stop_hidden, points=(1, 3), compare=exact(),
+        hidden=_stop_hidden,
+        points=(1, 3),
+        compare=exact(),
         mistakes=(
-            Mistake("exchanged", _stop_exchanged,
-                    "The two numbers are exchanged: first the epoch that is kept, then the last one that was run."),
-            Mistake("keeps the last", _stop_keeps_last,
-                    "You keep the last epoch. Patience means going on past the best one: the best is kept."),
-            Mistake("looks at losses never reached", _stop_best_of_all,
-                    "The epoch that you keep was never run: training had stopped before. No peeking ahead."),
-            Mistake("one epoch late", _stop_one_late,
-                    "Off by one: with patience 2, stop as soon as 2 epochs have passed without a new best."),
-            Mistake("bad epochs in all", _stop_total,
-                    "You count bad epochs in all. A new best starts the count again."),
-            Mistake("against the epoch before", _stop_against_last,
-                    "You compare with the epoch before. Compare with the BEST so far: creeping down from a peak is no "
-                    "progress."),
+            Mistake(
+                "exchanged",
+                _stop_exchanged,
+                "The two numbers are exchanged: first the epoch that is kept, then the last one that was run.",
+            ),
+            Mistake(
+                "keeps the last",
+                _stop_keeps_last,
+                "You keep the last epoch. Patience means going on past the best one: the best is kept.",
+            ),
+            Mistake(
+                "looks at losses never reached",
+                _stop_best_of_all,
+                "The epoch that you keep was never run: training had stopped before. No peeking ahead.",
+            ),
+            Mistake(
+                "one epoch late",
+                _stop_one_late,
+                "Off by one: with patience 2, stop as soon as 2 epochs have passed without a new best.",
+            ),
+            Mistake(
+                "bad epochs in all", _stop_total, "You count bad epochs in all. A new best starts the count again."
+            ),
+            Mistake(
+                "against the epoch before",
+                _stop_against_last,
+                "You compare with the epoch before. Compare with the BEST so far: creeping down from a peak is no "
+                "progress.",
+            ),
         ),
         right=(_stop_counter,),
     ),
     Task(
-        "lora", "merge_lora", merge_lora,
+        "lora",
+        "merge_lora",
+        merge_lora,
         visible=(
             (np.zeros((2, 3)), np.array([[1.0, 0.0, 2.0]]), np.array([[1.0], [3.0]]), 5.0),
             (np.eye(4), np.arange(8.0).reshape(2, 4), np.arange(8.0).reshape(4, 2), 8.0),
@@ -502,17 +598,26 @@ TASKS = (
         hidden=lambda rng: [_lora_case(rng, o, w, r) for o, w, r in ((5, 4, 2), (4, 4, 3), (6, 6, 2))],
         points=(1, 2),
         mistakes=(
-            Mistake("not divided by the rank", _lora_no_rank,
-                    "The rank is missing: the factor is alpha / r, and r is the number of rows of A."),
+            Mistake(
+                "not divided by the rank",
+                _lora_no_rank,
+                "The rank is missing: the factor is alpha / r, and r is the number of rows of A.",
+            ),
             Mistake("no factor", _lora_no_alpha, "The factor alpha / r is missing."),
-            Mistake("divided by the width", _lora_over_width,
-                    "You divide by the width. r is the SHORT side: the number of rows of A."),
-            Mistake("divided by the outputs", _lora_over_outputs,
-                    "You divide by the number of rows of B, which is the width of what comes out. r is the number of "
-                    "COLUMNS of B, and of rows of A."),
+            Mistake(
+                "divided by the width",
+                _lora_over_width,
+                "You divide by the width. r is the SHORT side: the number of rows of A.",
+            ),
+            Mistake(
+                "divided by the outputs",
+                _lora_over_outputs,
+                "You divide by the number of rows of B, which is the width of what comes out. r is the number of "
+                "COLUMNS of B, and of rows of A.",
+            ),
             Mistake("the update alone", _lora_update_only, "This is the update alone. Add it to W."),
             Mistake("wrong order", _lora_other_order, "The product is the other way round: B @ A has the shape of W."),
         ),
         right=(_lora_outer,),
     ),
-)  # fmt: skip
+)

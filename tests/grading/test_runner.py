@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llm_course.grading.feedback import _safe
-from llm_course.grading.sandbox import inside
+from llm_course.grading.sandbox import runner
 
 
 @pytest.mark.parametrize(
@@ -30,23 +30,33 @@ from llm_course.grading.sandbox import inside
     ],
 )
 def test_only_lines_that_python_cannot_read_are_left_out(code: str, runs: str, left_out: list[str]) -> None:
-    assert inside.without_magics(code) == (runs, left_out)
+    assert runner.without_magics(code) == (runs, left_out)
 
 
 def test_what_notebooks_have(capsys: pytest.CaptureFixture[str]) -> None:
-    namespace: dict[str, Any] = {"display": inside.display, "get_ipython": inside.Shell}
-    inside.run("display(3, 'a', display_id=True, clear=True)", 1, namespace)
-    inside.run("get_ipython().run_line_magic('matplotlib', 'inline')\nshell = get_ipython()", 2, namespace)
-    inside.run("shell.events.register('x', print); shell.magic('time')\ny = 2", 3, namespace)
+    namespace: dict[str, Any] = {"display": runner.display, "get_ipython": runner.Shell}
+    runner.run("display(3, 'a', display_id=True, clear=True)", 1, namespace)
+    runner.run("get_ipython().run_line_magic('matplotlib', 'inline')\nshell = get_ipython()", 2, namespace)
+    runner.run("shell.events.register('x', print); shell.magic('time')\ny = 2", 3, namespace)
     assert capsys.readouterr().out == "3 a\n" and namespace["y"] == 2
     with pytest.raises(AttributeError):
-        inside.run("shell.__array__", 4, namespace)
+        runner.run("shell.__array__", 4, namespace)
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(-1.0, "-1.0"), (None, ""), (True, "True"), ("ann", "ann"), ("=1+1", "'=1+1"), ("\n=1+1", "'\n=1+1"),
-     (" @x", "' @x"), ("-x", "'-x"), ("\tx", "'\tx"), ("", "")],
-)  # fmt: skip
+    [
+        (-1.0, "-1.0"),
+        (None, ""),
+        (True, "True"),
+        ("ann", "ann"),
+        ("=1+1", "'=1+1"),
+        ("\n=1+1", "'\n=1+1"),
+        (" @x", "' @x"),
+        ("-x", "'-x"),
+        ("\tx", "'\tx"),
+        ("", ""),
+    ],
+)
 def test_no_field_is_a_formula_and_numbers_stay_numbers(value: Any, shown: str) -> None:
     assert _safe(value) == shown
