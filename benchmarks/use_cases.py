@@ -143,8 +143,13 @@ def _bounds(task: str, source: int, lm: LanguageModel) -> dict[str, Any]:
     room = (lm.window or 512) - 1
     if task == "translate":
         return fixed | {"num_beams": BEAMS, "max_new_tokens": min(2 * source + 20, room), "early_stopping": True}
-    return fixed | {"num_beams": 4, "max_new_tokens": min(128, room), "early_stopping": True, "min_length": 0,
-                    "no_repeat_ngram_size": 3}  # fmt: skip
+    return fixed | {
+        "num_beams": 4,
+        "max_new_tokens": min(128, room),
+        "early_stopping": True,
+        "min_length": 0,
+        "no_repeat_ngram_size": 3,
+    }
 
 
 def methods(task: str) -> dict[str, Callable[[str, LanguageModel, list[str]], list[Any]]]:
@@ -215,7 +220,7 @@ def measure(task: str, lm: LanguageModel, texts: list[str], repeats: int) -> lis
                 round(len(texts) / median, 2),
                 round(written / median, 1) if written else None,
                 round(max(peaks[name]), 1) if peaks[name] else None,
-            )  # fmt: skip
+            )
         )
     return rows
 
@@ -250,11 +255,14 @@ def decoding_share(lm: LanguageModel, texts: list[str], batch: int) -> dict[str,
     limit = bandwidth(lm.device)
     reached = (weights + cache) * NEW_TOKENS / seconds
     return {
-        "batch": batch, "tokens_per_second": round(sum(len(one.tokens) for one in found) / seconds, 1),
-        "milliseconds_per_step": round(1000 * seconds / NEW_TOKENS, 3), "weights_megabytes": round(weights / 1e6, 1),
-        "cache_megabytes": round(cache / 1e6, 1), "copy_gigabytes_per_second": round(limit / 1e9, 1),
+        "batch": batch,
+        "tokens_per_second": round(sum(len(one.tokens) for one in found) / seconds, 1),
+        "milliseconds_per_step": round(1000 * seconds / NEW_TOKENS, 3),
+        "weights_megabytes": round(weights / 1e6, 1),
+        "cache_megabytes": round(cache / 1e6, 1),
+        "copy_gigabytes_per_second": round(limit / 1e9, 1),
         "share_of_bandwidth": round(reached / limit, 4),
-    }  # fmt: skip
+    }
 
 
 # --- the run ------------------------------------------------------------------------------------------------
@@ -275,8 +283,10 @@ def models(task: str, device: torch.device, minis: bool, full: bool) -> list[Lan
 
 def table(rows: list[Row]) -> str:
     """The rows as a Markdown table; the last column says how many times as fast ours is."""
-    lines = ["| use case | model | method | texts/s | tokens/s | peak MB | llm_course is faster by |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| use case | model | method | texts/s | tokens/s | peak MB | llm_course is faster by |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
         own = next(r for r in rows if (r.task, r.model, r.method) == (row.task, row.model, "llm_course"))
         tokens = "" if row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}"
@@ -319,8 +329,15 @@ def main() -> None:
         print(f"\n{name}, {share['batch']} texts at once: {share['milliseconds_per_step']} ms a step,", end=" ")
         print(f"{share['share_of_bandwidth']:.1%} of the {share['copy_gigabytes_per_second']:.0f} GB/s of a copy.")
     RESULTS.mkdir(exist_ok=True)
-    record = {"device": where, "threads": torch.get_num_threads(), "torch": torch.__version__, "targets": TARGETS,
-              "date": time.strftime("%Y-%m-%d"), "rows": [asdict(row) for row in rows], "decoding": shares}  # fmt: skip
+    record = {
+        "device": where,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "targets": TARGETS,
+        "date": time.strftime("%Y-%m-%d"),
+        "rows": [asdict(row) for row in rows],
+        "decoding": shares,
+    }
     path = RESULTS / f"use_cases-{device.type}{'-full' if full and device.type == 'cpu' else ''}.json"
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

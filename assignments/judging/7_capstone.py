@@ -315,7 +315,7 @@ def _triage(
     always_sure: bool = False, gist_for_person: bool = True,
 ) -> list[Mail]:  # fmt: skip
     import llm_course as lc
-    from llm_course.batching import split_sentences
+    from llm_course.text import split_sentences
 
     records = []
     for mail in mails:

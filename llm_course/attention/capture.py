@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from llm_course.arguments import number_in, texts_of
 from llm_course.attention.reading import Reading, Side, read
 from llm_course.attention.recording import Layer, Maps, quiet_model, run
-from llm_course.batching import number_in, texts_of
 from llm_course.errors import BadInput, BadOption
 from llm_course.shelf.loading import LanguageModel, load
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention.ablation import places_of
 from llm_course.attention.capture import attend
 from llm_course.attention.recording import quiet_model
-from llm_course.batching import number_in
 from llm_course.errors import BadInput, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 

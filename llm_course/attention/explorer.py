@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention import page, payload
-from llm_course.batching import number_in
 from llm_course.errors import BadOption, LLMCourseError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from llm_course.arguments import number_in
 from llm_course.attention.capture import Attention, attention_of, checked
 from llm_course.attention.reading import read
 from llm_course.attention.recording import plain_maps, quiet_model, run
-from llm_course.batching import number_in
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel
 

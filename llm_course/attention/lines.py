@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention import drawing
 from llm_course.attention.drawing import LOOKED_AT, LOOKING, SHARE, readable
-from llm_course.batching import number_in
 from llm_course.errors import BadOption
 
 if TYPE_CHECKING:

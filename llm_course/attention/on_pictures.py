@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention import drawing
-from llm_course.batching import number_in
 from llm_course.errors import BadInput, BadOption
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import number_in
+from llm_course.arguments import number_in
 from llm_course.errors import BadInput, BadOption, LLMCourseError
 
 CAPACITY = 2**30  # scipy's flows are whole numbers below 2**31; a row's capacities sum to 1, so no flow exceeds this

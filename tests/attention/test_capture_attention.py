@@ -188,7 +188,7 @@ def test_a_text_is_read_as_generate_reads_it(name: str) -> None:
     started = LanguageModel(lm.name, lm.model, lm.tokenizer, {"starts_with_bos": True}, lm.device)
     for one in (lm, started) if lm.tokenizer.bos_token_id is not None else (lm,):
         found = lc.attend("The cat sat", model=one)
-        expected = generation._encode(one, "The cat sat", 0)
+        expected = generation.encode(one, "The cat sat", 0)
         assert len(found.columns) == len(expected)
         assert found.special[0] == (expected[0] in one.tokenizer.all_special_ids)
 
@@ -245,7 +245,7 @@ def test_what_cannot_be_recorded_is_handed_out_by_eager(make: Any) -> None:
     lm = by_hand(make())
     found = lc.attend("The cat sat", model=lm, generate=2)
     assert not found.recorded and found.kind == "decoder" and found.weights.dtype == np.float32
-    ids = generation._encode(lm, "The cat sat", 0)
+    ids = generation.encode(lm, "The cat sat", 0)
     inputs = torch.tensor([ids])
     plain = copy.deepcopy(lm.model)
     plain.config._attn_implementation = "eager"

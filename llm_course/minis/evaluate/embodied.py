@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from llm_course.minis.evaluate.record import Table, goal, stamp
-from llm_course.results import RobotPlan
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases.embodied import act, carry_out_all, steps_of
+from llm_course.use_cases.embodied import RobotPlan, act, carry_out_all, steps_of
 from llm_course.worlds import tabletop as world
 from llm_course.worlds import tabletop_goals as goals
 

@@ -18,7 +18,8 @@ from llm_course.attention import ablate, attend
 from llm_course.attention import measure as measure_heads
 from llm_course.minis.evaluate.record import Table, goal, stamp
 from llm_course.shelf.loading import load
-from llm_course.use_cases.in_context import RULES, accuracy_curve, draw_problem, make_prompt
+from llm_course.use_cases.in_context import accuracy_curve, make_prompt
+from llm_course.worlds.codes import RULES, draw_problem
 
 SHOTS, PROBLEMS, WANTED = (0, 1, 2, 4, 8, 12, 16, 20), 1000, 0.9
 TEXTS, OFF = 20, 3

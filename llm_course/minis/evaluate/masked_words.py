@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import in_batches
+from llm_course.batching import in_batches, padded
 from llm_course.minis.evaluate import embeddings
 from llm_course.minis.evaluate.record import Table, first, stamp
 from llm_course.minis.recipes.bert_mini import CORPORA, texts
@@ -54,10 +54,7 @@ def measure(data: str | Path, limit: int | None = None, *, model: Any = "bert-mi
             items.append(([*before, *seen, *after], [p + len(before) for p in places], [ids[p] for p in places]))
 
     def run(batch: list[tuple[list[int], list[int], list[int]]]) -> list[list[list[int]]]:
-        longest = max(len(ids) for ids, _, _ in batch)
-        fill = lm.tokenizer.pad_token_id or 0
-        ids = torch.tensor([i + [fill] * (longest - len(i)) for i, _, _ in batch], device=lm.device)
-        mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for i, _, _ in batch], device=lm.device)
+        ids, mask = padded([ids for ids, _, _ in batch], lm.tokenizer.pad_token_id or 0, lm.device)
         with torch.inference_mode():
             top = lm.model(input_ids=ids, attention_mask=mask).logits.topk(5, dim=-1).indices
         return [top[row, places].tolist() for row, (_, places, _) in enumerate(batch)]

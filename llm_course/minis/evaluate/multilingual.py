@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import windows
 from llm_course.minis.baselines.kneser_ney import KneserNey
 from llm_course.minis.evaluate.record import Table, goal, stamp
 from llm_course.minis.recipes.bloom_mini import LANGUAGES, LENGTH, texts
 from llm_course.minis.recipes.gpt_mini import token_stream
 from llm_course.shelf.catalogue import WEIGHTS
 from llm_course.shelf.loading import LanguageModel, load
+from llm_course.text import windows
 
 SENTENCES, STORY_BYTES = 300, 20_000  # of each language, at most
 ORDERS = (3, 4, 5, 6)

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import split_sentences
 from llm_course.errors import UnknownModel
 from llm_course.minis.baselines.extractive import TextRank, lead
 from llm_course.minis.corpora import rows
 from llm_course.minis.evaluate.record import Table, first, goal, stamp
 from llm_course.shelf.loading import LanguageModel, load
+from llm_course.text import split_sentences
 from llm_course.use_cases.summarization import summarize
 
 SETS = {"scitldr": "abstracts", "legal": "contracts", "story-summaries": "stories"}

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
-from llm_course.batching import split_sentences
 from llm_course.minis.batches import LengthBatches, pad
 from llm_course.minis.corpora import rows
 from llm_course.minis.loop import Plan
 from llm_course.minis.recipes.gpt_mini import texts
 from llm_course.minis.vocabulary import byte_fallback_bpe
+from llm_course.text import split_sentences
 
 STORIES = ["tinystories", "fables"]
 SUMMARIES = ["scitldr", "legal", "story-summaries"]

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from llm_course.minis.loop import Plan
-from llm_course.use_cases.in_context import CODE, KINDS, WORDS, never_together
+from llm_course.worlds.codes import CODE, KINDS, WORDS, never_together
 
 CORPORA: list[str] = []  # it draws its text itself
 START, UNKNOWN, COMMA = "<s>", "<unk>", ","

@@ -33,8 +33,8 @@ from llm_course.minis.batches import pad
 from llm_course.minis.loop import Plan
 from llm_course.minis.positions import sinusoids
 from llm_course.use_cases.pictures import normalized
-from llm_course.worlds.scene_questions import DESCRIBE, KINDS, caption, questions, words
-from llm_course.worlds.scenes import COLORS, SHAPES, SIDE, SIZES, Scene, covers, draw, random_scene
+from llm_course.worlds.scene_questions import KINDS, caption, questions, words
+from llm_course.worlds.scenes import COLORS, DESCRIBE, SHAPES, SIDE, SIZES, Scene, covers, draw, random_scene
 
 CORPORA: list[str] = []  # nothing but its own drawings
 # Pairs of color and shape that never occur in training, in no picture, question or answer.
