@@ -29,9 +29,13 @@ def python(*arguments: str) -> tuple[float, str]:
     """Run a fresh interpreter; its wall time in seconds and what it printed."""
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"}, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        cwd=Path(__file__).parents[1],
+    )
     return time.perf_counter() - start, done.stdout
 
 
@@ -52,9 +56,12 @@ def own_imports(model: str | None) -> list[tuple[float, str]]:
 
     def imported(*arguments: str) -> dict[str, float]:
         done = subprocess.run(
-            [sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True,
+            [sys.executable, "-X", "importtime", *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
             cwd=Path(__file__).parents[1],
-        )  # fmt: skip
+        )
         rows = [line.removeprefix("import time:").split("|") for line in done.stderr.splitlines() if "|" in line]
         return {row[2].strip(): float(row[0]) / 1000 for row in rows if row[0].strip().isdigit()}
 
@@ -83,8 +90,13 @@ def main() -> None:
         print(f"| `{name}` | {medians[name]:.3f} s | {min(values):.3f} s | {target} |")
     print(f"| the command over its model class | {ratio:.2f} | | {TARGETS['ratio']} |")
     RESULTS.mkdir(exist_ok=True)
-    record = {"seconds": times, "ratio": ratio, "python": platform.python_version(), "cores": os.cpu_count(),
-              "date": time.strftime("%Y-%m-%d")}  # fmt: skip
+    record = {
+        "seconds": times,
+        "ratio": ratio,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
     (RESULTS / "startup.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

@@ -44,14 +44,24 @@ def _mini(home: Path) -> None:
 
 def _text() -> tuple[Any, dict[str, Any]]:
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tiny_models.byte_level(SPECIAL), pad_token="<pad>", eos_token="</s>",
+        tokenizer_object=tiny_models.byte_level(SPECIAL),
+        pad_token="<pad>",
+        eos_token="</s>",
         additional_special_tokens=SPECIAL[2:],
-    )  # fmt: skip
+    )
     config = {
-        "model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
-        "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 512, "pad_token_id": 0,
-        "bos_token_id": None, "eos_token_id": 1, "initializer_range": 0.3,
-    }  # fmt: skip
+        "model_type": "llama",
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 512,
+        "pad_token_id": 0,
+        "bos_token_id": None,
+        "eos_token_id": 1,
+        "initializer_range": 0.3,
+    }
     return tokenizer, config
 
 
@@ -60,18 +70,27 @@ def _llava(home: Path) -> None:
 
     tokenizer, text = _text()
     seeing = {
-        "model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "image_size": SIDE, "patch_size": PATCH, "projection_dim": 32,
-    }  # fmt: skip
+        "model_type": "clip_vision_model",
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": SIDE,
+        "patch_size": PATCH,
+        "projection_dim": 32,
+    }
     config = transformers.LlavaConfig(
         vision_config=seeing, text_config=text, image_token_index=2, image_seq_length=16, vision_feature_layer=-1
     )
     _scaled(transformers.LlavaForConditionalGeneration(config)).save_pretrained(home)
     square = {"height": SIDE, "width": SIDE}
     transformers.LlavaProcessor(
-        CLIPImageProcessorPil(size=square, crop_size=square), tokenizer, patch_size=PATCH,
-        vision_feature_select_strategy="default", num_additional_image_tokens=1,
-    ).save_pretrained(home)  # fmt: skip
+        CLIPImageProcessorPil(size=square, crop_size=square),
+        tokenizer,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+    ).save_pretrained(home)
 
 
 def _idefics3(home: Path) -> None:
@@ -79,9 +98,13 @@ def _idefics3(home: Path) -> None:
 
     tokenizer, text = _text()
     seeing = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "image_size": SIDE, "patch_size": PATCH,
-    }  # fmt: skip
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": SIDE,
+        "patch_size": PATCH,
+    }
     config = transformers.Idefics3Config(vision_config=seeing, text_config=text, image_token_id=2, scale_factor=2)
     _scaled(transformers.Idefics3ForConditionalGeneration(config)).save_pretrained(home)
     edges = {"size": {"longest_edge": 2 * SIDE}, "max_image_size": {"longest_edge": SIDE}}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import llm_course as lc  # noqa: E402
-import tiny_models  # noqa: E402
-from llm_course.cli import main  # noqa: E402
+import llm_course as lc
+import tiny_models
+from llm_course.cli import main
+from llm_course.results import Result
 from rounding import agree, same_data
 
 MODELS = {"generate": "gpt2", "sentiment": "bert", "summarize": "bert-extract", "translate": "marian"}
@@ -29,7 +29,7 @@ def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
-def expected(command: str, texts: list[str]) -> list[lc.results.Result]:  # type: ignore[name-defined]
+def expected(command: str, texts: list[str]) -> list[Result]:
     return getattr(lc, command)(texts, model=tiny_models.folder(MODELS[command]))
 
 
@@ -129,7 +129,7 @@ def test_stopped_by_the_keyboard(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     def stop() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("llm_course.cli._models", stop)
+    monkeypatch.setattr("llm_course.shelf.catalogue.models", stop)
     assert main(["models"]) == 130 and capsys.readouterr().err == "llm-course: stopped\n"
 
 
@@ -163,9 +163,12 @@ def test_pictures(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 def test_a_process_of_its_own_with_a_terminal_that_knows_no_accents() -> None:
     command = [sys.executable, "-m", "llm_course.cli", "sentiment", "--json", "--lines", "--model"]
     done = subprocess.run(
-        [*command, str(tiny_models.folder("bert"))], input="I love café.\nA dog.\n".encode(), capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"}, timeout=300,
-    )  # fmt: skip
+        [*command, str(tiny_models.folder("bert"))],
+        input="I love café.\nA dog.\n".encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=300,
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["I love café.", "A dog."]
 
@@ -183,8 +186,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 def talk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str | None]]:
     """Stands in for the chat function: what each call brought, and replies that say how many turns there were."""
     from llm_course.errors import InputTooLong
-    from llm_course.results import Reply
-    from llm_course.use_cases import chat
+    from llm_course.use_cases.chat import Reply
 
     seen: list[tuple[list[str], str | None]] = []
 
@@ -195,7 +197,7 @@ def talk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str | None]]:
         seen.append((said, system))
         return Reply(f"reply {len(said)}", (*messages, {"role": "assistant", "content": "x"}), 1, "tiny")
 
-    monkeypatch.setattr(chat, "chat", answer)
+    monkeypatch.setattr(lc, "chat", answer)
     return seen
 
 
@@ -228,14 +230,17 @@ def test_chat_says_that_its_input_is_not_utf8(
     assert out.out == "reply 1\n" and "not UTF-8" in out.err
 
 
-@pytest.mark.parametrize(("command", "missing"), [("train", "accelerate"), ("evaluate", "sumy")])
+@pytest.mark.parametrize(
+    ("command", "function", "missing"),
+    [("train", "recipes.train", "accelerate"), ("evaluate", "evaluate.evaluate_all", "sumy")],
+)
 def test_a_command_without_its_extra_names_it(
-    command: str, missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str, function: str, missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lacks(**_: object) -> None:
+    def lacks(*_: object, **__: object) -> None:
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
 
-    monkeypatch.setattr(f"llm_course.cli._{command}", lacks)
+    monkeypatch.setattr(f"llm_course.minis.{function}", lacks)
     assert main([command, "gpt-mini"]) == 2
     said = capsys.readouterr().err
     assert missing in said and "pip install 'llm-course[train]'" in said

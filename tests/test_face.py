@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,18 @@ def test_every_name_is_there() -> None:
     assert set(lc.__all__) <= set(dir(lc))
     with pytest.raises(AttributeError, match="no 'sumarize'.*summarize"):
         _ = lc.sumarize
+
+
+def test_the_stub_that_editors_read_is_the_list() -> None:
+    assert lc.__file__
+    stub = ast.parse(Path(lc.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [part for part in stub.body if isinstance(part, ast.ImportFrom)]
+    assert sorted(alias.asname or "" for part in imports for alias in part.names) == lc.__all__
+
+
+def test_what_moved_says_where_to() -> None:
+    with pytest.raises(AttributeError, match="are now lc.predict"):
+        _ = lc.lesson
 
 
 def test_one_error_class_catches_what_the_package_raises_on_purpose() -> None:

@@ -7,7 +7,10 @@ import json
 
 import pytest
 
-from llm_course.results import Generation, Perplexity, Sentiment, Summary, Tokens, Translation
+from llm_course.use_cases.generation import Generation, Perplexity, Tokens
+from llm_course.use_cases.sentiment import Sentiment
+from llm_course.use_cases.summarization import Summary
+from llm_course.use_cases.translation import Translation
 
 EVIL = '<script>alert("x")</script> & more'
 RESULTS = [

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llm_course.arguments import number_in
 from llm_course.attention.kinds import by_kind, kind_of
-from llm_course.batching import number_in
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from llm_course.arguments import number_in, texts_of
 from llm_course.attention.kinds import KINDS, kind_of
 from llm_course.attention.reading import Side, read
 from llm_course.attention.recording import Layer, Maps, record
-from llm_course.batching import number_in, texts_of
 from llm_course.errors import BadInput, BadOption
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.shelf.loading import ModelLike, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,7 +240,7 @@ class Attention:
 def attend(
     text: str,
     pair: str | None = None,
-    model: str | Path | LanguageModel = "bert-mini",
+    model: ModelLike = "bert-mini",
     *,
     target: str | None = None,
     kind: str | None = None,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention.ablation import output_projections
 from llm_course.attention.capture import attend, evaluation_mode
-from llm_course.batching import number_in
 from llm_course.errors import BadInput, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 

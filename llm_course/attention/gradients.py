@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llm_course.arguments import number_in
 from llm_course.attention.capture import Attention, attend, evaluation_mode
 from llm_course.attention.reading import read
 from llm_course.attention.recording import run_eager
-from llm_course.batching import number_in
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention.measures import MEASURES, Gauge, measure, measure_name, visible
-from llm_course.batching import number_in
 from llm_course.errors import BadInput
 from llm_course.results import Result
 

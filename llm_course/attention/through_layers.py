@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention.measures import is_attention
-from llm_course.batching import number_in
 from llm_course.errors import BadInput, BadOption, LLMCourseError
 
 if TYPE_CHECKING:

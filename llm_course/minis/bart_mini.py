@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
-from llm_course.batching import split_sentences
 from llm_course.minis.batches import LengthBatches, pad
 from llm_course.minis.corpora import rows
 from llm_course.minis.gpt_mini import texts
@@ -24,6 +23,7 @@ from llm_course.minis.loop import Plan
 from llm_course.minis.measures import summaries
 from llm_course.minis.mini import Mini
 from llm_course.minis.vocabulary import byte_fallback_bpe
+from llm_course.text import split_sentences
 
 STORIES = ["tinystories", "fables"]
 SUMMARIES = ["scitldr", "legal", "story-summaries"]

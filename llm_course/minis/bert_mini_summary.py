@@ -16,7 +16,6 @@ import torch
 from rouge_score.rouge_scorer import RougeScorer
 from transformers import BertForTokenClassification, PreTrainedTokenizerFast
 
-from llm_course.batching import split_sentences
 from llm_course.minis import lora
 from llm_course.minis.batches import LengthBatches, pad
 from llm_course.minis.corpora import rows
@@ -24,6 +23,7 @@ from llm_course.minis.loop import Plan
 from llm_course.minis.measures import summaries
 from llm_course.minis.mini import Mini
 from llm_course.shelf.stored import folder_of
+from llm_course.text import split_sentences
 from llm_course.use_cases.summarization import parts_of
 
 BASE = "bert-mini"

@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
-from llm_course.batching import windows
 from llm_course.minis.baselines.kneser_ney import KneserNey
 from llm_course.minis.batches import Chunks
 from llm_course.minis.corpora import rows
@@ -35,6 +34,7 @@ from llm_course.minis.mini import Line, Mini
 from llm_course.minis.vocabulary import byte_level_bpe
 from llm_course.shelf import catalogue
 from llm_course.shelf.loading import LanguageModel, ModelLike, load
+from llm_course.text import windows
 
 LANGUAGES = {
     "en": "English",

@@ -31,16 +31,9 @@ from llm_course.minis.loop import Plan
 from llm_course.minis.measures.figures import Figures, Table, goal, stamp
 from llm_course.minis.mini import Line, Mini
 from llm_course.shelf.loading import ModelLike, load
-from llm_course.use_cases.in_context import (
-    CODE,
-    KINDS,
-    RULES,
-    WORDS,
-    accuracy_curve,
-    draw_problem,
-    make_prompt,
-    never_together,
-)
+from llm_course.use_cases.in_context import CODE, WORDS, accuracy_curve, draw_problem, make_prompt
+from llm_course.worlds.codes import RULES, never_together
+from llm_course.worlds.scene_questions import KINDS
 
 START, UNKNOWN, COMMA = "<s>", "<unk>", ","
 PAIRS, BATCH = 24, 128

@@ -29,10 +29,9 @@ from llm_course.minis.batches import LengthBatches
 from llm_course.minis.loop import Plan
 from llm_course.minis.measures.figures import Figures, Table, goal, stamp
 from llm_course.minis.mini import Line, Mini
-from llm_course.results import RobotPlan
 from llm_course.shelf.loading import LanguageModel, ModelLike, load
 from llm_course.shelf.palm_e import PalmEMini, PalmEMiniConfig
-from llm_course.use_cases.embodied import IMAGE, JOIN, PROMPT, STATE, act, carry_out_all, steps_of
+from llm_course.use_cases.embodied import IMAGE, JOIN, PROMPT, STATE, RobotPlan, act, carry_out_all, steps_of
 from llm_course.worlds import tabletop as world
 from llm_course.worlds import tabletop_goals as goals
 

@@ -40,8 +40,8 @@ from llm_course.minis.mini import Line, Mini
 from llm_course.shelf.loading import ModelLike, load
 from llm_course.use_cases.pictures import normalized
 from llm_course.use_cases.vision import ask, describe
-from llm_course.worlds.scene_questions import DESCRIBE, KINDS, Question, caption, questions, words
-from llm_course.worlds.scenes import COLORS, SHAPES, SIDE, SIZES, Scene, covers, draw, random_scene
+from llm_course.worlds.scene_questions import KINDS, Question, caption, questions, words
+from llm_course.worlds.scenes import COLORS, DESCRIBE, SHAPES, SIDE, SIZES, Scene, covers, draw, random_scene
 
 # Pairs of color and shape that never occur in training, in no picture, question or answer.
 HELD_OUT = frozenset(

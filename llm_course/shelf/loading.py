@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from llm_course import device as devices
 from llm_course.batching import fits_in_memory
@@ -119,7 +119,16 @@ class LanguageModel:
         return 0 if padding is None else padding + 1
 
 
-ModelLike = str | Path | LanguageModel
+# How a caller names a model: a name of the shelf, a Hub id, a folder, a loaded one, or None for the task's default.
+ModelLike = str | Path | LanguageModel | None
+
+
+class RunOptions(TypedDict, total=False):
+    """How a use case shall run: what each of them takes by keyword."""
+
+    model: ModelLike
+    device: str
+    progress: bool | None
 
 
 def use(family: str | None = None) -> str:
@@ -141,7 +150,7 @@ def use(family: str | None = None) -> str:
     return chosen
 
 
-def load(name: ModelLike | None = None, device: str = "auto", task: str | None = None) -> LanguageModel:
+def load(name: ModelLike = None, device: str = "auto", task: str | None = None) -> LanguageModel:
     """Load a model once and keep it.
 
     Args:

@@ -131,7 +131,7 @@ def _calls(source: str) -> list[tuple[str, str]]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+            name = str(getattr(node.func, "attr", None) or getattr(node.func, "id", ""))
             first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
             found.append((name, str(first)))
     return found

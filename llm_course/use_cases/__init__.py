@@ -1,1 +1,1 @@
-"""The use cases: one file each, readable from top to bottom: tokenize, run, decode."""
+"""One file a use case, its result in it. What several share: ``encoder``, ``encoder_decoder``, ``pictures``."""

@@ -9,31 +9,81 @@ and each call reads all of it again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from html import escape
+from typing import TypeGuard, Unpack, overload
 
-from llm_course.batching import in_batches, texts_of
+from llm_course.arguments import texts_of
+from llm_course.batching import in_batches
 from llm_course.errors import BadInput, InputTooLong, WrongTask
-from llm_course.results import Reply
+from llm_course.results import Result, box, cut
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.shelf.loading import LanguageModel, ModelLike, RunOptions, load
 from llm_course.use_cases.generation import Decoding, continuation, sample, seeds_of
 
 ROLES = ("system", "user", "assistant")
 Messages = list[dict[str, str]]
 
 
+@dataclass(frozen=True, repr=False)
+class Reply(Result):
+    """What the assistant says next. ``messages`` is the whole conversation, this reply included.
+
+    ``tokens`` is how many the reply has, its end token included; ``ended`` whether the model ended its turn.
+    """
+
+    text: str
+    messages: tuple[dict[str, str], ...]
+    tokens: int
+    model: str
+    ended: bool = True
+
+    def __repr__(self) -> str:
+        return f"Reply({cut(self.text)!r}, {self.model})"
+
+    def _repr_html_(self) -> str:
+        turns = "".join(
+            f'<div style="margin:.25em 0;{"opacity:.75" if number + 1 < len(self.messages) else ""}">'
+            f"<b>{escape(message['role'].capitalize())}:</b> {escape(message['content'])}</div>"
+            for number, message in enumerate(self.messages)
+        )
+        return box(self.model if self.ended else f"{self.model}, broken off after {self.tokens} tokens", turns)
+
+
+@overload
 def chat(
-    messages: Any,
+    messages: str | Messages,
+    *,
+    system: str | None = ...,
+    max_new_tokens: int = ...,
+    temperature: float = ...,
+    top_p: float = ...,
+    seed: int = ...,
+    **options: Unpack[RunOptions],
+) -> Reply: ...
+@overload
+def chat(
+    messages: list[str] | list[Messages],
+    *,
+    system: str | None = ...,
+    max_new_tokens: int = ...,
+    temperature: float = ...,
+    top_p: float = ...,
+    seed: int = ...,
+    **options: Unpack[RunOptions],
+) -> list[Reply]: ...
+def chat(
+    messages: str | Messages | list[str] | list[Messages],
     *,
     system: str | None = None,
     max_new_tokens: int = 60,
     temperature: float = 0,
     top_p: float = 1.0,
     seed: int = 0,
-    model: Any = None,
+    model: ModelLike = None,
     device: str = "auto",
     progress: bool | None = None,
-) -> Any:
+) -> Reply | list[Reply]:
     """Say the assistant's next turn in one conversation, or in each of a list.
 
     Args:
@@ -51,7 +101,7 @@ def chat(
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.Reply` or a list in the order given. ``reply.messages`` is the conversation
+        One :class:`Reply` or a list in the order given. ``reply.messages`` is the conversation
         with the reply: append the user's next message to it and call again.
 
     Raises:
@@ -71,9 +121,13 @@ def chat(
         return [_reply(lm, one, ids, new) for (one, ids, _), (new, _) in zip(some, said, strict=True)]
 
     results = in_batches(
-        items, lambda item: len(item[1]) + max_new_tokens, batch,
-        tokens=32_768 if lm.device.type == "cuda" else 8192, most=128, progress=progress,
-    )  # fmt: skip
+        items,
+        lambda item: len(item[1]) + max_new_tokens,
+        batch,
+        tokens=32_768 if lm.device.type == "cuda" else 8192,
+        most=128,
+        progress=progress,
+    )
     return results[0] if single else results
 
 
@@ -123,7 +177,7 @@ def encode(lm: LanguageModel, messages: Messages, new: int) -> list[int]:
 # --- checks -------------------------------------------------------------------------------------------------
 
 
-def conversations_of(value: Any, system: str | None = None) -> tuple[list[Messages], bool]:
+def conversations_of(value: object, system: str | None = None) -> tuple[list[Messages], bool]:
     """Check one conversation or a list of them; return the list and whether it was one.
 
     Raises:
@@ -133,7 +187,7 @@ def conversations_of(value: Any, system: str | None = None) -> tuple[list[Messag
         texts_of(system, "system message")
         if not isinstance(system, str):
             raise BadInput("system= takes one str: the system message of all conversations.")
-    if isinstance(value, str) or (_is_list(value) and value and all(isinstance(m, Mapping) for m in value)):
+    if isinstance(value, str) or _are_messages(value):
         return [_conversation(value, system, "")], True
     if not _is_list(value):
         raise BadInput(
@@ -150,13 +204,17 @@ def conversations_of(value: Any, system: str | None = None) -> tuple[list[Messag
     return [_conversation(one, system, f" of conversation {i}") for i, one in enumerate(value)], False
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-def _conversation(value: Any, system: str | None, where: str) -> Messages:
+def _are_messages(value: object) -> TypeGuard[Sequence[Mapping[str, object]]]:
+    return _is_list(value) and len(value) > 0 and all(isinstance(message, Mapping) for message in value)
+
+
+def _conversation(value: object, system: str | None, where: str) -> Messages:
     given = [{"role": "user", "content": value}] if isinstance(value, str) else value
-    if not _is_list(given) or not given or not all(isinstance(m, Mapping) for m in given):
+    if not _are_messages(given):
         raise BadInput(f"What should be the messages{where} is no list of them. Give a str or a list of messages.")
     messages = [_message(message, number, where) for number, message in enumerate(given)]
     if messages[0]["role"] != "system":
@@ -174,7 +232,7 @@ def _conversation(value: Any, system: str | None, where: str) -> Messages:
     return messages
 
 
-def _message(message: Mapping[str, Any], number: int, where: str) -> dict[str, str]:
+def _message(message: Mapping[str, object], number: int, where: str) -> dict[str, str]:
     unknown = set(message) - {"role", "content"}
     if unknown or set(message) != {"role", "content"}:
         raise BadInput(

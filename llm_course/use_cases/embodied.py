@@ -10,25 +10,65 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import TYPE_CHECKING, Protocol, Unpack, overload
 
-from llm_course.batching import in_batches, number_in, padded, texts_of
+from llm_course.arguments import Texts, number_in, texts_of
+from llm_course.batching import in_batches, padded
 from llm_course.errors import BadInput
-from llm_course.results import Result, RobotPlan
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.results import Result, box, cut
+from llm_course.shelf.loading import LanguageModel, ModelLike, RunOptions, load
 from llm_course.worlds.tabletop import Layout, Move, Table
 from llm_course.worlds.tabletop_goals import answers, goal_of
 
 if TYPE_CHECKING:
     import numpy as np
+    from transformers import PreTrainedTokenizerFast
 
 PROMPT = "given <state> <image> , {instruction} . plan :"
 IMAGE, STATE, JOIN = "<image>", "<state>", ";"
 LONGEST_PLAN, LONGEST_INSTRUCTION = 56, 16  # tokens; the longest plan of the oracle has 53
 
 
-def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
+@dataclass(frozen=True, repr=False)
+class RobotPlan(Result):
+    """What a robot's model wrote: the text, and its steps. An answer in words ("already done") has no steps."""
+
+    text: str
+    steps: tuple[str, ...]
+    instruction: str
+    model: str
+
+    def __repr__(self) -> str:
+        return f"RobotPlan({cut(self.text)!r}, {len(self.steps)} steps)"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{escape(step)}</li>" for step in self.steps)
+        body = f"<ol>{lines}</ol>" if lines else f"<div><b>{escape(self.text)}</b></div>"
+        return box(f"{self.model}: {cut(self.instruction, 100)}", body)
+
+
+class Senses(Protocol):
+    """What the model gets of a table: the camera's image ``(48, 64, 3)``, and the state vector ``(8,)``."""
+
+    def image(self) -> np.ndarray: ...
+    def state(self) -> np.ndarray: ...
+
+
+@overload
+def act(instruction: str, table: Senses, **options: Unpack[RunOptions]) -> RobotPlan: ...
+@overload
+def act(instruction: Texts, table: Senses | Sequence[Senses], **options: Unpack[RunOptions]) -> list[RobotPlan]: ...
+def act(
+    instruction: str | Texts,
+    table: Senses | Sequence[Senses],
+    *,
+    model: ModelLike = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> RobotPlan | list[RobotPlan]:
     """Ask the model for a plan. Nothing moves: ``table.run(plan)`` or :func:`carry_out` does that.
 
     Args:
@@ -40,15 +80,15 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.RobotPlan` or a list: its text, and its steps; no steps where the model
-        answers that the wish is fulfilled already or cannot be.
+        One :class:`RobotPlan` or a list: its text, and its steps; no steps where the model answers that the wish is
+        fulfilled already or cannot be.
 
     Raises:
         BadInput: the instruction is blank, too long or has a word that the model does not know; ``table`` is no table.
         WrongTask: the model makes no plans from images and states.
     """
     texts, single = texts_of(instruction, "instruction")
-    tables = list(table) if isinstance(table, (list, tuple)) else [table] * len(texts)
+    tables = list(table) if isinstance(table, Sequence) else [table] * len(texts)
     for one in tables:
         _check_table("act", one, ("image", "state"))
     if len(tables) != len(texts):
@@ -68,7 +108,7 @@ def act(instruction: Any, table: Any, *, model: Any = None, device: str = "auto"
     return found[0] if single else found
 
 
-def _check_table(who: str, table: Any, parts: tuple[str, ...]) -> None:
+def _check_table(who: str, table: object, parts: tuple[str, ...]) -> None:
     if isinstance(table, type) or not all(hasattr(table, part) for part in parts):
         raise BadInput(f"{who}() needs a table, not {type(table).__name__}: lc.tabletop.Table([['red']]).")
 
@@ -98,10 +138,10 @@ def words_of(lm: LanguageModel, instruction: str) -> list[int]:
     return prompt_ids(lm.tokenizer, said, lm.model.patches)
 
 
-def prompt_ids(tokenizer: Any, instruction: str, patches: int) -> list[int]:
+def prompt_ids(tokenizer: PreTrainedTokenizerFast, instruction: str, patches: int) -> list[int]:
     """Token ids of the prompt; the placeholder ``<image>`` stands there once for every patch."""
-    ids = tokenizer.backend_tokenizer.encode(PROMPT.format(instruction=instruction)).ids
-    place = ids.index(tokenizer.convert_tokens_to_ids(IMAGE))
+    encoded = tokenizer.backend_tokenizer.encode(PROMPT.format(instruction=instruction))
+    ids, place = encoded.ids, encoded.tokens.index(IMAGE)
     return [*ids[:place], *[ids[place]] * patches, *ids[place + 1 :]]
 
 
@@ -118,9 +158,13 @@ def written(lm: LanguageModel, batch: list[tuple[list[int], np.ndarray, np.ndarr
     with torch.inference_mode():
         vectors = lm.model.embed(ids, image, state)
         new = lm.model.text.generate(
-            inputs_embeds=vectors, attention_mask=mask, max_new_tokens=LONGEST_PLAN, do_sample=False,
-            pad_token_id=fill, eos_token_id=end,
-        )  # fmt: skip
+            inputs_embeds=vectors,
+            attention_mask=mask,
+            max_new_tokens=LONGEST_PLAN,
+            do_sample=False,
+            pad_token_id=fill,
+            eos_token_id=end,
+        )
     return [lm.tokenizer.decode(row, skip_special_tokens=True) for row in new]
 
 
@@ -175,13 +219,19 @@ class Episode(Result):
         )
 
 
-def carry_out(instruction: str, table: Table, *, model: Any = None, asks: int = 6, device: str = "auto") -> Episode:
+# Instructions and tables to one plan each: what may stand in for a model.
+Planner = Callable[[list[str], list[Table]], Sequence[RobotPlan]]
+
+
+def carry_out(
+    instruction: str, table: Table, *, model: ModelLike | Planner = None, asks: int = 6, device: str = "auto"
+) -> Episode:
     """Ask for a plan, carry it out, and ask again with a new image and state whenever a step fails.
 
     Args:
         instruction: as in :func:`act`.
         table: it moves.
-        model: as in :func:`act`; or a function that takes instruction and table and gives a plan.
+        model: as in :func:`act`; or a function from a list of instructions and a list of tables to a list of plans.
         asks: most plans to ask for, 1 to 50.
 
     Raises:
@@ -196,7 +246,12 @@ def carry_out(instruction: str, table: Table, *, model: Any = None, asks: int = 
 
 
 def carry_out_all(
-    instructions: list[str], tables: list[Table], *, model: Any = None, asks: int = 6, device: str = "auto"
+    instructions: list[str],
+    tables: list[Table],
+    *,
+    model: ModelLike | Planner = None,
+    asks: int = 6,
+    device: str = "auto",
 ) -> list[Episode]:
     """:func:`carry_out` for many tables side by side: one batch of prompts for each round of plans."""
     starts = [table.layout for table in tables]

@@ -6,17 +6,67 @@ gap. A gap in a text longer than the model's window is read in that window in wh
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Unpack, overload
 
-from llm_course.batching import in_batches, number_in, texts_of, windows
+from llm_course.arguments import Texts, number_in, texts_of
+from llm_course.batching import in_batches
 from llm_course.errors import BadInput, WrongTask
-from llm_course.results import Candidate, FilledMask
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.results import Result, box, cut
+from llm_course.shelf.loading import LanguageModel, ModelLike, RunOptions, load
+from llm_course.text import windows
+from llm_course.use_cases.encoder import batch_of, room_of
 
 MASK = "[MASK]"  # how a gap is written for every model; each model's own token ("<mask>") is understood, too
 
 
-def fill_mask(text: Any, top: int = 5, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
+@dataclass(frozen=True)
+class Candidate:
+    """A token that may fill a gap, with its probability; ``##`` in front marks one that goes on a word."""
+
+    token: str
+    probability: float
+
+
+@dataclass(frozen=True, repr=False)
+class FilledMask(Result):
+    """A text whose gaps are filled, each with the most probable token.
+
+    ``candidates`` holds for each gap its best tokens, the most probable first.
+    """
+
+    text: str
+    candidates: tuple[tuple[Candidate, ...], ...]
+    original: str
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data."""
+        gaps = [[{"token": c.token, "probability": c.probability} for c in own] for own in self.candidates]
+        return {"text": self.text, "candidates": gaps, "original": self.original, "model": self.model}
+
+    def __repr__(self) -> str:
+        best = ", ".join(f"{own[0].token} {own[0].probability:.2f}" for own in self.candidates)
+        return f"FilledMask({cut(self.text)!r}, {cut(best)})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<div>gap {number}: "
+            + ", ".join(f"<b>{escape(c.token)}</b>&nbsp;{c.probability:.2f}" for c in own)
+            + "</div>"
+            for number, own in enumerate(self.candidates, 1)
+        ]
+        return box(f"{self.model}: gaps filled", f"<div>{escape(self.text)}</div>", *rows)
+
+
+@overload
+def fill_mask(text: str, top: int = ..., **options: Unpack[RunOptions]) -> FilledMask: ...
+@overload
+def fill_mask(text: Texts, top: int = ..., **options: Unpack[RunOptions]) -> list[FilledMask]: ...
+def fill_mask(
+    text: str | Texts, top: int = 5, *, model: ModelLike = None, device: str = "auto", progress: bool | None = None
+) -> FilledMask | list[FilledMask]:
     """Fill the gaps of one text or of each text of a list.
 
     Args:
@@ -27,7 +77,7 @@ def fill_mask(text: Any, top: int = 5, *, model: Any = None, device: str = "auto
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.FilledMask` or a list in the order given. Probabilities are those of the whole
+        One :class:`FilledMask` or a list in the order given. Probabilities are those of the whole
         vocabulary, so the candidates' sum to less than 1; special tokens are no candidates. With several gaps each
         one is filled by itself, the others left open: the best words need not fit each other. A candidate is one
         token, so a longer word that the tokenizer cuts is never found.
@@ -52,9 +102,12 @@ def fill_mask(text: Any, top: int = 5, *, model: Any = None, device: str = "auto
             raise BadInput(f"The text has no gap{where}. Write {MASK} where a word is missing: 'The {MASK} sat down.'")
         items += [(number, *part) for part in _windows(lm, ids)]
     found = in_batches(
-        items, lambda item: len(item[1]), lambda some: gap_candidates(lm, [item[1:] for item in some], top),
-        tokens=32_768 if lm.device.type == "cuda" else 4096, progress=progress,
-    )  # fmt: skip
+        items,
+        lambda item: len(item[1]),
+        lambda some: gap_candidates(lm, [item[1:] for item in some], top),
+        tokens=32_768 if lm.device.type == "cuda" else 4096,
+        progress=progress,
+    )
     gaps: list[list[tuple[Candidate, ...]]] = [[] for _ in texts]
     for (number, _, _), candidates in zip(items, found, strict=True):
         gaps[number] += candidates
@@ -69,12 +122,12 @@ def fill_mask(text: Any, top: int = 5, *, model: Any = None, device: str = "auto
 def _windows(lm: LanguageModel, ids: list[int]) -> list[tuple[list[int], list[int]]]:
     """The windows that hold a gap to be read there, with the places of these gaps, in the order of the text."""
     before, after = lm.frame
-    room = (lm.window or 512) - len(before) - len(after)
-    cut = windows(len(ids), room, room // 2)
+    room = room_of(lm)
+    spans = windows(len(ids), room, room // 2)
     gaps: dict[tuple[int, int], list[int]] = {}
     for place in (i for i, token in enumerate(ids) if token == lm.tokenizer.mask_token_id):
         # Most context on its poorer side; a gap at the text's own end has none there in any window.
-        best = max(cut, key=lambda span: min(place - span[0], span[1] - 1 - place))  # below 0 outside of a window
+        best = max(spans, key=lambda span: min(place - span[0], span[1] - 1 - place))  # below 0 outside of a window
         gaps.setdefault(best, []).append(place)
     return [
         ([*before, *ids[start:end], *after], [place - start + len(before) for place in places])
@@ -91,10 +144,7 @@ def gap_candidates(
     """
     import torch
 
-    fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-    longest = max(len(ids) for ids, _ in batch)
-    ids = torch.tensor([i + [fill] * (longest - len(i)) for i, _ in batch], device=lm.device)
-    mask = torch.tensor([[1] * len(i) + [0] * (longest - len(i)) for i, _ in batch], device=lm.device)
+    ids, mask = batch_of(lm, [ids for ids, _ in batch])
     with torch.inference_mode():
         logits = lm.model(input_ids=ids, attention_mask=mask).logits
         rows = torch.tensor([row for row, (_, places) in enumerate(batch) for _ in places], device=lm.device)

@@ -10,16 +10,97 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from html import escape
+from typing import TYPE_CHECKING, overload
 
-from llm_course.batching import fits_in_memory, in_batches, number_in, padded, texts_of, windows
+from llm_course.arguments import Texts, number_in, texts_of
+from llm_course.batching import fits_in_memory, in_batches, padded
 from llm_course.errors import BadInput, BadOption, InputTooLong, WrongTask
-from llm_course.results import Generation, Perplexity, Tokens
+from llm_course.results import Result, box, cut
 from llm_course.shelf.kv_cache import cache_argument, cached
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.shelf.loading import LanguageModel, ModelLike, load
+from llm_course.text import windows
 
 if TYPE_CHECKING:
     import torch
+
+Drawn = tuple[list[int], list[float]]  # the new tokens of one text, and the log-probability of each
+
+
+@dataclass(frozen=True, repr=False)
+class Generation(Result):
+    """A continued text. ``text`` is the continuation alone, ``full`` prompt and continuation.
+
+    ``tokens`` are the new tokens as text, ``logprobs`` the natural logarithm of the probability that the
+    model itself (temperature 1, all tokens) gave each. ``ended`` says whether the model ended the text.
+    """
+
+    text: str
+    prompt: str
+    tokens: tuple[str, ...]
+    logprobs: tuple[float, ...]
+    model: str
+    ended: bool = False
+
+    @property
+    def full(self) -> str:
+        """Prompt and continuation."""
+        return self.prompt + self.text
+
+    def __str__(self) -> str:
+        return self.full
+
+    def __repr__(self) -> str:
+        return f"Generation({cut(self.full)!r}, {len(self.tokens)} new tokens, {self.model})"
+
+    def _repr_html_(self) -> str:
+        body = f'<span style="opacity:.7">{escape(self.prompt)}</span><b>{escape(self.text)}</b>'
+        return box(f"{self.model}: {len(self.tokens)} new tokens in bold", f"<div>{body}</div>")
+
+
+@dataclass(frozen=True, repr=False)
+class Perplexity(Result):
+    """How well a language model predicts a text.
+
+    ``loss`` is the mean of ``-logprobs`` in nats a token, ``perplexity`` is ``exp(loss)``, ``bits_per_byte``
+    is the whole loss in bits over the text's UTF-8 bytes, which compares models with different tokenizers.
+    """
+
+    perplexity: float
+    loss: float
+    bits_per_byte: float
+    tokens: tuple[str, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.perplexity:.1f}"
+
+    def __repr__(self) -> str:
+        return f"Perplexity({self.perplexity:.1f}, {self.bits_per_byte:.2f} bits per byte, {cut(self.text, 40)!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class Tokens(Result):
+    """A text cut into tokens: the pieces as text, and their numbers in the vocabulary."""
+
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    model: str
+
+    def __repr__(self) -> str:
+        return f"Tokens({list(self.tokens)})"
+
+    def _repr_html_(self) -> str:
+        # Borders as well as two shades: the cuts show without colour, too.
+        pieces = "".join(
+            f'<span title="{number}" style="border:1px solid #8889;border-radius:3px;padding:0 2px;margin:1px;'
+            f'background:{("#3b6ea522", "#d98e0422")[i % 2]}">{escape(token).replace(" ", "␣")}</span>'
+            for i, (token, number) in enumerate(zip(self.tokens, self.ids, strict=True))
+        )
+        return box(f"{self.model}: {len(self.tokens)} tokens", f'<div style="line-height:1.9">{pieces}</div>')
 
 
 @dataclass(frozen=True)
@@ -43,20 +124,34 @@ class Decoding:
 
 
 @overload
-def generate(prompt: str, *, seed: int = ..., model: Any = ..., device: str = ..., progress: bool | None = ...,
-             **options: Any) -> Generation: ...  # fmt: skip
-@overload
-def generate(prompt: Any, *, seed: Any = ..., model: Any = ..., device: str = ..., progress: bool | None = ...,
-             **options: Any) -> Any: ...  # fmt: skip
-def generate(
-    prompt: Any,
+def generate(  # type: ignore[overload-overlap]  # one prompt with a list of seeds gives a list
+    prompt: str,
     *,
-    seed: Any = 0,
-    model: Any = None,
+    seed: int = ...,
+    model: ModelLike = ...,
+    device: str = ...,
+    progress: bool | None = ...,
+    **options: float,
+) -> Generation: ...
+@overload
+def generate(
+    prompt: str | Texts,
+    *,
+    seed: int | Sequence[int] = ...,
+    model: ModelLike = ...,
+    device: str = ...,
+    progress: bool | None = ...,
+    **options: float,
+) -> list[Generation]: ...
+def generate(
+    prompt: str | Texts,
+    *,
+    seed: int | Sequence[int] = 0,
+    model: ModelLike = None,
     device: str = "auto",
     progress: bool | None = None,
-    **options: Any,
-) -> Any:
+    **options: float,
+) -> Generation | list[Generation]:
     """Continue a text, or each text of a list.
 
     Args:
@@ -72,7 +167,7 @@ def generate(
             takes no temperature).
 
     Returns:
-        One :class:`~llm_course.results.Generation`, or a list in the order given. Generation ends after
+        One :class:`Generation`, or a list in the order given. Generation ends after
         ``max_new_tokens`` or when the model ends the text.
 
     Raises:
@@ -85,7 +180,7 @@ def generate(
     if isinstance(seed, (list, tuple)) and len(texts) == 1:
         texts = texts * len(seeds)
     lm = load(model, device, task="generate")
-    items = [(text, _encode(lm, text, how.max_new_tokens), one) for text, one in zip(texts, seeds, strict=True)]
+    items = [(text, encode(lm, text, how.max_new_tokens), one) for text, one in zip(texts, seeds, strict=True)]
     run = _beams if how.num_beams > 1 else sample
 
     def batch(some: list[tuple[str, list[int], int]]) -> list[Generation]:
@@ -93,13 +188,19 @@ def generate(
         return [_result(lm, text, ids, *new) for (text, ids, _), new in zip(some, tokens, strict=True)]
 
     results = in_batches(
-        items, lambda item: len(item[1]) + how.max_new_tokens, batch,
-        tokens=32_768 if lm.device.type == "cuda" else 8192, most=128, progress=progress,
-    )  # fmt: skip
+        items,
+        lambda item: len(item[1]) + how.max_new_tokens,
+        batch,
+        tokens=32_768 if lm.device.type == "cuda" else 8192,
+        most=128,
+        progress=progress,
+    )
     return results[0] if single else results
 
 
-def stream(prompt: str, *, seed: int = 0, model: Any = None, device: str = "auto", **options: Any) -> Iterator[str]:
+def stream(
+    prompt: str, *, seed: int = 0, model: ModelLike = None, device: str = "auto", **options: float
+) -> Iterator[str]:
     """Continue one text and hand over each piece of it as soon as it is there.
 
     Takes what :func:`generate` takes, for one prompt and without beams. The pieces joined are exactly the
@@ -115,7 +216,7 @@ def stream(prompt: str, *, seed: int = 0, model: Any = None, device: str = "auto
     seeds = seeds_of(seed, 1)
     lm = load(model, device, task="generate")
     check_cache(lm)
-    return _pieces(lm, _encode(lm, texts[0], how.max_new_tokens), seeds, how)
+    return _pieces(lm, encode(lm, texts[0], how.max_new_tokens), seeds, how)
 
 
 def _pieces(lm: LanguageModel, ids: list[int], seeds: list[int], how: Decoding) -> Iterator[str]:
@@ -135,7 +236,7 @@ def _pieces(lm: LanguageModel, ids: list[int], seeds: list[int], how: Decoding) 
 
 
 def next_tokens(
-    prompt: str, k: int = 10, temperature: float = 1.0, *, model: Any = None, device: str = "auto"
+    prompt: str, k: int = 10, temperature: float = 1.0, *, model: ModelLike = None, device: str = "auto"
 ) -> list[tuple[str, float]]:
     """The ``k`` most probable next tokens after a text, with their probabilities, the most probable first.
 
@@ -148,13 +249,13 @@ def next_tokens(
     import torch
 
     with torch.inference_mode(), fits_in_memory("The prompt"):
-        ids = torch.tensor([_encode(lm, text, 1)], device=lm.device)
+        ids = torch.tensor([encode(lm, text, 1)], device=lm.device)
         scores = lm.model(input_ids=ids).logits[0, -1].float() / temperature
         shares, tokens = scores.softmax(-1).topk(k)
     return [(lm.tokenizer.decode([t]), p) for t, p in zip(tokens.tolist(), shares.tolist(), strict=True)]
 
 
-def perplexity(text: str, *, model: Any = None, device: str = "auto") -> Perplexity:
+def perplexity(text: str, *, model: ModelLike = None, device: str = "auto") -> Perplexity:
     """How well a raw model predicts a text: loss, perplexity, bits per byte, and each token's log-probability.
 
     The first token is predicted from the model's start token where it has one, and is left out of the
@@ -206,7 +307,7 @@ def _names(lm: LanguageModel, ids: Sequence[int]) -> tuple[str, ...]:
     return tuple(names[i] for i in ids)
 
 
-def tokenize(text: str, *, model: Any = None) -> Tokens:
+def tokenize(text: str, *, model: ModelLike = None) -> Tokens:
     """Cut a text into the tokens of a model, without the special ones that the model adds itself.
 
     ``model`` is one of any kind; the one that generates, of the family that ``lc.use()`` chose, if ``None``.
@@ -217,22 +318,22 @@ def tokenize(text: str, *, model: Any = None) -> Tokens:
     return Tokens(text, _names(lm, ids), tuple(ids), lm.name)
 
 
-def _one(text: Any, who: str) -> tuple[list[str], bool]:
+def _one(text: object, who: str) -> tuple[list[str], bool]:
     texts, single = texts_of(text)
     if not single:
         raise BadInput(f"{who}() takes one text, not a list.")
     return texts, single
 
 
-def _decoding(options: dict[str, Any]) -> Decoding:
+def _decoding(options: dict[str, float]) -> Decoding:
     allowed = Decoding.__dataclass_fields__
     for name in options:
         if name not in allowed:
             raise BadOption(f"generate() has no option {name!r}. It has: {', '.join(allowed)}, seed, model, device.")
-    return Decoding(**options)
+    return Decoding(**options)  # type: ignore[arg-type]  # it checks which are whole numbers
 
 
-def _seeds(seed: Any, texts: list[str], single: bool) -> tuple[list[int], bool]:
+def _seeds(seed: object, texts: list[str], single: bool) -> tuple[list[int], bool]:
     if isinstance(seed, (list, tuple)):
         if len(texts) not in (1, len(seed)) or not seed:
             raise BadOption(f"{len(seed)} seeds for {len(texts)} prompts: give one seed, or as many as prompts.")
@@ -247,7 +348,13 @@ def seeds_of(seed: int, count: int) -> list[int]:
     return [number_in("seed", seed, 0, 2**63 - 1, int)] * count
 
 
-def _encode(lm: LanguageModel, text: str, new: int) -> list[int]:
+def encode(lm: LanguageModel, text: str, new: int) -> list[int]:
+    """The tokens of a prompt as the model reads it, with room for ``new`` more.
+
+    Raises:
+        BadInput: the tokenizer finds no token.
+        InputTooLong: there is no such room.
+    """
     ids = lm.start + lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
         raise BadInput(f"{lm.name}'s tokenizer finds no token in the text. Give it another text.")
@@ -294,7 +401,7 @@ def _result(lm: LanguageModel, prompt: str, ids: list[int], new: list[int], logp
     )
 
 
-def sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
+def sample(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Drawn]:
     """Draw (or take greedily) tokens for a batch of prompts: new tokens and their log-probabilities."""
     new: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
@@ -326,10 +433,10 @@ def _steps(
     # Each row draws from its own generator, so that a text does not depend on its neighbours in the batch.
     random = [torch.Generator().manual_seed(seed) for seed in seeds]
     takes = inspect.signature(lm.model.forward).parameters
-    kept: dict[str, Any] = {}
+    kept: dict[str, object] = {}
     seen, read = ids, ids
     for _ in range(how.max_new_tokens):
-        options: dict[str, Any] = {}
+        options: dict[str, object] = {}
         if "position_ids" in takes:
             options["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -read.shape[1] :]
         if "logits_to_keep" in takes:
@@ -379,7 +486,7 @@ def choose(
     return (place if tokens is None else tokens.gather(1, place))[:, 0]
 
 
-def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Any]:
+def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: Decoding) -> list[Drawn]:
     """Beam search by the library; log-probabilities are read off the finished texts."""
     import torch
 
@@ -388,10 +495,19 @@ def _beams(lm: LanguageModel, prompts: list[list[int]], seeds: list[int], how: D
     ids, mask = padded(prompts, fill, lm.device, left=True)
     with torch.inference_mode():
         found = lm.model.generate(
-            input_ids=ids, attention_mask=mask, num_beams=how.num_beams, do_sample=False, pad_token_id=fill,
-            eos_token_id=ends or None, max_new_tokens=how.max_new_tokens, repetition_penalty=how.repetition_penalty,
-            min_new_tokens=None, temperature=None, top_k=None, top_p=None,
-        )  # fmt: skip
+            input_ids=ids,
+            attention_mask=mask,
+            num_beams=how.num_beams,
+            do_sample=False,
+            pad_token_id=fill,
+            eos_token_id=ends or None,
+            max_new_tokens=how.max_new_tokens,
+            repetition_penalty=how.repetition_penalty,
+            min_new_tokens=None,
+            temperature=None,
+            top_k=None,
+            top_p=None,
+        )
     results = []
     for prompt, row in zip(prompts, found[:, ids.shape[1] :].tolist(), strict=True):
         stop = next((i + 1 for i, token in enumerate(row) if token in ends), len(row))

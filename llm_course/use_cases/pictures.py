@@ -8,18 +8,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
 from llm_course.errors import BadInput
 from llm_course.worlds.scenes import Scene, draw
 
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+Picture: TypeAlias = "str | Path | np.ndarray | Image.Image | Scene"
 LEAST, MOST_PIXELS = 8, 100_000_000  # pixels of a side at least; pixels of a picture at most
 ALLOWED = "A picture is a file name, a NumPy array (height, width, 3), a PIL image or a scene."
 
 
-def pictures_of(image: Any, side: int) -> tuple[list[np.ndarray], bool]:
+def pictures_of(image: object, side: int) -> tuple[list[np.ndarray], bool]:
     """Check one picture or a list of them; return arrays and whether it was one.
 
     Args:
@@ -39,16 +44,20 @@ def pictures_of(image: Any, side: int) -> tuple[list[np.ndarray], bool]:
     return [_pixels(one, side, f" (number {number} of the list)") for number, one in enumerate(image)], False
 
 
-def _pixels(image: Any, side: int, where: str) -> np.ndarray:
+def _pixels(image: object, side: int, where: str) -> np.ndarray:
     if isinstance(image, Scene):
         return draw(image, side)
     if isinstance(image, (str, Path)):
         return _file(image, where)
-    if type(image).__module__.startswith("PIL."):
+    if _is_pil(image):
         return _pil(image, where)
     if isinstance(image, np.ndarray) or hasattr(image, "__array__"):
         return _array(image, where)
     raise BadInput(f"{type(image).__name__} is no picture{where}. {ALLOWED}")
+
+
+def _is_pil(image: object) -> TypeGuard[Image.Image]:
+    return type(image).__module__.startswith("PIL.")  # without importing it
 
 
 def _file(name: str | Path, where: str) -> np.ndarray:
@@ -77,7 +86,7 @@ def _too_large(what: str) -> str:
     return f"The picture {what} is too large: at most {MOST_PIXELS // 1_000_000} million pixels. Make it smaller."
 
 
-def _pil(image: Any, where: str) -> np.ndarray:
+def _pil(image: Image.Image, where: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
     _check_size(image.height, image.width, where)
@@ -102,7 +111,7 @@ def _check_size(height: int, width: int, where: str) -> None:
         raise BadInput(_too_large(f"of {width} x {height} pixels{where}"))
 
 
-def _array(image: Any, where: str) -> np.ndarray:
+def _array(image: object, where: str) -> np.ndarray:
     """Grey, RGB or RGBA; whole numbers from 0 to 255, fractions from 0 to 1, or true and false."""
     try:
         array = np.asarray(image)
@@ -157,7 +166,7 @@ def square(picture: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
 
 
-def normalized(pictures: Sequence[np.ndarray]) -> Any:
+def normalized(pictures: Sequence[np.ndarray]) -> torch.Tensor:
     """Pictures ``(side, side, 3)`` of ``uint8`` as one tensor ``(pictures, 3, side, side)`` from -1 to 1."""
     import torch
 

@@ -6,22 +6,62 @@ text longer than the model's window is read in overlapping windows, and their pr
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from html import escape
+from typing import Unpack, overload
 
-from llm_course.batching import in_batches, texts_of, windows
+from llm_course.arguments import Texts, texts_of
+from llm_course.batching import in_batches
 from llm_course.errors import WrongTask
-from llm_course.results import Sentiment
-from llm_course.shelf.loading import LanguageModel, load
+from llm_course.results import Result, box, cut
+from llm_course.shelf.loading import LanguageModel, ModelLike, RunOptions, load
+from llm_course.use_cases.encoder import batch_of, framed_windows
 
 LABELS = ("positive", "neutral", "negative")
 # How models name the classes, in small letters. LABEL_0.. is what a model says that was given no names.
 _NAMES = {
-    "positive": "positive", "pos": "positive", "neutral": "neutral", "neu": "neutral", "negative": "negative",
+    "positive": "positive",
+    "pos": "positive",
+    "neutral": "neutral",
+    "neu": "neutral",
+    "negative": "negative",
     "neg": "negative",
-}  # fmt: skip
+}
 
 
-def sentiment(text: Any, *, model: Any = None, device: str = "auto", progress: bool | None = None) -> Any:
+@dataclass(frozen=True, repr=False)
+class Sentiment(Result):
+    """The feeling of a text: the most probable label, its probability, and all probabilities."""
+
+    label: str
+    score: float
+    scores: dict[str, float]
+    text: str
+    model: str
+
+    def __str__(self) -> str:
+        return self.label
+
+    def __repr__(self) -> str:
+        return f"Sentiment({self.label}, {self.score:.2f}, {cut(self.text, 40)!r})"
+
+    def _repr_html_(self) -> str:
+        bars = "".join(
+            f'<div style="display:flex;align-items:center"><span style="width:6em">{escape(label)}</span>'
+            f'<span style="background:#3b6ea5;height:.7em;width:{round(share * 200)}px"></span>'
+            f'<span style="margin-left:.5em">{share:.2f}</span></div>'
+            for label, share in self.scores.items()
+        )
+        return box(f"{self.model}: {self.label}", f"<div>{escape(cut(self.text, 200))}</div>", bars)
+
+
+@overload
+def sentiment(text: str, **options: Unpack[RunOptions]) -> Sentiment: ...
+@overload
+def sentiment(text: Texts, **options: Unpack[RunOptions]) -> list[Sentiment]: ...
+def sentiment(
+    text: str | Texts, *, model: ModelLike = None, device: str = "auto", progress: bool | None = None
+) -> Sentiment | list[Sentiment]:
     """Classify one text or each text of a list.
 
     Args:
@@ -31,7 +71,7 @@ def sentiment(text: Any, *, model: Any = None, device: str = "auto", progress: b
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.Sentiment` or a list in the order given: the label, its probability,
+        One :class:`Sentiment` or a list in the order given: the label, its probability,
         and the probability of each class the model knows (they sum to 1).
 
     Raises:
@@ -43,12 +83,16 @@ def sentiment(text: Any, *, model: Any = None, device: str = "auto", progress: b
     labels = class_labels(lm)
     # One call for all texts: the tokenizer's own overhead is a good part of the time that a mini takes.
     all_ids = lm.tokenizer(texts, add_special_tokens=False)["input_ids"]
-    pieces = [(number, part) for number, ids in enumerate(all_ids) for part in _windows(lm, ids)]
+    pieces = [(number, part) for number, ids in enumerate(all_ids) for part in framed_windows(lm, ids)]
     # On a CPU small batches are faster, since they have less padding (benchmarks/use_cases.py).
     shares = in_batches(
-        pieces, lambda piece: len(piece[1]), lambda some: class_shares(lm, [part for _, part in some]),
-        tokens=65_536 if lm.device.type == "cuda" else 1024, most=_most(lm), progress=progress,
-    )  # fmt: skip
+        pieces,
+        lambda piece: len(piece[1]),
+        lambda some: class_shares(lm, [part for _, part in some]),
+        tokens=65_536 if lm.device.type == "cuda" else 1024,
+        most=_most(lm),
+        progress=progress,
+    )
     windows_of: list[list[tuple[int, list[float]]]] = [[] for _ in texts]
     for (number, part), share in zip(pieces, shares, strict=True):
         windows_of[number].append((len(part), share))
@@ -78,13 +122,6 @@ def class_labels(lm: LanguageModel) -> list[str]:
     return labels
 
 
-def _windows(lm: LanguageModel, ids: list[int]) -> list[list[int]]:
-    """A text's token ids, framed by the model's special tokens, in as many windows as it needs."""
-    before, after = lm.frame
-    room = (lm.window or 512) - len(before) - len(after)
-    return [[*before, *ids[start:end], *after] for start, end in windows(len(ids), room, room // 4)]
-
-
 def _most(lm: LanguageModel) -> int:
     """Most texts in a batch. A decoder reads the class at the last token, which it tells by the padding's number."""
     if lm.model.config.pad_token_id is None:
@@ -96,9 +133,6 @@ def class_shares(lm: LanguageModel, batch: list[list[int]]) -> list[list[float]]
     """Probabilities of the classes for a batch of token ids: ``(texts, classes)``."""
     import torch
 
-    fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-    longest = max(map(len, batch))
-    ids = torch.tensor([ids + [fill] * (longest - len(ids)) for ids in batch], device=lm.device)
-    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch], device=lm.device)
+    ids, mask = batch_of(lm, batch)
     with torch.inference_mode():
         return lm.model(input_ids=ids, attention_mask=mask).logits.float().softmax(-1).tolist()

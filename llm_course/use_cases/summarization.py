@@ -12,28 +12,67 @@ summaries of the parts are joined, and summarized again where they are too many.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Unpack, overload
 
-from llm_course.batching import ended_before, in_batches, number_in, padded, split_sentences, texts_of, windows
+from llm_course.arguments import Texts, number_in, texts_of
+from llm_course.batching import in_batches
 from llm_course.errors import BadOption, WrongTask
-from llm_course.results import Summary
+from llm_course.results import Result, box, broken_off, cut
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import LanguageModel, load, use
-from llm_course.use_cases.beams import empty_cache
+from llm_course.shelf.loading import LanguageModel, ModelLike, RunOptions, load, use
+from llm_course.text import split_sentences, windows
+from llm_course.use_cases.encoder import batch_of
+from llm_course.use_cases.encoder_decoder import Written, write_batch
 
 METHODS = ("extractive", "abstractive")
 LONGEST = 128  # tokens of an abstractive summary of one window at most
 
 
+@dataclass(frozen=True, repr=False)
+class Summary(Result):
+    """A summary. ``method`` says how it came about: ``"extractive"`` (sentences of the text, unchanged) or
+    ``"abstractive"`` (new sentences, which may say what the text does not).
+
+    ``sentences`` holds the sentences; for an extractive summary ``positions`` says which ones of the text.
+    ``ended`` says whether the model ended what it wrote; if not, it was broken off at its longest.
+    """
+
+    text: str
+    method: str
+    sentences: tuple[str, ...]
+    original: str
+    model: str
+    positions: tuple[int, ...] = ()
+    ended: bool = True
+
+    def __repr__(self) -> str:
+        return f"Summary({cut(self.text)!r}, {self.method}{broken_off(self.ended)})"
+
+    def _repr_html_(self) -> str:
+        words, all_words = len(self.text.split()), len(self.original.split())
+        head = f"{self.model}, {self.method}: {words} of {all_words} words{broken_off(self.ended)}"
+        return box(head, f"<div>{escape(self.text)}</div>")
+
+
+@overload
 def summarize(
-    text: Any,
+    text: str, max_sentences: int = ..., *, method: str | None = ..., **options: Unpack[RunOptions]
+) -> Summary: ...
+@overload
+def summarize(
+    text: Texts, max_sentences: int = ..., *, method: str | None = ..., **options: Unpack[RunOptions]
+) -> list[Summary]: ...
+def summarize(
+    text: str | Texts,
     max_sentences: int = 2,
     *,
     method: str | None = None,
-    model: Any = None,
+    model: ModelLike = None,
     device: str = "auto",
     progress: bool | None = None,
-) -> Any:
+) -> Summary | list[Summary]:
     """Summarize one text or each text of a list.
 
     Args:
@@ -45,7 +84,7 @@ def summarize(
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.Summary` or a list in the order given.
+        One :class:`Summary` or a list in the order given.
 
     Raises:
         BadInput, BadOption: the text or an option is not allowed, or the model does the other method.
@@ -114,9 +153,8 @@ def sentence_scores(lm: LanguageModel, texts: list[list[str]], progress: bool | 
         for part in parts_of(lm.tokenizer, lm.window or 512, sentences)
     ]
 
-    def run(batch: list[Any]) -> list[list[float]]:
-        fill = next((i for i in (lm.model.config.pad_token_id, lm.tokenizer.pad_token_id) if i is not None), 0)
-        ids, mask = padded([own for _, _, own, _ in batch], fill, lm.device)
+    def run(batch: list[tuple[int, int, list[int], list[int]]]) -> list[list[float]]:
+        ids, mask = batch_of(lm, [own for _, _, own, _ in batch])
         with torch.inference_mode():
             scores = lm.model(input_ids=ids, attention_mask=mask).logits[:, :, 0].float()
         return [scores[row, marks].tolist() for row, (_, _, _, marks) in enumerate(batch)]
@@ -149,61 +187,47 @@ def _extract(lm: LanguageModel, texts: list[str], most: int, progress: bool | No
 
 def _abstract(lm: LanguageModel, texts: list[str], most: int, progress: bool | None) -> list[Summary]:
     first = write(lm, texts, progress)
-    sentences, ended = [split_sentences(written) for written, _ in first], [whole for _, whole in first]
+    sentences, ended = [split_sentences(one.text) for one in first], [one.ended for one in first]
     # More sentences than asked for: the summary is summarized, never cut, unless that changes nothing.
     while many := [number for number, own in enumerate(sentences) if len(own) > most]:
-        for number, (written, whole) in zip(
-            many, write(lm, [" ".join(sentences[n]) for n in many], False), strict=True
-        ):
-            again = split_sentences(written)
+        for number, one in zip(many, write(lm, [" ".join(sentences[n]) for n in many], False), strict=True):
+            again = split_sentences(one.text)
             fewer = 0 < len(again) < len(sentences[number])
             sentences[number] = again if fewer else sentences[number][:most]
-            ended[number] = whole if fewer else True  # whole sentences at the start of what there was
+            ended[number] = one.ended if fewer else True  # whole sentences at the start of what there was
     return [
         Summary(" ".join(own), "abstractive", tuple(own), text, lm.name, ended=whole)
         for text, own, whole in zip(texts, sentences, ended, strict=True)
     ]
 
 
-def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> list[tuple[str, bool]]:
+def write(lm: LanguageModel, texts: list[str], progress: bool | None = None) -> list[Written]:
     """Write a summary of each text with an encoder-decoder, long texts part by part; and whether it ended each part."""
-    import torch
-
     prefix = "summarize: " if lm.model.config.model_type in ("t5", "mt5") else ""
     window = lm.window or 512
+    lead = lm.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else []
+    before, after = [*lm.frame[0], *lead], lm.frame[1]
     parts: list[tuple[int, list[int]]] = []
     for number, text in enumerate(texts):
         ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
-        lead = lm.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else []
-        before, after = [*lm.frame[0], *lead], lm.frame[1]
-        room = window - len(before) - len(after)
-        for low, high in windows(len(ids), room, 0):
+        for low, high in windows(len(ids), window - len(before) - len(after), 0):
             parts.append((number, [*before, *ids[low:high], *after]))
-    # Without a padding token the end token fills up: it is masked in the text and dropped from the summary.
-    fill = next((i for i in (lm.tokenizer.pad_token_id, lm.tokenizer.eos_token_id) if i is not None), 0)
     large = lm.device.type == "cuda"
 
-    limit = min(LONGEST, window - 1)
-
-    def run(batch: list[tuple[int, list[int]]]) -> list[tuple[str, bool]]:
-        ids, mask = padded([own for _, own in batch], fill, lm.device)
-        with torch.inference_mode():
-            out = lm.model.generate(
-                input_ids=ids, attention_mask=mask, num_beams=4, do_sample=False, max_length=None, min_length=0,
-                max_new_tokens=limit, no_repeat_ngram_size=3, early_stopping=True, pad_token_id=fill,
-                **empty_cache(lm),
-            )  # fmt: skip
-        end = lm.tokenizer.eos_token_id
-        return [
-            (lm.tokenizer.decode(row, skip_special_tokens=True).strip(), ended_before(row.tolist(), end, limit))
-            for row in out
-        ]
+    def run(batch: list[tuple[int, list[int]]]) -> list[Written]:
+        longest = [min(LONGEST, window - 1)] * len(batch)
+        return write_batch(lm, [own for _, own in batch], longest, 4, min_length=0, no_repeat_ngram_size=3)
 
     found = in_batches(
-        parts, lambda part: len(part[1]), run,
-        tokens=32_768 if large else 2048, most=128 if large else 32, progress=progress, what="parts",
-    )  # fmt: skip
-    joined: list[list[tuple[str, bool]]] = [[] for _ in texts]
+        parts,
+        lambda part: len(part[1]),
+        run,
+        tokens=32_768 if large else 2048,
+        most=128 if large else 32,
+        progress=progress,
+        what="parts",
+    )
+    joined: list[list[Written]] = [[] for _ in texts]
     for (number, _), summary in zip(parts, found, strict=True):
         joined[number].append(summary)
-    return [(" ".join(part for part, _ in own if part), all(whole for _, whole in own)) for own in joined]
+    return [Written(" ".join(one.text for one in own if one.text), all(one.ended for one in own)) for own in joined]

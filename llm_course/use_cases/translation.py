@@ -7,15 +7,20 @@ the decoder write (beam search), decode, and put the lines together again.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Unpack, overload
 
-from llm_course.batching import ended_before, in_batches, number_in, padded, split_sentences, texts_of
+from llm_course.arguments import Texts, number_in, texts_of
+from llm_course.batching import in_batches
 from llm_course.errors import BadOption, InputTooLong, UnknownLanguage
-from llm_course.results import Translation
+from llm_course.results import Result, box, broken_off, cut
 from llm_course.shelf import catalogue
-from llm_course.shelf.loading import LOCK, LanguageModel, load
-from llm_course.use_cases.beams import empty_cache
+from llm_course.shelf.loading import LOCK, LanguageModel, ModelLike, RunOptions, load
+from llm_course.text import split_sentences
+from llm_course.use_cases.encoder_decoder import Written, write_batch
 
 if TYPE_CHECKING:
     import torch
@@ -24,16 +29,50 @@ if TYPE_CHECKING:
 _T5_NAMES = {"en": "English", "fr": "French", "de": "German", "ro": "Romanian"}
 
 
+@dataclass(frozen=True, repr=False)
+class Translation(Result):
+    """A translation with its source and target language (ISO 639-1) and the original text.
+
+    ``ended`` says whether the model ended each sentence; if not, one was broken off at its longest.
+    """
+
+    text: str
+    source: str
+    target: str
+    original: str
+    model: str
+    ended: bool = True
+
+    def __repr__(self) -> str:
+        return f"Translation({cut(self.text)!r}, {self.source} to {self.target}{broken_off(self.ended)})"
+
+    def _repr_html_(self) -> str:
+        head = f"{self.model}: {self.source} to {self.target}{broken_off(self.ended)}"
+        return box(
+            head,
+            f'<div style="opacity:.75" lang="{escape(self.source)}">{escape(self.original)}</div>',
+            f'<div lang="{escape(self.target)}"><b>{escape(self.text)}</b></div>',
+        )
+
+
+@overload
 def translate(
-    text: Any,
+    text: str, source: str = ..., target: str = ..., *, num_beams: int = ..., **options: Unpack[RunOptions]
+) -> Translation: ...
+@overload
+def translate(
+    text: Texts, source: str = ..., target: str = ..., *, num_beams: int = ..., **options: Unpack[RunOptions]
+) -> list[Translation]: ...
+def translate(
+    text: str | Texts,
     source: str = "en",
     target: str = "fr",
     *,
     num_beams: int = 4,
-    model: Any = None,
+    model: ModelLike = None,
     device: str = "auto",
     progress: bool | None = None,
-) -> Any:
+) -> Translation | list[Translation]:
     """Translate one text or each text of a list.
 
     Args:
@@ -45,7 +84,7 @@ def translate(
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.Translation` or a list in the order given.
+        One :class:`Translation` or a list in the order given.
 
     Raises:
         BadInput, BadOption: the text or an option is not allowed.
@@ -71,8 +110,8 @@ def translate(
     results = []
     for one, text_lines, sentences in zip(texts, lines, cut, strict=True):
         own = [[next(done) for _ in line] for line in sentences]
-        text_lines[::2] = [" ".join(text for text, _ in line) for line in own]
-        ended = all(whole for line in own for _, whole in line)
+        text_lines[::2] = [" ".join(sentence.text for sentence in line) for line in own]
+        ended = all(sentence.ended for line in own for sentence in line)
         results.append(Translation("".join(text_lines), source, target, one, lm.name, ended))
     return results[0] if single else results
 
@@ -129,7 +168,7 @@ def _languages(lm: LanguageModel, source: str, target: str) -> dict[str, int]:
 class _EndAt:
     """Ends each translation of a batch at a length of its own, so that it does not depend on its neighbours."""
 
-    def __init__(self, lengths: list[int], end: int) -> None:
+    def __init__(self, lengths: Sequence[int], end: int) -> None:
         self.lengths, self.end = lengths, end
 
     def __call__(self, written: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -144,10 +183,8 @@ class _EndAt:
 
 def translate_sentences(
     lm: LanguageModel, sentences: list[str], num_beams: int, options: dict[str, int], progress: bool | None
-) -> list[tuple[str, bool]]:
-    """Translate sentences that fit the window, in batches by length; and whether the model ended each."""
-    import torch
-
+) -> list[Written]:
+    """Translate sentences that fit the window, in batches by length."""
     encoded = []
     for sentence in sentences:
         ids = lm.tokenizer(sentence)["input_ids"]
@@ -158,23 +195,12 @@ def translate_sentences(
             )
         encoded.append(ids)
     end = lm.tokenizer.eos_token_id
-    # Without a padding token the end token fills up: it is masked in the source and dropped from the translation.
-    fill = next((i for i in (lm.tokenizer.pad_token_id, end) if i is not None), 0)
 
-    def run(batch: list[list[int]]) -> list[tuple[str, bool]]:
-        ids, mask = padded(batch, fill, lm.device)
+    def run(batch: list[list[int]]) -> list[Written]:
         # A translation is rarely twice as long as its source; the bound stops a model that repeats itself.
         room = [min(2 * len(ids) + 20, (lm.window or 4096) - 1) for ids in batch]
-        with torch.inference_mode():
-            out = lm.model.generate(
-                input_ids=ids, attention_mask=mask, num_beams=num_beams, do_sample=False, max_new_tokens=max(room),
-                max_length=None, early_stopping=num_beams > 1, pad_token_id=fill, **empty_cache(lm),
-                logits_processor=[] if end is None else [_EndAt(room, end)], **options,
-            )  # fmt: skip
-        return [
-            (lm.tokenizer.decode(row, skip_special_tokens=True).strip(), ended_before(row.tolist(), end, limit))
-            for row, limit in zip(out, room, strict=True)
-        ]
+        bounds = [] if end is None else [_EndAt(room, end)]
+        return write_batch(lm, batch, room, num_beams, logits_processor=bounds, **options)
 
     tokens = (48_000 if lm.device.type == "cuda" else 5000) // num_beams
     return in_batches(encoded, len, run, tokens=tokens, most=256, progress=progress, what="sentences")

@@ -8,28 +8,98 @@ A mini gets its picture and its prompt from the few lines here; a full-size mode
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
-from llm_course.batching import in_batches, number_in, padded, texts_of
+from llm_course.arguments import Texts, number_in, texts_of
+from llm_course.batching import in_batches, padded
 from llm_course.errors import BadInput, InputTooLong, WrongTask
-from llm_course.results import Answer, Description
-from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases.pictures import normalized, pictures_of, square
-from llm_course.worlds.scene_questions import DESCRIBE
-from llm_course.worlds.scenes import SIDE, png
+from llm_course.results import Result, box, cut
+from llm_course.shelf.loading import LanguageModel, ModelLike, RunOptions, load
+from llm_course.use_cases.pictures import Picture, normalized, pictures_of, square
+from llm_course.worlds.scenes import DESCRIBE, SIDE, png
+
+if TYPE_CHECKING:
+    import torch
 
 MINI_PROMPT, FULL_PROMPT = DESCRIBE, "Describe the picture in one sentence."
 NEW_TOKENS = {"mini": 26, "full": 100}  # of an answer at most; a mini's window ends there
 SCENE_SIDE = 384  # pixels in which a scene is drawn for a full-size model
 
 
+class _Seen(Result):
+    """A result about a picture: a small copy of it is shown, but is not part of the data."""
+
+    thumbnail: np.ndarray | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, without the picture."""
+        return {name: value for name, value in super().to_dict().items() if name != "thumbnail"}
+
+    def _shown(self, head: str, words: str) -> str:
+        source = "" if self.thumbnail is None else f"data:image/png;base64,{png(self.thumbnail)}"
+        image = f'<img alt="the picture" width="96" height="96" src="{source}">'
+        return box(head, f'<div style="display:flex;gap:.8em;align-items:center">{image}<div>{words}</div></div>')
+
+
+@dataclass(frozen=True, repr=False)
+class Description(_Seen):
+    """What is on a picture, in words, and the probability that the model gave these words as a whole."""
+
+    text: str
+    probability: float
+    model: str
+    thumbnail: np.ndarray | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Description({cut(self.text)!r}, {self.probability:.2f}, {self.model})"
+
+    def _repr_html_(self) -> str:
+        return self._shown(f"{self.model}: what is on the picture", f"<b>{escape(self.text)}</b>")
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(_Seen):
+    """The answer to a question about a picture, and its probability.
+
+    ``first`` holds the most probable first tokens, up to five, with their probabilities: what else might have been
+    said. Tokens that read the same, but for a space, count together.
+    """
+
+    text: str
+    question: str
+    probability: float
+    first: dict[str, float]
+    model: str
+    thumbnail: np.ndarray | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Answer({cut(self.text)!r}, {self.probability:.2f}, {cut(self.question, 40)!r})"
+
+    def _repr_html_(self) -> str:
+        words = f'<div style="opacity:.75">{escape(self.question)}</div><b>{escape(self.text)}</b>'
+        return self._shown(f"{self.model}: probability {self.probability:.2f}", words)
+
+
+@overload
+def describe(  # type: ignore[overload-overlap]  # a str is a sequence of str, too
+    image: Picture, *, max_new_tokens: int | None = ..., **options: Unpack[RunOptions]
+) -> Description: ...
+@overload
 def describe(
-    image: Any, *, model: Any = None, device: str = "auto", max_new_tokens: int | None = None,
+    image: Sequence[Picture], *, max_new_tokens: int | None = ..., **options: Unpack[RunOptions]
+) -> list[Description]: ...
+def describe(
+    image: Picture | Sequence[Picture],
+    *,
+    model: ModelLike = None,
+    device: str = "auto",
+    max_new_tokens: int | None = None,
     progress: bool | None = None,
-) -> Any:  # fmt: skip
+) -> Description | list[Description]:
     """Say in words what is on a picture, or on each picture of a list.
 
     Args:
@@ -40,7 +110,7 @@ def describe(
         progress: a bar always, never, or (``None``) when a list is slow.
 
     Returns:
-        One :class:`~llm_course.results.Description` or a list in the order given.
+        One :class:`Description` or a list in the order given.
 
     Raises:
         BadInput: the picture is not allowed.
@@ -52,16 +122,33 @@ def describe(
     pictures, single = pictures_of(image, prepared.side)
     prompt = MINI_PROMPT if prepared.mini else FULL_PROMPT
     found = [
-        Description(said.text, said.probability, prepared.lm.name, png(square(picture, 96)))
+        Description(said.text, said.probability, prepared.lm.name, square(picture, 96))
         for picture, said in zip(pictures, say(prepared, pictures, [prompt] * len(pictures), progress), strict=True)
     ]
     return found[0] if single else found
 
 
+@overload
+def ask(  # type: ignore[overload-overlap]
+    image: Picture, question: str, *, max_new_tokens: int | None = ..., **options: Unpack[RunOptions]
+) -> Answer: ...
+@overload
 def ask(
-    image: Any, question: Any, *, model: Any = None, device: str = "auto", max_new_tokens: int | None = None,
+    image: Picture | Sequence[Picture],
+    question: str | Texts,
+    *,
+    max_new_tokens: int | None = ...,
+    **options: Unpack[RunOptions],
+) -> list[Answer]: ...
+def ask(
+    image: Picture | Sequence[Picture],
+    question: str | Texts,
+    *,
+    model: ModelLike = None,
+    device: str = "auto",
+    max_new_tokens: int | None = None,
     progress: bool | None = None,
-) -> Any:  # fmt: skip
+) -> Answer | list[Answer]:
     """Answer a question about a picture.
 
     Args:
@@ -71,7 +158,7 @@ def ask(
         model, device, max_new_tokens, progress: as for :func:`describe`.
 
     Returns:
-        One :class:`~llm_course.results.Answer`, or a list if ``image`` or ``question`` is one.
+        One :class:`Answer`, or a list if ``image`` or ``question`` is one.
 
     Raises:
         BadInput: a picture or question is not allowed, two lists differ in length, or the mini does not know
@@ -90,7 +177,7 @@ def ask(
     pictures = pictures * size if len(pictures) == 1 else pictures
     questions = questions * size if len(questions) == 1 else questions
     found = [
-        Answer(said.text, asked, said.probability, said.first, prepared.lm.name, png(square(picture, 96)))
+        Answer(said.text, asked, said.probability, said.first, prepared.lm.name, square(picture, 96))
         for picture, asked, said in zip(pictures, questions, say(prepared, pictures, questions, progress), strict=True)
     ]
     return found[0] if one_picture and one_question else found
@@ -124,16 +211,24 @@ class Seeing:
 
 
 @dataclass(frozen=True)
+class Item:
+    """A picture and its question; for a mini also the token ids of its prompt."""
+
+    picture: np.ndarray
+    question: str
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Said:
     """What the model said: the text, its probability, and the most probable first tokens."""
 
     text: str
-    ids: tuple[int, ...]
     probability: float
     first: dict[str, float]
 
 
-def seeing(model: Any, device: str, max_new_tokens: int | None) -> Seeing:
+def seeing(model: ModelLike, device: str, max_new_tokens: int | None) -> Seeing:
     """The model, if it takes pictures and something makes them ready for it."""
     lm = load(model, device, task="describe")
     if lm.processor is None and lm.model.config.model_type != "llava":
@@ -148,24 +243,27 @@ def seeing(model: Any, device: str, max_new_tokens: int | None) -> Seeing:
 
 def say(seeing: Seeing, pictures: Sequence[np.ndarray], questions: Sequence[str], progress: bool | None) -> list[Said]:
     """The model's words for each pair of picture and question, in batches of similar length."""
-    items: list[tuple[np.ndarray, Any]]
     mark = getattr(seeing.lm.processor, "image_token", None)
     if mark and (bad := next((question for question in questions if mark in question), None)):
         raise BadInput(
             f"The question {bad[:40]!r} has {mark!r} in it, which stands for a picture: {seeing.lm.name} puts it there "
             "itself. Leave it out."
         )
-    if seeing.mini:
-        items = [(p, mini_ids(seeing.lm, q)) for p, q in zip(pictures, questions, strict=True)]
-        for (_, ids), question in zip(items, questions, strict=True):
-            _check_window(seeing, len(ids), question)
-        most = 64
-    else:
-        items, most = list(zip(pictures, questions, strict=True)), 4
+    items = [
+        Item(picture, question, tuple(mini_ids(seeing.lm, question)) if seeing.mini else ())
+        for picture, question in zip(pictures, questions, strict=True)
+    ]
+    for item in items:
+        _check_window(seeing, len(item.ids), item.question)
     return in_batches(
-        items, lambda item: len(item[1]), lambda some: _run(seeing, some), tokens=16_384, most=most,
-        progress=progress, what="pictures",
-    )  # fmt: skip
+        items,
+        lambda item: len(item.ids or item.question),
+        lambda some: _run(seeing, some),
+        tokens=16_384,
+        most=64 if seeing.mini else 4,
+        progress=progress,
+        what="pictures",
+    )
 
 
 def _check_window(seeing: Seeing, length: int, question: str) -> None:
@@ -206,23 +304,25 @@ def image_tokens(lm: LanguageModel) -> int:
     return (vision.image_size // vision.patch_size) ** 2 + 1
 
 
-def inputs_of(lm: LanguageModel, items: Sequence[tuple[np.ndarray, Any]]) -> dict[str, Any]:
-    """What the model's ``forward`` takes, for pairs of a picture and a question (of a mini: its token ids)."""
+def inputs_of(lm: LanguageModel, items: Sequence[Item]) -> dict[str, torch.Tensor]:
+    """What the model's ``forward`` takes for a batch."""
     if lm.processor is None:
         side = lm.model.config.vision_config.image_size
-        ids, mask = padded([own for _, own in items], lm.tokenizer.pad_token_id, lm.device, left=True)
+        ids, mask = padded([item.ids for item in items], lm.tokenizer.pad_token_id, lm.device, left=True)
         return {
             "input_ids": ids,
             "attention_mask": mask,
-            "pixel_values": normalized([square(picture, side) for picture, _ in items]).to(lm.device, lm.model.dtype),
+            "pixel_values": normalized([square(item.picture, side) for item in items]).to(lm.device, lm.model.dtype),
         }
     from PIL import Image
 
-    texts = [_prompt(lm, question) for _, question in items]
     made = lm.processor(
-        text=texts, images=[[Image.fromarray(picture)] for picture, _ in items], padding=True, padding_side="left",
+        text=[_prompt(lm, item.question) for item in items],
+        images=[[Image.fromarray(item.picture)] for item in items],
+        padding=True,
+        padding_side="left",
         return_tensors="pt",
-    )  # fmt: skip
+    )
     return {
         name: value.to(lm.device, lm.model.dtype) if value.is_floating_point() else value.to(lm.device)
         for name, value in made.items()
@@ -238,19 +338,24 @@ def _prompt(lm: LanguageModel, question: str) -> str:
     return f"{getattr(lm.processor, 'image_token', '<image>')}\n{question}\n"
 
 
-def _run(seeing: Seeing, items: list[tuple[np.ndarray, Any]]) -> list[Said]:
+def _run(seeing: Seeing, items: list[Item]) -> list[Said]:
     import torch
 
     lm = seeing.lm
     inputs = inputs_of(lm, items)
     length = inputs["input_ids"].shape[1]
-    _check_window(seeing, length, "" if seeing.mini else items[0][1])
+    _check_window(seeing, length, items[0].question)
     fill = lm.tokenizer.pad_token_id
     with torch.inference_mode():
         found = lm.model.generate(
-            **inputs, max_new_tokens=seeing.limit, do_sample=False, return_dict_in_generate=True, output_logits=True,
-            eos_token_id=lm.ends or None, pad_token_id=fill if fill is not None else 0,
-        )  # fmt: skip
+            **inputs,
+            max_new_tokens=seeing.limit,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_logits=True,
+            eos_token_id=lm.ends or None,
+            pad_token_id=fill if fill is not None else 0,
+        )
         logprobs = torch.stack(found.logits, 1).float().log_softmax(-1)  # (items, tokens, vocabulary)
     said = []
     for row, own in zip(found.sequences[:, length:].tolist(), logprobs, strict=True):
@@ -261,7 +366,7 @@ def _run(seeing: Seeing, items: list[tuple[np.ndarray, Any]]) -> list[Said]:
         for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
             shown = lm.tokenizer.decode([token]).strip()  # " one" and "one" read the same: together they count
             first[shown] = first.get(shown, 0.0) + share
-        said.append(Said(in_words(lm, row[:end]), tuple(row[:end]), float(np.exp(total)), first))
+        said.append(Said(in_words(lm, row[:end]), float(np.exp(total)), first))
     return said
 
 

@@ -1,1 +1,1 @@
-"""Small worlds that the course draws itself: pictures of shapes, and a table with blocks that a robot moves."""
+"""Small worlds that the course draws itself: pictures of shapes, a table with blocks, and secret codes."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import random as randoms
 from dataclasses import dataclass
 
-from llm_course.worlds.scenes import COLORS, MOST, SHAPES, SIZES, TOUCH, Scene, Thing, apart, shared
+from llm_course.worlds.scenes import COLORS, DESCRIBE, MOST, SHAPES, SIZES, TOUCH, Scene, Thing, apart, shared
 
 KINDS = ("color", "shape", "count", "exists", "relation", "size", "overlap", "place")
-DESCRIBE = "describe the picture."
 NUMBERS = ("zero", "one", "two", "three", "four")
 PLURAL = {shape: shape + ("es" if shape.endswith("s") else "s") for shape in SHAPES}
 DIRECTIONS = {"left": "left of", "right": "right of", "above": "above", "below": "below"}
@@ -228,18 +227,30 @@ def _place(scene: Scene, thing: Thing, random: randoms.Random, avoid: Avoid) -> 
 
 
 _MAKERS = {
-    "color": _color, "shape": _shape, "count": _count, "exists": _exists, "relation": _relation, "size": _size,
-    "overlap": _overlap, "place": _place,
-}  # fmt: skip
+    "color": _color,
+    "shape": _shape,
+    "count": _count,
+    "exists": _exists,
+    "relation": _relation,
+    "size": _size,
+    "overlap": _overlap,
+    "place": _place,
+}
 
 
 def words() -> list[str]:
     """Every word and mark of the questions and answers, in a fixed order: vision-mini's vocabulary."""
     forms = (
-        DESCRIBE, *(f"{name} {PLURAL[name]}" for name in SHAPES), *COLORS, *SIZES, *NUMBERS, *PLACES,
-        *DIRECTIONS.values(), "yes no nothing and , . ? a an the one object objects shapes",
+        DESCRIBE,
+        *(f"{name} {PLURAL[name]}" for name in SHAPES),
+        *COLORS,
+        *SIZES,
+        *NUMBERS,
+        *PLACES,
+        *DIRECTIONS.values(),
+        "yes no nothing and , . ? a an the one object objects shapes",
         "what color is the shape of which how many are there is there where seen from",
         "bigger or equally do overlap overlapping in",
-    )  # fmt: skip
+    )
     marked = " ".join(forms).replace(".", " .").replace(",", " , ").replace("?", " ? ")
     return list(dict.fromkeys(marked.split()))

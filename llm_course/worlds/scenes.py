@@ -13,7 +13,6 @@ import random as randoms
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -21,12 +20,18 @@ from llm_course.errors import BadOption
 
 SHAPES = ("circle", "square", "triangle", "star", "cross", "heart")
 COLORS = {
-    "red": (213, 60, 0), "orange": (230, 159, 0), "yellow": (240, 228, 66), "green": (0, 158, 115),
-    "blue": (0, 114, 178), "pink": (204, 121, 167), "black": (30, 30, 30),
-}  # fmt: skip
+    "red": (213, 60, 0),
+    "orange": (230, 159, 0),
+    "yellow": (240, 228, 66),
+    "green": (0, 158, 115),
+    "blue": (0, 114, 178),
+    "pink": (204, 121, 167),
+    "black": (30, 30, 30),
+}
 SIZES = {"small": 0.11, "big": 0.18}  # radius as a share of the side
 GROUND = (245, 245, 245)
 SIDE, MOST = 60, 4  # pixels of the pictures that vision-mini sees; most things in a random scene
+DESCRIBE = "describe the picture."  # how vision-mini is asked for all that is on one
 TOUCH = 8.0  # pixels (of 60 x 60) that two things must share to count as overlapping
 
 
@@ -49,13 +54,16 @@ class Thing:
         return f"{self.size} {self.color} {self.shape}"
 
 
+Spec = Thing | tuple[str, str, str, float, float]  # a thing, or its shape, color, size and place
+
+
 @dataclass(frozen=True)
 class Scene:
     """A picture's content: things, the later ones in front. ``np.asarray(scene)`` is the picture."""
 
     things: tuple[Thing, ...]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: type | np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return draw(self).astype(dtype or np.uint8)
 
     def __str__(self) -> str:
@@ -65,7 +73,7 @@ class Scene:
         return f'<img alt="{self}" width="240" height="240" src="data:image/png;base64,{png(draw(self, 240))}">'
 
 
-def scene(*things: Thing | Sequence[Any]) -> Scene:
+def scene(*things: Spec) -> Scene:
     """A scene of things, each a :class:`Thing` or ``(shape, color, size, x, y)``.
 
     Raises:
@@ -88,9 +96,7 @@ def scene(*things: Thing | Sequence[Any]) -> Scene:
     return Scene(tuple(made))
 
 
-def draw(
-    scene: Scene | Sequence[Any], size: int = SIDE, *, random: randoms.Random | None = None
-) -> np.ndarray:  # fmt: skip
+def draw(scene: Scene | Sequence[Spec], size: int = SIDE, *, random: randoms.Random | None = None) -> np.ndarray:
     """The picture of a scene, ``(size, size, 3)`` of ``uint8``, edges smoothed.
 
     Args:
@@ -199,7 +205,7 @@ def random_scene(
     most: int = MOST,
     avoid: frozenset[tuple[str, str]] = frozenset(),
     among: Sequence[tuple[str, str]] = (),
-) -> Scene:  # fmt: skip
+) -> Scene:
     """Draw a scene of 1 to ``most`` things by lot; two of them may overlap, all others stand apart.
 
     Args:

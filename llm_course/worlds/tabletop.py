@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from llm_course.batching import number_in
+from llm_course.arguments import number_in
 from llm_course.errors import BadInput
 
 COLORS = {
-    "red": (214, 48, 44), "blue": (38, 104, 216), "green": (54, 158, 62), "yellow": (240, 198, 36),
+    "red": (214, 48, 44),
+    "blue": (38, 104, 216),
+    "green": (54, 158, 62),
+    "yellow": (240, 198, 36),
     "purple": (150, 66, 178),
-}  # fmt: skip
+}
 TRAYS = ("left", "right")
 PLACES, TRAY_ROOM = 6, 2  # places for stacks on the table, in a row; blocks that a tray holds
 HEIGHT, WIDTH = 48, 64  # of the camera's image, in pixels
@@ -247,7 +249,7 @@ class Table:
         self.moves.append(Move(step, before, self.layout, problem))
         return self.moves[-1]
 
-    def run(self, plan: Any) -> list[Move]:
+    def run(self, plan: object) -> list[Move]:
         """Do the steps of a plan in their order, up to the first that fails.
 
         Args:

@@ -46,8 +46,13 @@ class Goal:
 
 # Goal kind -> how people say it. {a} is the block, {b} the one it should lie on.
 WORDINGS: dict[str, tuple[str, ...]] = {
-    "on": ("put the {a} block on the {b} one", "put {a} on {b}", "stack the {a} block on the {b} block",
-           "place the {a} block on top of {b}", "the {a} block should be on the {b} one"),
+    "on": (
+        "put the {a} block on the {b} one",
+        "put {a} on {b}",
+        "stack the {a} block on the {b} block",
+        "place the {a} block on top of {b}",
+        "the {a} block should be on the {b} one",
+    ),
     "tray": ("put the {a} block in a tray", "put {a} in a tray", "the {a} block should be in a tray"),
     "left": ("put the {a} block in the left tray", "put {a} in the left tray"),
     "right": ("put the {a} block in the right tray", "put {a} in the right tray"),
@@ -55,7 +60,7 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "clear": ("clear the {a} block", "clear the top of {a}", "take everything off the {a} block"),
     "hold": ("pick up the {a} block", "take the {a} block", "pick {a} up"),
     "free": ("put down the block", "put down what you hold", "free the gripper"),
-}  # fmt: skip
+}
 
 
 def plan(layout: Layout, goal: Goal) -> list[str]:

@@ -1,4 +1,4 @@
-"""The table top for people: one layout as SVG or on matplotlib axes, a strip of frames, and an animation.
+"""The table top for people: one layout as SVG or on matplotlib axes, and a strip of frames.
 
 Knows nothing about how layouts change or about models. People see more than the robot's camera: the gripper with what
 it holds, and into the trays. Each block bears the first letter of its color, so that color is not needed to read it.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Protocol
 
 from llm_course.errors import BadOption
-from llm_course.worlds.tabletop import COLORS, PLACES, Layout, describe
+from llm_course.worlds.tabletop import COLORS, PLACES, STATE, Layout, Move, Table, describe
 
 if TYPE_CHECKING:
-    from matplotlib.animation import FuncAnimation
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from llm_course.use_cases.embodied import Episode
 
 GRAY = (150, 150, 150)
 # One unit is the width of a block; the table's surface is at height 0, the trays stand beside it.
@@ -95,7 +94,7 @@ def svg(layout: Layout, title: str = "") -> str:
     )
 
 
-def draw(axes: Any, layout: Layout, title: str = "") -> None:
+def draw(axes: Axes, layout: Layout, title: str = "") -> None:
     """The layout on matplotlib axes, which are cleared first."""
     from matplotlib.patches import Rectangle
 
@@ -109,6 +108,17 @@ def draw(axes: Any, layout: Layout, title: str = "") -> None:
         axes.text(left + 0.5, bottom + 0.47, _letter(color), ha="center", va="center", color=_ink(color), fontsize=8)
     axes.set(xlim=SPAN, ylim=(-0.4, TOP), aspect="equal", xticks=[], yticks=[])
     axes.set_title(title, fontsize=8)
+
+
+class Episode(Protocol):
+    """What is drawn of an episode, such as :func:`llm_course.carry_out` gives: where it began, and what was tried."""
+
+    @property
+    def instruction(self) -> str: ...
+    @property
+    def start(self) -> Layout: ...
+    @property
+    def moves(self) -> Sequence[Move]: ...
 
 
 def frames_of(episode: Episode) -> list[tuple[Layout, str]]:
@@ -133,9 +143,7 @@ def strip(episode: Episode, columns: int = 4) -> Figure:
     columns = min(columns, len(frames))
     rows = -(-len(frames) // columns)
     figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4), layout="constrained")
-    for axes, frame in zip(
-        figure.subplots(rows, columns, squeeze=False).flat, _padded(frames, rows * columns), strict=True
-    ):
+    for axes, frame in zip_longest(figure.subplots(rows, columns, squeeze=False).flat, frames):
         axes.axis("on" if frame else "off")
         if frame:
             draw(axes, *frame)
@@ -143,33 +151,9 @@ def strip(episode: Episode, columns: int = 4) -> Figure:
     return figure
 
 
-def _padded(frames: Sequence[Any], size: int) -> list[Any]:
-    return [*frames, *[None] * (size - len(frames))]
-
-
-def animate(episode: Episode, seconds: float = 1.0) -> FuncAnimation:
-    """The episode as a matplotlib animation: ``.save("robot.gif", writer="pillow")`` or ``.to_jshtml()``."""
-    from matplotlib.animation import FuncAnimation
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    frames = frames_of(episode)
-    figure = Figure(figsize=(4.4, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-
-    def update(number: int) -> list[Any]:
-        draw(axes, *frames[number])
-        return []
-
-    return FuncAnimation(figure, update, frames=len(frames), interval=1000 * seconds, repeat=False)
-
-
-def senses(table: Any) -> Figure:
+def senses(table: Table) -> Figure:
     """What the model gets of a table: the camera's image, and the state vector as named bars."""
     from matplotlib.figure import Figure
-
-    from llm_course.worlds.tabletop import STATE
 
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))

@@ -32,7 +32,7 @@ def test_greedy_steps_are_clear_of_a_tie():
 
 
 def test_mails_have_a_clear_label_and_a_clear_gist():
-    from llm_course.batching import split_sentences
+    from llm_course.text import split_sentences
     from llm_course.use_cases.summarization import sentence_scores
 
     capstone, lm = _module("7"), lc.load("bert-mini-summary", device="cpu")

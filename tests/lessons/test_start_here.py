@@ -10,8 +10,9 @@ import pytest
 import llm_course as lc
 from llm_course.checks.exercises import find
 from llm_course.lessons.start_here import exercises
-from llm_course.results import Sentiment, Translation
 from llm_course.teaching.checking import verdict
+from llm_course.use_cases.sentiment import Sentiment
+from llm_course.use_cases.translation import Translation
 
 FRENCH = {
     "I have a black cat.": "J'ai un chat noir.",

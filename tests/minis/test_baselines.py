@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from llm_course.batching import split_sentences
 from llm_course.minis.baselines.bag_of_words import BagOfWords, vader
 from llm_course.minis.baselines.extractive import TextRank, lead
 from llm_course.minis.baselines.translation_memory import TranslationMemory
+from llm_course.text import split_sentences
 
 
 def test_bag_of_words_learns_words_and_pairs() -> None:

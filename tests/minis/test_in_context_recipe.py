@@ -5,7 +5,7 @@ import pytest
 
 from llm_course.minis import incontext_mini as evaluation
 from llm_course.minis import incontext_mini as recipe
-from llm_course.use_cases.in_context import CODE, KINDS, WORDS, never_together
+from llm_course.worlds.codes import CODE, KINDS, WORDS, never_together
 
 
 @pytest.mark.parametrize("easy", [False, True])

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "llm_course"
 FLOORS = {
     0: {"errors"},  # the ground: every room can raise
-    1: {"device", "batching", "results", "checks"},
+    1: {"device", "arguments", "text", "batching", "results", "checks"},
     2: {"shelf", "worlds"},
     3: {"use_cases", "attention"},
     4: {"minis", "grading"},

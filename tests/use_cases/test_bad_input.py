@@ -6,7 +6,7 @@ import inspect
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,30 +26,42 @@ def with_gap(value: Any) -> Any:
     return value + " [MASK]" if isinstance(value, str) and value.strip() else value
 
 
-# The use cases by name: a function and what makes a call of it quick.
-CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-    "generate": (lc.generate, {"model": "gpt2", "max_new_tokens": 3}),
+# What makes a call quick: a tiny model, few tokens. A use case that is not named here is called as it comes.
+QUICK: dict[str, dict[str, Any]] = {
+    "generate": {"model": "gpt2", "max_new_tokens": 3},
+    "stream": {"model": "gpt2", "max_new_tokens": 3},
+    "next_tokens": {"model": "bloom"},
+    "perplexity": {"model": "gpt2"},
+    "tokenize": {"model": "qwen2"},
+    "sentiment": {"model": "bert"},
+    "summarize": {"model": "bert-extract"},
+    "translate": {"model": "marian", "num_beams": 1},
+    "fill_mask": {"model": "bert-masked"},
+    "embed": {"model": "bert-masked"},
+}
+# Every function at the face that takes a text, found there: a new use case is in here by itself.
+FOUND: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    name: (function, QUICK.get(name, {}))
+    for name, function in ((name, getattr(lc, name)) for name in lc.__all__)
+    if getattr(function, "__module__", "").startswith("llm_course.use_cases.")
+    and next(iter(inspect.signature(function).parameters)) in ("text", "prompt")
+}
+CALLS = FOUND | {
     "generate (llama)": (lc.generate, {"model": "llama", "max_new_tokens": 3}),
-    "stream": (
-        lambda text, **o: list(lc.stream(text, **o)),
-        {"model": "gpt2", "max_new_tokens": 3},
-    ),
-    "next_tokens": (lc.next_tokens, {"model": "bloom"}),
-    "perplexity": (lc.perplexity, {"model": "gpt2"}),
-    "tokenize": (lc.tokenize, {"model": "qwen2"}),
-    "sentiment": (lc.sentiment, {"model": "bert"}),
     "sentiment (roberta)": (lc.sentiment, {"model": "roberta"}),
-    "summarize (extractive)": (lc.summarize, {"model": "bert-extract"}),
     "summarize (abstractive)": (lc.summarize, {"model": "pegasus"}),
-    "translate": (lc.translate, {"model": "marian", "num_beams": 1}),
     "translate (t5)": (lc.translate, {"model": "t5", "num_beams": 1}),
-    "fill_mask": (lc.fill_mask, {"model": "bert-masked"}),
     "fill_mask (roberta)": (lambda text, **o: lc.fill_mask(with_gap(text), **o), {"model": "roberta-masked"}),
-    "embed": (lc.embed, {"model": "bert-masked"}),
     "embed (t5)": (lc.embed, {"model": "t5"}),
     "attend": (lc.attend, {"model": "bert"}),
     "attend (marian)": (lc.attend, {"model": "marian"}),
 }
+
+
+def test_the_use_cases_are_found() -> None:
+    assert set(FOUND) >= set(QUICK)
+
+
 each = pytest.mark.parametrize("name", CALLS)
 
 NAUGHTY = [
@@ -120,8 +132,10 @@ NO_TEXTS = [
 def answer(name: str, *args: Any, **options: Any) -> Any:
     """The answer of a use case, or the error of the course it raised; any other error fails the test."""
     function, own = CALLS[name]
+    tiny = {"model": tiny_models.folder(own["model"])} if "model" in own else {}
     try:
-        found = function(*args, **{**own, "model": tiny_models.folder(own["model"]), **options})
+        found = function(*args, **{**own, **tiny, **options})
+        found = list(found) if isinstance(found, Iterator) else found
     except LLMCourseError as error:
         assert len(str(error)) > 20 and str(error)[0].isprintable()
         return error
@@ -220,10 +234,8 @@ DECODING = ("temperature", "top_p", "top_k", "repetition_penalty", "num_beams", 
 
 def _options() -> list[tuple[str, str]]:
     found = []
-    for name in ("generate", "stream", "next_tokens", "perplexity", "tokenize", "sentiment", "summarize (extractive)",
-                 "summarize (abstractive)", "translate", "attend (marian)", "fill_mask", "embed"):  # fmt: skip
-        function = lc.stream if name == "stream" else CALLS[name][0]
-        names = [n for n in list(inspect.signature(function).parameters)[1:] if n not in ("options", "progress")]
+    for name in (*FOUND, "summarize (abstractive)", "attend (marian)"):
+        names = [n for n in list(inspect.signature(CALLS[name][0]).parameters)[1:] if n not in ("options", "progress")]
         found += [(name, option) for option in [*names, *(DECODING if name in ("generate", "stream") else ())]]
     return found
 
@@ -239,8 +251,11 @@ def test_options_of_every_wrong_kind(name: str, option: str) -> None:
 def test_options_at_random_all_together() -> None:
     chance = random.Random(7)
     for _ in range(150):
-        options = {o: chance.choice([*WRONG, 1, 2, 0.5]) for o in ("temperature", "top_p", "top_k", "seed", "num_beams",
-                   "repetition_penalty", "max_new_tokens") if chance.random() < 0.4}  # fmt: skip
+        options = {
+            o: chance.choice([*WRONG, 1, 2, 0.5])
+            for o in ("temperature", "top_p", "top_k", "seed", "num_beams", "repetition_penalty", "max_new_tokens")
+            if chance.random() < 0.4
+        }
         answer("generate", chance.choice(["The cat", ["a b", "c"], "", "😀"]), **options)
 
 
@@ -249,9 +264,7 @@ NO_MODELS = [None, "no such model", 3, [], "", "/no/such/folder", b"x", object()
 
 # not ids=str: the address of object() would differ between the two processes that run the tests
 @pytest.mark.parametrize("model", NO_MODELS, ids=lambda m: m if isinstance(m, str) else type(m).__name__)
-@pytest.mark.parametrize(
-    "name", ["generate", "sentiment", "summarize (extractive)", "translate", "attend", "fill_mask", "embed"]
-)
+@pytest.mark.parametrize("name", [*FOUND, "attend"])
 def test_models_that_are_none(name: str, model: Any) -> None:
     found = answer(name, "The cat sat.", model=model)
     assert isinstance(found, LLMCourseError) or model is None

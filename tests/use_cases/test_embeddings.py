@@ -10,11 +10,10 @@ import torch
 
 import llm_course as lc
 import tiny_models
-from llm_course.batching import windows
 from llm_course.errors import BadInput, BadOption
-from llm_course.results import Embedding
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases.embeddings import nearest, unit, vectors
+from llm_course.text import windows
+from llm_course.use_cases.embeddings import Embedding, nearest, unit, vectors
 from rounding import SHARE
 
 families = pytest.mark.parametrize("name", tiny_models.EMBEDDING)
@@ -118,8 +117,10 @@ def test_search_finds_the_text_itself_first_and_sorts_the_rest() -> None:
     assert nearest("cat", ["dog"], model=lm)[0].similarity != 0, "nothing is subtracted from a single text"
 
 
-@pytest.mark.parametrize(("query", "texts", "error"), [("", ["a"], BadInput), ("a", [], BadInput), ("a", ["", "b"],
-                         BadInput), (3, ["a"], BadInput), ("a", 3, BadInput)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "texts", "error"),
+    [("", ["a"], BadInput), ("a", [], BadInput), ("a", ["", "b"], BadInput), (3, ["a"], BadInput), ("a", 3, BadInput)],
+)
 def test_search_refuses_what_is_no_text(query: object, texts: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         nearest(query, texts, model=model("bert"))  # type: ignore[arg-type]

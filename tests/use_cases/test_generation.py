@@ -35,9 +35,13 @@ def library(lm: LanguageModel, ids: list[int], **options: object) -> list[int]:
     """The library's own generate(): the new tokens of one prompt, up to the end token."""
     tensor = torch.tensor([ids])
     out = lm.model.generate(
-        input_ids=tensor, attention_mask=torch.ones_like(tensor), do_sample=False, max_new_tokens=16,
-        pad_token_id=lm.tokenizer.pad_token_id or 0, **options,
-    )  # fmt: skip
+        input_ids=tensor,
+        attention_mask=torch.ones_like(tensor),
+        do_sample=False,
+        max_new_tokens=16,
+        pad_token_id=lm.tokenizer.pad_token_id or 0,
+        **options,
+    )
     new = out[0, len(ids) :].tolist()
     end = lm.tokenizer.eos_token_id
     return new[: new.index(end)] if end in new else new
@@ -277,11 +281,24 @@ def test_a_prompt_that_leaves_no_room_names_both_lengths(name: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"max_new_tokens": 0}, {"max_new_tokens": -3}, {"max_new_tokens": 2.5}, {"temperature": math.nan},
-        {"temperature": math.inf}, {"temperature": -1}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}, {"num_beams": 0},
-        {"repetition_penalty": 0}, {"seed": -1}, {"seed": "x"}, {"seed": [1, 2]}, {"seed": []}, {"temprature": 1},
+        {"max_new_tokens": 0},
+        {"max_new_tokens": -3},
+        {"max_new_tokens": 2.5},
+        {"temperature": math.nan},
+        {"temperature": math.inf},
+        {"temperature": -1},
+        {"top_p": 0},
+        {"top_p": 1.1},
+        {"top_k": -1},
+        {"num_beams": 0},
+        {"repetition_penalty": 0},
+        {"seed": -1},
+        {"seed": "x"},
+        {"seed": [1, 2]},
+        {"seed": []},
+        {"temprature": 1},
     ],
-)  # fmt: skip
+)
 def test_an_option_outside_its_range_is_named(options: dict[str, object]) -> None:
     with pytest.raises(BadOption, match="seed" if "seed" in options else next(iter(options))):
         lc.generate(["a b", "c d", "e f"], model=model("gpt2"), **options)

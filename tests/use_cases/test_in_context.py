@@ -1,6 +1,5 @@
 """Learning from examples in the prompt: prompts, codes with known answers, and models whose answers are known."""
 
-import numpy as np
 import pytest
 import torch
 import transformers
@@ -9,17 +8,7 @@ import tiny_models
 from llm_course.errors import BadInput, BadOption, InputTooLong
 from llm_course.minis.incontext_mini import make_tokenizer
 from llm_course.shelf.loading import LanguageModel, load
-from llm_course.use_cases import in_context
-from llm_course.use_cases.in_context import (
-    CODE,
-    KINDS,
-    WORDS,
-    accuracy_curve,
-    answers,
-    draw_problem,
-    make_prompt,
-    never_together,
-)
+from llm_course.use_cases.in_context import accuracy_curve, answers, make_prompt
 
 LABELS = ("the", "and", "in", "you")  # each a token of its own for the tiny GPT-2
 PAIRS = [("cat", "bap"), ("shirt", "dof")]
@@ -67,46 +56,6 @@ def test_prompts():
         make_prompt(["cat bap"], "cat")
     with pytest.raises(BadInput, match="empty"):
         make_prompt(PAIRS, "")
-
-
-def test_words_are_sixty_and_code_words_begin_differently():
-    assert len(set(WORDS)) == 60 and len({word[0] for word in CODE}) == 16 and not set(WORDS) & set(CODE)
-    # Two code words for each kind, no two kinds the same: a code of six kinds can be made of them.
-    assert (never_together().sum(1) == 2).all() and (never_together().sum(0) <= 1).all()
-
-
-@pytest.mark.parametrize("unmet", [False, True])
-@pytest.mark.parametrize("rule", in_context.RULES)
-def test_problems_keep_their_rule(rule, unmet):
-    random = np.random.default_rng(0)
-    kind_of = {word: kind for kind, words in KINDS.items() for word in words}
-    shown = 0
-    for _ in range(100):
-        problem = draw_problem(6, random, rule=rule, unmet=unmet)
-        known = dict((kind_of[x], y) if rule == "by kind" else (x, y) for x, y in problem.examples)
-        key = kind_of[problem.query] if rule == "by kind" else problem.query
-        assert problem.shown == (key in known)
-        assert known.get(key, problem.answer) == problem.answer
-        assert len(set(known.values())) == len(known)  # no code word stands for two things
-        if rule == "by kind":
-            assert problem.query not in {x for x, _ in problem.examples}
-        if unmet:
-            place = list(KINDS).index(kind_of[problem.query]), CODE.index(problem.answer)
-            assert never_together()[place]
-        shown += problem.shown
-    assert 60 < shown < 95  # of 4 words, 6 draws show one in 82% of cases
-
-
-def test_bad_options_say_what_is_allowed():
-    random = np.random.default_rng(0)
-    with pytest.raises(BadOption, match="dictionary"):
-        draw_problem(2, random, rule="alphabet")
-    with pytest.raises(BadOption, match="1 to 6"):
-        draw_problem(2, random, rule="by kind", count=7)
-    with pytest.raises(BadOption, match="shots"):
-        draw_problem(-1, random)
-    with pytest.raises(BadOption, match="own code words"):
-        draw_problem(2, random, unmet=True, code=("yes", "no", "a", "b"))
 
 
 def test_the_answer_is_read_off_the_examples(oracle):

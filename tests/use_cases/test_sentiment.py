@@ -7,9 +7,9 @@ import torch
 
 import llm_course as lc
 import tiny_models
-from llm_course.batching import windows
 from llm_course.errors import WrongTask
 from llm_course.shelf.loading import LanguageModel, load
+from llm_course.text import windows
 from llm_course.use_cases.sentiment import class_labels
 from rounding import SHARE
 

@@ -9,18 +9,25 @@ import torch
 
 import llm_course as lc
 import tiny_models
-from llm_course.batching import split_sentences
 from llm_course.errors import BadOption, WrongTask
 from llm_course.shelf.loading import LanguageModel, load
+from llm_course.text import split_sentences
+from llm_course.use_cases.encoder_decoder import Written
 from llm_course.use_cases.summarization import parts_of, sentence_scores, write
 from rounding import SHARE
 
 extractive = pytest.mark.parametrize("name", tiny_models.EXTRACTIVE)
 abstractive = pytest.mark.parametrize("name", tiny_models.ENCODER_DECODER)
 SENTENCES = [
-    "The cat sat on the mat.", "A dog runs in the park!", "I love this product.", "The food was cold.",
-    "My sister bought a new car yesterday.", "Hello, how are you?", "The children laugh.", "It is not bad at all.",
-]  # fmt: skip
+    "The cat sat on the mat.",
+    "A dog runs in the park!",
+    "I love this product.",
+    "The food was cold.",
+    "My sister bought a new car yesterday.",
+    "Hello, how are you?",
+    "The children laugh.",
+    "It is not bad at all.",
+]
 ARTICLE = " ".join(SENTENCES)
 SHORT = " ".join(SENTENCES[:3])
 
@@ -97,12 +104,19 @@ def test_one_text_equals_the_library(name: str) -> None:
     lead = "summarize: " if lm.model.config.model_type == "t5" else ""
     ids = lm.tokenizer(lead + SHORT, return_tensors="pt", return_token_type_ids=False)
     out = lm.model.generate(
-        **ids, num_beams=4, do_sample=False, max_length=None, min_length=0, no_repeat_ngram_size=3, early_stopping=True,
-        max_new_tokens=min(128, (lm.window or 512) - 1), pad_token_id=lm.model.config.pad_token_id,
-    )  # fmt: skip
+        **ids,
+        num_beams=4,
+        do_sample=False,
+        max_length=None,
+        min_length=0,
+        no_repeat_ngram_size=3,
+        early_stopping=True,
+        max_new_tokens=min(128, (lm.window or 512) - 1),
+        pad_token_id=lm.model.config.pad_token_id,
+    )
     assert ids["input_ids"].shape[1] <= (lm.window or 512)
     ended = out.shape[1] - 1 < min(128, (lm.window or 512) - 1)
-    assert write(lm, [SHORT]) == [(lm.tokenizer.decode(out[0], skip_special_tokens=True).strip(), ended)]
+    assert write(lm, [SHORT]) == [Written(lm.tokenizer.decode(out[0], skip_special_tokens=True).strip(), ended)]
 
 
 @abstractive
@@ -149,7 +163,7 @@ def test_a_summary_that_was_broken_off_says_so(name: str, monkeypatch: pytest.Mo
     lm = model(name)
     monkeypatch.setattr(summarization, "LONGEST", 2)
     (short,) = write(lm, [SHORT])
-    assert not short[1]
+    assert not short.ended
     found = lc.summarize(SHORT, 9, model=lm)
     assert not found.ended and not found.to_dict()["ended"]
     assert "broken off" in repr(found) and "broken off" in found._repr_html_()
@@ -163,11 +177,11 @@ def test_an_abstractive_summary_has_no_more_sentences_than_asked_for(
 
     asked: list[str] = []
 
-    def parrot(lm: object, texts: list[str], progress: object = None) -> list[tuple[str, bool]]:
+    def parrot(lm: object, texts: list[str], progress: object = None) -> list[Written]:
         """A summarizer that drops the last sentence, and gives up at three."""
         asked.extend(texts)
         cut = [split_sentences(text) for text in texts]
-        return [(" ".join(own[: max(3, len(own) - 1)]), len(own) < 3) for own in cut]
+        return [Written(" ".join(own[: max(3, len(own) - 1)]), len(own) < 3) for own in cut]
 
     monkeypatch.setattr(summarization, "write", parrot)
     one, two = lc.summarize([ARTICLE, SENTENCES[0]], most, model=model("bart"))

@@ -12,8 +12,11 @@ from llm_course.shelf.loading import LanguageModel, load
 
 families = pytest.mark.parametrize("name", tiny_models.ENCODER_DECODER)
 SENTENCES = [
-    "The cat sat on the mat.", "I love this product!", "Hello, how are you?", "A dog runs, and the children laugh!",
-]  # fmt: skip
+    "The cat sat on the mat.",
+    "I love this product!",
+    "Hello, how are you?",
+    "A dog runs, and the children laugh!",
+]
 
 
 def model(name: str) -> LanguageModel:
@@ -32,9 +35,16 @@ def library(lm: LanguageModel, sentence: str, num_beams: int) -> str:
     ids = lm.tokenizer(sentence, return_tensors="pt", return_token_type_ids=False)
     room = min(2 * ids["input_ids"].shape[1] + 20, (lm.window or 4096) - 1)
     out = lm.model.generate(
-        **ids, num_beams=num_beams, do_sample=False, max_new_tokens=room, max_length=None, early_stopping=num_beams > 1,
-        pad_token_id=lm.model.config.pad_token_id, forced_eos_token_id=lm.tokenizer.eos_token_id, **options,
-    )  # fmt: skip
+        **ids,
+        num_beams=num_beams,
+        do_sample=False,
+        max_new_tokens=room,
+        max_length=None,
+        early_stopping=num_beams > 1,
+        pad_token_id=lm.model.config.pad_token_id,
+        forced_eos_token_id=lm.tokenizer.eos_token_id,
+        **options,
+    )
     return lm.tokenizer.decode(out[0], skip_special_tokens=True).strip()
 
 
@@ -156,15 +166,3 @@ def test_a_gpu_says_what_the_cpu_says(name: str) -> None:
     here, there = (load(tiny_models.folder(name), device=d, task="translate") for d in ("cpu", "cuda"))
     one, two = (lc.translate(SENTENCES, num_beams=2, model=lm) for lm in (here, there))
     assert [r.text for r in one] == [r.text for r in two]
-
-
-def test_beams_change_places_in_what_was_written_and_not_in_what_was_read() -> None:
-    from llm_course.use_cases.beams import empty_cache
-
-    (cache,) = empty_cache(model("marian")).values()
-    rows = torch.arange(4.0).reshape(4, 1, 1, 1)
-    for part in (cache.self_attention_cache, cache.cross_attention_cache):
-        part.update(rows.clone(), rows.clone(), 0)
-    cache.reorder_cache(torch.tensor([1, 0, 2, 2]))
-    assert cache.self_attention_cache.layers[0].keys.flatten().tolist() == [1, 0, 2, 2]
-    assert cache.cross_attention_cache.layers[0].keys.flatten().tolist() == [0, 1, 2, 3]

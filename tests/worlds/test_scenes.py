@@ -10,17 +10,7 @@ import pytest
 
 from llm_course.errors import BadOption
 from llm_course.worlds import scenes
-from llm_course.worlds.scene_questions import (
-    KINDS,
-    NUMBERS,
-    PLURAL,
-    caption,
-    names,
-    place,
-    questions,
-    relation,
-    words,
-)
+from llm_course.worlds.scene_questions import KINDS, NUMBERS, PLURAL, caption, names, place, questions, relation, words
 from llm_course.worlds.scenes import COLORS, GROUND, SHAPES, Thing, draw, random_scene, scene, shared
 
 STAR = Thing("star", "red", "big", 0.3, 0.4)
@@ -44,9 +34,12 @@ def test_a_thing_is_drawn_in_its_color_at_its_place(shape: str, size: int) -> No
 def test_areas_are_those_of_geometry() -> None:
     radius = 0.18 * 400
     expected = {
-        "circle": np.pi * 0.95 * radius**2, "square": (1.7 * radius) ** 2, "triangle": 2.1 * 1.85 / 2 * radius**2,
-        "cross": (4 * 2 * 0.3 - 4 * 0.3**2) * radius**2, "star": 10 * 0.5 * 1.15 * 0.5 * np.sin(np.pi / 5) * radius**2,
-    }  # fmt: skip
+        "circle": np.pi * 0.95 * radius**2,
+        "square": (1.7 * radius) ** 2,
+        "triangle": 2.1 * 1.85 / 2 * radius**2,
+        "cross": (4 * 2 * 0.3 - 4 * 0.3**2) * radius**2,
+        "star": 10 * 0.5 * 1.15 * 0.5 * np.sin(np.pi / 5) * radius**2,
+    }
     for shape, area in expected.items():
         cover = scenes.covers(scene((shape, "red", "big", 0.5, 0.5)), 400)[0]
         assert cover.sum() == pytest.approx(area, rel=0.01), shape
@@ -64,10 +57,22 @@ def test_later_things_are_in_front_and_edges_cut() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [("ring", "red", "big", 0.5, 0.5), ("star", "purple", "big", 0.5, 0.5), ("star", "red", "huge", 0.5, 0.5),
-     ("star", "red", "big", 1.5, 0.5), ("star", "red", "big", 0.5, "left"), ("star", "red"), "star", (),
-     ("star", "red", "big", float("nan"), 0.5), 5, None, {}, ("star", ["red"], "big", 0.5, 0.5)],
-)  # fmt: skip
+    [
+        ("ring", "red", "big", 0.5, 0.5),
+        ("star", "purple", "big", 0.5, 0.5),
+        ("star", "red", "huge", 0.5, 0.5),
+        ("star", "red", "big", 1.5, 0.5),
+        ("star", "red", "big", 0.5, "left"),
+        ("star", "red"),
+        "star",
+        (),
+        ("star", "red", "big", float("nan"), 0.5),
+        5,
+        None,
+        {},
+        ("star", ["red"], "big", 0.5, 0.5),
+    ],
+)
 def test_what_cannot_be_drawn_is_named(bad: object) -> None:
     with pytest.raises(BadOption):
         scene(bad)  # type: ignore[arg-type]

@@ -93,12 +93,23 @@ def test_slipping_is_drawn_by_the_seed() -> None:
 
 def test_what_is_no_table() -> None:
     for wrong in (
-        lambda: Table([["white"]]), lambda: Table([["red"], ["red"]]), lambda: Table([["red"]], held="red"),
-        lambda: Table([[]] * 7), lambda: Table(["red"]), lambda: Table("red"), lambda: Table([], trays=(3, 0)),
-        lambda: Table([], trays=(0, 0, 0)), lambda: Table([], held="gray"), lambda: Table([]).run(3),
-        lambda: Table(5), lambda: Table([["red"]], trays=None), lambda: Table([[["red"]]]), lambda: Table([None]),  # type: ignore
-        lambda: Table([], held=["red"]), lambda: Table([], trays=("a", [])),  # type: ignore
-    ):  # fmt: skip
+        lambda: Table([["white"]]),
+        lambda: Table([["red"], ["red"]]),
+        lambda: Table([["red"]], held="red"),
+        lambda: Table([[]] * 7),
+        lambda: Table(["red"]),
+        lambda: Table("red"),
+        lambda: Table([], trays=(3, 0)),
+        lambda: Table([], trays=(0, 0, 0)),
+        lambda: Table([], held="gray"),
+        lambda: Table([]).run(3),
+        lambda: Table(5),
+        lambda: Table([["red"]], trays=None),
+        lambda: Table([[["red"]]]),
+        lambda: Table([None]),  # type: ignore
+        lambda: Table([], held=["red"]),
+        lambda: Table([], trays=("a", [])),  # type: ignore
+    ):
         with pytest.raises(BadInput):
             wrong()
     for options in ({"slip": 2}, {"slip": float("nan")}, {"seed": -1}, {"seed": "x"}):
@@ -154,10 +165,16 @@ def test_looking_twice_shows_the_same_and_every_corner_fits_the_image() -> None:
         (layout("red", "blue"), "put red on blue", "pick red ; place on blue"),
         (layout("red green", "blue"), "put red on blue", "pick green ; place on table ; pick red ; place on blue"),
         (layout("blue", held="red"), "put red on blue", "place on blue"),
-        (layout("blue green", held="red"), "put red on blue",
-         "place on table ; pick green ; place on table ; pick red ; place on blue"),
-        (layout("blue green red"), "put red on blue",
-         "pick red ; place on table ; pick green ; place on table ; pick red ; place on blue"),
+        (
+            layout("blue green", held="red"),
+            "put red on blue",
+            "place on table ; pick green ; place on table ; pick red ; place on blue",
+        ),
+        (
+            layout("blue green red"),
+            "put red on blue",
+            "pick red ; place on table ; pick green ; place on table ; pick red ; place on blue",
+        ),
         (layout("red blue"), "put red on blue", "pick blue ; place on table ; pick red ; place on blue"),
         (layout("red", held="blue"), "put red on blue", "place on table ; pick red ; place on blue"),
         (layout("blue red"), "put red on blue", "already done"),
@@ -177,7 +194,7 @@ def test_looking_twice_shows_the_same_and_every_corner_fits_the_image() -> None:
         (layout("red", held="blue"), "put down what you hold", "place on table"),
         (layout("red"), "free the gripper", "already done"),
     ],
-)  # fmt: skip
+)
 def test_the_oracle_by_hand(before: Layout, wish: str, expected: str) -> None:
     goal = goals.goal_of(wish)
     assert goal is not None

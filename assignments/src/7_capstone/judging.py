@@ -336,7 +336,7 @@ def _triage(
     gist_for_person: bool = True,
 ) -> list[Mail]:
     import llm_course as lc
-    from llm_course.batching import split_sentences
+    from llm_course.text import split_sentences
 
     records = []
     for mail in mails:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llm_course.arguments import number_in
 from llm_course.attention.explorer import encoding, page
-from llm_course.batching import number_in
 from llm_course.errors import BadOption, LLMCourseError
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_course.batching import texts_of
+from llm_course.arguments import texts_of
+from llm_course.batching import padded
 from llm_course.errors import BadInput
 from llm_course.results import Result
 from llm_course.shelf.loading import LanguageModel, load
@@ -166,10 +167,8 @@ def _logprobs(lm: LanguageModel, rows: list[list[int]], places: list[int]) -> np
     for start in range(0, len(order), BATCH):
         some = order[start : start + BATCH]
         full = [[*before, *rows[i], *after] for i in some]
-        longest = max(map(len, full))
-        ids = torch.tensor([row + [lm.tokenizer.pad_token_id] * (longest - len(row)) for row in full])
-        present = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in full])
-        inputs = {"input_ids": ids.to(lm.device), "attention_mask": present.to(lm.device)}
+        ids, mask = padded(full, lm.tokenizer.pad_token_id, lm.device)
+        inputs = {"input_ids": ids, "attention_mask": mask}
         at = torch.tensor([places[i] + len(before) for i in some], device=lm.device)
         where = torch.arange(len(some), device=lm.device), at
         with torch.inference_mode():

@@ -1,7 +1,7 @@
 """Summaries without learning: the first sentences, and TextRank.
 
 Knows nothing about corpora or the minis. Both pick whole sentences of the text, cut by the same rule as the
-minis' (:func:`llm_course.batching.split_sentences`), so that only the choice differs. TextRank (Mihalcea and
+minis' (:func:`llm_course.text.split_sentences`), so that only the choice differs. TextRank (Mihalcea and
 Tarau, EMNLP 2004) is sumy's; it is given the course's sentences and needs no data of NLTK's.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llm_course.batching import split_sentences
+from llm_course.text import split_sentences
 
 
 def lead(text: str, sentences: int = 1) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from llm_course.batching import split_sentences
 from llm_course.errors import UnknownModel
 from llm_course.minis.baselines.extractive import TextRank, lead
 from llm_course.minis.corpora import rows
@@ -23,6 +22,7 @@ from llm_course.minis.measures.figures import Figures, Table, first, goal, stamp
 from llm_course.minis.mini import Line
 from llm_course.shelf.catalogue import catalogue
 from llm_course.shelf.loading import ModelLike, load
+from llm_course.text import split_sentences
 from llm_course.use_cases.summarization import summarize
 
 SETS = {"scitldr": "abstracts", "legal": "contracts", "story-summaries": "stories"}
