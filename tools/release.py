@@ -1,6 +1,6 @@
 """What a release says of itself: the changelog's section of a version, after a check that tag and package agree.
 
-    python tools/release.py notes v0.2.0
+python tools/release.py notes v0.2.0
 """
 
 from __future__ import annotations
