@@ -25,6 +25,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llm_course.lessons import Lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTICLE = (
@@ -71,15 +75,19 @@ def base(lessons: str) -> None:
     assert Path("demo.png").stat().st_size > 10_000
 
 
-def notebooks() -> list[Path]:
-    """The built lessons, in order."""
-    return sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+def notebook(lesson: Lesson) -> Path:
+    """A built lesson."""
+    return ROOT / "notebooks" / f"{lesson.name}.ipynb"
 
 
-def chosen(which: str) -> list[Path]:
-    """``"first"``: the first lesson; ``"sample"``: one of each part; ``"all"``: every one."""
-    every = notebooks()
-    return {"first": every[:1], "sample": every[::4], "all": every}[which]
+def chosen(which: str) -> list[Lesson]:
+    """``"first"``: the first lesson; ``"sample"``: the first of each part; ``"all"``: every one."""
+    from llm_course.lessons import contents
+
+    first_of_part: dict[str, Lesson] = {}
+    for lesson in contents():
+        first_of_part.setdefault(lesson.part, lesson)
+    return {"first": [contents()[0]], "sample": [*first_of_part.values()], "all": [*contents()]}[which]
 
 
 def lab(lessons: str) -> None:
@@ -91,19 +99,21 @@ def lab(lessons: str) -> None:
 
     for room in ("lessons", "teaching"):
         import_all(f"llm_course.{room}")
-    for path in notebooks():
-        for cell in nbformat.read(path, as_version=4).cells:
+    for lesson in chosen("all"):
+        for cell in nbformat.read(notebook(lesson), as_version=4).cells:
             if cell.cell_type == "code":
                 imports = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, IMPORT)]
                 module = ast.Module(body=list(imports), type_ignores=[])
-                exec(compile(module, f"the imports of {path.name}", "exec"), {})
+                exec(compile(module, f"the imports of {lesson.name}", "exec"), {})
     # a machine with other work on it is no fault of the environment
     wrong = [check for check in lc.doctor().checks if check.status == "problem" and check.name != "Memory"]
     assert not wrong, "\n".join(f"{check.name}: {check.found}. {check.advice}" for check in wrong)
-    for path in chosen(lessons):
+    for lesson in chosen(lessons):
         start = time.perf_counter()
-        NotebookClient(nbformat.read(path, as_version=4), timeout=1200, startup_timeout=300).execute(cwd=os.getcwd())
-        print(f"  {path.name}: {time.perf_counter() - start:.0f} s", flush=True)
+        NotebookClient(nbformat.read(notebook(lesson), as_version=4), timeout=1200, startup_timeout=300).execute(
+            cwd=os.getcwd()
+        )
+        print(f"  {lesson.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
 IMPORT = (ast.Import, ast.ImportFrom)
@@ -152,9 +162,9 @@ def train(lessons: str) -> None:
 
 def site(lessons: str) -> None:
     """One lesson becomes a page."""
-    number = notebooks()[0].name.split("_")[0]
-    subprocess.run([sys.executable, "-P", ROOT / "tools" / "site.py", "--to", "pages", number], check=True)
-    assert (Path("pages") / "notebooks" / notebooks()[0].with_suffix(".html").name).is_file()
+    (first,) = chosen("first")
+    subprocess.run([sys.executable, "-P", ROOT / "tools" / "site.py", "--to", "pages", first.slug], check=True)
+    assert (Path("pages") / "notebooks" / f"{first.name}.html").is_file()
 
 
 CHECKS: dict[str, Callable[[str], None]] = {"base": base, "lab": lab, "grade": grade, "train": train, "site": site}

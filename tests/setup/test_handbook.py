@@ -14,6 +14,7 @@ import pytest
 
 from grading.conftest import sandboxed  # noqa: F401 (a fixture)
 from llm_course.grading.tasks import load_tasks
+from llm_course.lessons import contents, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
@@ -85,8 +86,12 @@ def plans() -> dict[str, list[list[str]]]:
     return found
 
 
-ASSIGNMENTS = {path.name[0] for path in (ROOT / "assignments/src").glob("[0-9]*.md")}
-SOURCES = {path.name[:2]: path.read_text(encoding="utf-8") for path in (ROOT / "notebooks/src").glob("[0-9]*.md")}
+LESSONS = {lesson.number: lesson for lesson in contents()}
+
+
+def source(number: str) -> str:
+    """The text of a lesson, its references filled in."""
+    return fill(LESSONS[number].source.read_text(encoding="utf-8"), LESSONS[number])
 
 
 @pytest.mark.parametrize("plan", ["day", "week", "term"])
@@ -96,17 +101,19 @@ def test_a_plan_gives_nothing_before_what_it_builds_on(plan: str) -> None:
     for row in plans()[plan]:
         own = re.findall(r"\b\d\d\b", row[1].split("To take home")[0])
         for lesson in own:
-            assert before(SOURCES[lesson])[0] <= lessons, (plan, row, lesson)
+            assert before(source(lesson))[0] <= lessons, (plan, row, lesson)
             lessons.add(lesson)
         for name in re.findall(r"`(\d_\w+)`", row[-1]):
-            wanted, earlier = before((ROOT / f"assignments/src/{name}.md").read_text(encoding="utf-8"))
+            wanted, earlier = before(fill((ROOT / f"assignments/src/{name}.md").read_text(encoding="utf-8")))
             assert wanted <= lessons and earlier <= given, (plan, row, name)
             given.add(name[0])
     if plan == "term":
-        assert lessons == {name for name in SOURCES if name < "13"} and given == ASSIGNMENTS
+        assert lessons == {number for number, one in LESSONS.items() if one.kind == "lesson"} and given == {
+            path.name[0] for path in (ROOT / "assignments/src").glob("[0-9]*.md")
+        }
 
 
 def test_half_days_are_half_days() -> None:
     for _, lessons, minutes, _ in plans()["week"]:
-        own = [int(re.search(r"\*\*Time:\*\* (\d+) minutes", SOURCES[n])[1]) for n in re.findall(r"\d\d", lessons)]  # type: ignore[index]
+        own = [LESSONS[number].minutes for number in re.findall(r"\d\d", lessons)]
         assert sum(own) == int(minutes) and sum(own) * 4 / 3 <= 210  # with talk at most three hours and a half
