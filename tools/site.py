@@ -4,8 +4,8 @@
     python tools/site.py --to DIR sentiment     these lessons only, elsewhere, without the reference
 
 Pages show the stored outputs: pictures, and the attention explorer as its self-contained page. To run cells a
-reader needs JupyterLab or Binder; the site says so. The reference is made from the docstrings. All of it needs the extra
-``site`` (Sphinx, MyST-NB, Furo) and nothing else.
+reader needs JupyterLab or Binder; the site says so. The reference is made from the docstrings. All of it needs the
+extra ``site`` (Sphinx, MyST-NB, Furo) and nothing else.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ myst_heading_anchors = 4
 
 # Docstrings are in Google's style. What only other extras bring is stood in for while their modules are read.
 napoleon_numpy_docstring = False
+suppress_warnings = ["ref.python"]  # several rooms may have a class of one name; no link is broken
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_mock_imports = [
