@@ -25,8 +25,8 @@ help: ## list the commands
 # Some systems split ensurepip off their Python: then the pip that is there fills the environment.
 $(FOR_LESSONS): pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11 or later found. Install one, or: make PYTHON=/path/to/python ..."; exit 1; fi
-	@echo "Setting up .venv, once: some minutes and, with PyTorch for the CPU, under 2 GB of disk; where pip brings CUDA's"
-	@echo "libraries (on Linux, unless CONTRIBUTING.md's 'Versions' is followed), about 6 GB. Ctrl-C stops it; nothing is lost."
+	@echo "Setting up .venv, once: some minutes, and 1.7 GB of disk with PyTorch for the CPU. On Linux, pip's PyTorch brings"
+	@echo "CUDA's libraries, gigabytes more, unless you do as CONTRIBUTING.md says under Versions. Ctrl-C stops it safely."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
 		|| $(PYTHON) -m venv --clear $(VENV_OPTIONS) .venv >/dev/null 2>&1 \
 		|| { $(PYTHON) -m venv --clear $(VENV_OPTIONS) --without-pip .venv && $(PYTHON) -m pip -q --python $(BIN)/python install pip; }

@@ -62,12 +62,16 @@ def chosen(names: list[str]) -> list[Lesson]:
     return [lesson for lesson in contents() if not names or lesson in wanted]
 
 
+def entry(lesson: Lesson) -> str:
+    """A lesson's line in a list of pages."""
+    return f"{lesson.number} {lesson.title} <notebooks/{lesson.name}>"
+
+
 def front(lessons: list[Lesson], more: str) -> str:
     """The first page: each part with its lessons."""
     parts = dict.fromkeys(lesson.part for lesson in lessons)
     listed = [
-        PART.format(part=part, pages="\n".join(f"notebooks/{one.name}" for one in lessons if one.part == part))
-        for part in parts
+        PART.format(part=part, pages="\n".join(entry(one) for one in lessons if one.part == part)) for part in parts
     ]
     return INDEX.format(parts="".join(listed), more=more)
 
