@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from setup.test_floors import FLOORS
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 SET_UP = ("make lab", "make test")  # they install and open, or run this very test
@@ -66,6 +68,18 @@ def tree() -> tuple[set[str], set[str]]:
         else:
             top |= {name.rstrip("/") for name in entry.split() if name.endswith("/")}
     return top, rooms
+
+
+def test_contributing_has_the_floors_that_are_checked() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = {
+        int(floor): set(re.findall(r"`(\w+)/`", rooms))
+        for floor, rooms in re.findall(r"^\| (\d) \| (.+) \|$", page, re.M)
+    }
+    folders = {
+        floor: {room for room in rooms if (ROOT / "llm_course" / room).is_dir()} for floor, rooms in FLOORS.items()
+    }
+    assert table == folders
 
 
 def test_the_tree_is_the_repositorys() -> None:
