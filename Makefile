@@ -3,13 +3,19 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lab test test-avx2 test-default demo notebooks lint lint-js bench train evaluate grade grade-proof instructors site browser constraints clean
+.PHONY: help setup lab test test-avx2 test-default demo notebooks lint lint-js bench train evaluate grade grade-proof instructors site browser \
+	constraints environments newest clean
 
 # the first Python that is new enough; `make PYTHON=/path/to/python lab` chooses another
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+# options of `python -m venv`; .devcontainer takes the packages of the Python that it builds on
+VENV_OPTIONS ?=
 BIN := .venv/bin
-READY := .venv/.ready
+# Learners get what lessons need, whoever works on the course the rest: two stamps in one environment.
+FOR_LESSONS := .venv/.lab
+READY := .venv/.dev
+INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); if [ "$$n" -ge 2 ]; then echo 2; else echo 0; fi)
 
 help: ## list the commands
@@ -17,21 +23,27 @@ help: ## list the commands
 
 # An environment that fails half-way leaves no stamp, so the next call tries again.
 # Some systems split ensurepip off their Python: then the pip that is there fills the environment.
-$(READY): pyproject.toml constraints.txt
+$(FOR_LESSONS): pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11 or later found. Install one, or: make PYTHON=/path/to/python ..."; exit 1; fi
-	@echo "Setting up .venv (once; a few minutes, most of it PyTorch)"
+	@echo "Setting up .venv, once: some minutes, and 1.7 GB of disk with PyTorch for the CPU. On Linux, pip's PyTorch brings"
+	@echo "CUDA's libraries, gigabytes more, unless you do as CONTRIBUTING.md says under Versions. Ctrl-C stops it safely."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
-		|| $(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
-		|| { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip -q --python $(BIN)/python install pip; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[lab,dev,train,grade,site]'
+		|| $(PYTHON) -m venv --clear $(VENV_OPTIONS) .venv >/dev/null 2>&1 \
+		|| { $(PYTHON) -m venv --clear $(VENV_OPTIONS) --without-pip .venv && $(PYTHON) -m pip -q --python $(BIN)/python install pip; }
+	@$(INSTALL) -e '.[lab]'
 	@touch $@
 
-setup: $(READY) ## the environment only
+$(READY): $(FOR_LESSONS)
+	@echo "Adding to .venv what tests, training, grading and the site need, once"
+	@$(INSTALL) -e '.[lab,dev,train,grade,site]'
+	@touch $@
 
-lab: $(READY) ## open the course in JupyterLab
+setup: $(READY) ## the environment only, with all that is needed to work on the course
+
+lab: $(FOR_LESSONS) ## open the course in JupyterLab
 	@$(BIN)/python tools/lab.py $(LAB)
 
-demo: $(READY) ## the four use cases and one attention figure, in the terminal
+demo: $(FOR_LESSONS) ## the four use cases and one attention figure, in the terminal
 	@$(BIN)/llm-course demo
 
 # two workers share two cores: with more than one thread each, their kernels would wait for one another
@@ -49,7 +61,7 @@ test: $(READY) lint-js ## every check: style, types, lessons, tests, notebooks, 
 	$(PYTEST) $(NBVAL) tests notebooks $(TEST)
 
 # PyTorch, oneDNN and MKL take other instructions on other processors, and round elsewhere. What computes with models:
-NUMERIC := tests/attention tests/lesson tests/shelf tests/training tests/use_cases tests/test_cli.py tests/test_minis.py
+NUMERIC := tests/attention tests/lessons tests/minis tests/shelf tests/teaching tests/use_cases tests/test_cli.py
 
 test-avx2: $(READY) ## the numeric tests and notebooks as on a processor whose widest instructions are AVX2
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
@@ -107,7 +119,15 @@ browser: ## install Chromium for the browser test, where apt can
 constraints: $(READY) ## write constraints.txt from what is installed
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[lab,train,grade,site,cluster,dev]'
 	@$(BIN)/python tools/freeze.py
-	@touch $(READY)
+	@touch $(FOR_LESSONS) $(READY)
+
+# Both make environments of their own away from this folder, one at a time, and delete them.
+# TORCH=torch==2.13.0 keeps PyTorch at a version that is here, where a newer one is too large to fetch.
+environments: ## each extra in an environment that has only it: the wheel, the pinned versions, every lesson
+	@TORCH="$(TORCH)" $(PYTHON) tools/environments.py $(EXTRA)
+
+newest: ## lessons' extra with the newest versions that the ranges allow: use cases, one lesson of each part, the doctor
+	@TORCH="$(TORCH)" $(PYTHON) tools/environments.py lab --newest
 
 clean: ## remove the environment and caches
 	rm -rf .venv node_modules .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist *.egg-info

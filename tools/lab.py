@@ -1,6 +1,7 @@
 """Open the course in JupyterLab on its first lesson: on this machine only, with or without a display, as any user.
 
-Knows nothing about what the lessons say. Arguments are handed on to JupyterLab: ``make lab LAB="--port 9000"``.
+Knows nothing about the lessons. Arguments are handed on to JupyterLab: ``make lab LAB="--port 9000"``. The settings of
+JupyterLab that differ from its own stand in tools/lab_settings: no question about news, no menus for graders.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from llm_course.lessons import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = f"notebooks/{contents()[0].name}.ipynb"
+SETTINGS = ROOT / "tools" / "lab_settings"
+# What belongs to instructors has a server's side, too; whoever grades starts `jupyter lab` in the course's folder.
+GRADERS = ("formgrader", "validate_assignment", "assignment_list", "course_list")
 
 
 def has_display(env: Mapping[str, str], platform: str = sys.platform) -> bool:
@@ -29,8 +33,12 @@ def command(env: Mapping[str, str], user: int, platform: str = sys.platform) -> 
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",  # so the printed URL leads to the lesson
         "--ServerApp.ip=127.0.0.1",
-        "--LabApp.news_url=None",  # the course works offline: fetch no announcements, ask about none
+        # The course works offline: nothing is fetched. That nothing is asked either (whether to fetch news), only a
+        # setting of the page can say, and it stands in this folder.
+        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--LabApp.app_settings_dir={SETTINGS}",
+        *(f"--ServerApp.jpserver_extensions=nbgrader.server_extensions.{name}=False" for name in GRADERS),
     ]
     if not has_display(env, platform):
         options.append("--no-browser")

@@ -1,4 +1,4 @@
-"""Settings of the website that ``make site`` builds from the executed notebooks (Sphinx with MyST-NB).
+"""Settings of the website that ``make site`` builds from notebooks and docstrings (Sphinx with MyST-NB).
 
 Nothing in it is fetched from elsewhere: formulas become MathML, which browsers draw by themselves, and no script
 comes from another server. Cells are shown with the outputs that the notebooks store; nothing is run.
@@ -6,6 +6,7 @@ comes from another server. Cells are shown with the outputs that the notebooks s
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from docutils import nodes
@@ -14,7 +15,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 project = "llm-course"
 author = "The llm-course authors"
 project_copyright = f"{author}. Lessons: CC BY 4.0; code: Apache-2.0"
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = "llm-course"
 html_copy_source = False
@@ -27,6 +28,18 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # MyST-NB would load them from
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
+
+# Docstrings are in Google's style. What only other extras bring is stood in for while their modules are read.
+napoleon_numpy_docstring = False
+suppress_warnings = ["ref.python"]  # several rooms may have a class of one name; no link is broken
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_mock_imports = [
+    name
+    for name in ("accelerate", "anywidget", "ipywidgets", "nbgrader", "rouge_score", "sacrebleu", "sklearn", "sumy",
+                 "vaderSentiment")
+    if find_spec(name) is None
+]  # fmt: skip
 
 
 def inline_math(self: Any, node: nodes.math) -> None:

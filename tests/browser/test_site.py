@@ -49,6 +49,19 @@ def test_every_lesson_is_reached_from_the_first_page(site: Path, page: ExplorerP
     assert page.complaints == []
 
 
+def test_the_reference_says_what_a_function_takes_and_raises(site: Path, page: ExplorerPage) -> None:
+    page.page.goto((site / "index.html").as_uri())
+    page.page.get_by_role("article").get_by_role("link", name="Reference").click()
+    page.page.get_by_role("article").get_by_role("link", name="The face").click()
+    entry = page.page.locator("dl", has=page.page.locator("[id='llm_course.translate']"))
+    expect(entry).to_contain_text("num_beams")
+    expect(entry).to_contain_text("Parameters")
+    expect(entry).to_contain_text("Raises")
+    page.page.goto((site / "reference" / "attention.html").as_uri())
+    expect(page.page.locator("[id='llm_course.attention.capture.attend']")).to_be_visible()
+    assert page.complaints == []
+
+
 def test_the_explorer_works_in_its_lesson(site: Path, page: ExplorerPage) -> None:
     page.page.goto((site / "notebooks" / f"{find('reading_attention').name}.html").as_uri())
     frame = page.page.frame_locator("iframe").first

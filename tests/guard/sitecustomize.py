@@ -7,6 +7,7 @@ LLM_COURSE_OFFLINE_LOG names, since the caller may swallow the error.
 """
 
 import os
+import platform
 import sys
 from typing import Any
 
@@ -20,7 +21,7 @@ class OffMachine(RuntimeError):
 def _is_local(host: Any) -> bool:
     if isinstance(host, bytes):
         host = host.decode("utf-8", "replace")
-    if host is None or host in ("", "localhost", "::1", "0.0.0.0", "::", os.uname().nodename):
+    if host is None or host in ("", "localhost", "::1", "0.0.0.0", "::", platform.node()):
         return True
     return isinstance(host, str) and host.startswith("127.") and host.replace(".", "").isdigit()
 

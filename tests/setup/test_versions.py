@@ -141,6 +141,12 @@ def test_freezing_names_what_is_missing() -> None:
         freeze.closure([Requirement("No_Such.Package-at-all"), Requirement("numpy")])
 
 
+def test_before_a_commit_the_same_ruff_checks() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    (ruff,) = (repo["rev"] for repo in hooks if "ruff" in repo["repo"])
+    assert ruff == f"v{pins()['ruff']}"
+
+
 def test_the_version_is_one() -> None:
     import llm_course
 
