@@ -12,7 +12,8 @@ from llm_course.checks.exercises import index
 from llm_course.errors import DataMissing
 from llm_course.teaching import record
 from llm_course.teaching.content import Item, lessons, load
-from llm_course.teaching.output import bar, bar_table, inline, spaced
+from llm_course.teaching.output import bar, bar_table, emit, inline, spaced
+from llm_course.teaching.page_forms import form, share_record
 
 TITLES = {
     "00": "Start here", "01": "What makes a language model large", "02": "Attention from scratch",
@@ -99,6 +100,8 @@ def _content(kind: str, lesson: str) -> Item:
 def reset_progress() -> None:
     """Begin again with an empty record. The former one is kept once, beside it."""
     if record.reset():
-        print("Progress is empty again. The former record is kept as progress.previous.json.")
+        said = "Progress is empty again. The former record is kept as progress.previous.json."
     else:
-        print("There is no progress to reset.")
+        said = "There is no progress to reset."
+    share_record()
+    emit(html=form("reset", {"begun": record.read()["begun"]}, f"<p>{said}</p>", "Progress"), plain=said)

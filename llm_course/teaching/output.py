@@ -119,5 +119,26 @@ def bar_table(
     )
 
 
+def bars(caption: str, rows: Iterable[tuple[str, float, str]], token: Callable[[str], str] | None = None) -> str:
+    """Bars drawn by the form's style, with the figures as text beside them; without the style a list of figures.
+
+    Args:
+        caption: what the bars show.
+        rows: label, share from 0 to 1, and the figure as text.
+        token: makes of a label what a click on it appends to the prompt; labels are no buttons without.
+    """
+    lines = []
+    for label, share, figure in rows:
+        name = f"<span>{escape(label)}</span>"
+        if token is not None:
+            data = f'data-token="{escape(token(label))}" aria-label="Append {escape(label)} to the prompt"'
+            name = f'<button type="button" class="lc-token" {data}>{escape(label)}</button>'
+        lines.append(
+            f'<li>{name}<div class="lc-bar" aria-hidden="true" style="width:{min(max(share, 0), 1):.1%}"></div>'
+            f"<span>{escape(figure)}</span></li>"
+        )
+    return f'<p>{escape(caption)}</p><ul class="lc-bars">{"".join(lines)}</ul>'
+
+
 def _label(label: str, mono: bool) -> str:
     return f"<code>{escape(label)}</code>" if mono else escape(label)

@@ -11,7 +11,8 @@ from typing import Any
 from llm_course.errors import BadOption
 from llm_course.teaching import record
 from llm_course.teaching.content import Item, load, number_of
-from llm_course.teaching.output import emit, inline, spaced
+from llm_course.teaching.output import emit, inline
+from llm_course.teaching.page_forms import form, share_record, veiled
 
 LETTERS = "abcdef"
 
@@ -34,12 +35,23 @@ def quiz(lesson: str, answers: Sequence[str] | None = None) -> None:
         print(_judged(number, questions, answers))
         return
     title = f"Quiz of lesson {number}"
+    share_record()
+    spec = {"lesson": number, "title": title, "questions": [_spec(i, number, q) for i, q in enumerate(questions, 1)]}
     emit(
-        html=static_form(number, questions),
+        html=form("quiz", spec, static_form(number, questions), title),
         plain=f"{title}: {len(questions)} questions.",
         full=f"{title}\n\n" + "\n\n".join(_as_text(i, question) for i, question in enumerate(questions, 1)),
-        widget=lambda: live_form(number, questions),
     )
+
+
+def _spec(number: int, lesson: str, question: Item) -> dict[str, Any]:
+    named = zip(LETTERS, question["options"], strict=False)
+    return {
+        "id": question["id"],
+        "html": heading(number, lesson, question),
+        "options": [f"{letter}) {inline(option['text'])}" for letter, option in named],
+        "veiled": veiled([{"right": option["right"], "why": inline(option["why"])} for option in question["options"]]),
+    }
 
 
 def heading(number: int, lesson: str, question: Item) -> str:
@@ -62,37 +74,7 @@ def static_form(lesson: str, questions: list[Item]) -> str:
             f"<p>{heading(number, lesson, question)}</p><ul>{options}</ul>"
             f"<details><summary>Answer to question {number}</summary><ul>{reasons}</ul></details>"
         )
-    return spaced("".join(parts), f"Quiz of lesson {lesson}")
-
-
-def live_form(lesson: str, questions: list[Item]) -> Any:
-    """The widget: a group of radio buttons and a button for each question."""
-    from llm_course.teaching.widgets import make_form
-
-    spec = {
-        "title": f"Quiz of lesson {lesson}",
-        "questions": [
-            {
-                "html": heading(number, lesson, question),
-                "options": [
-                    f"{letter}) {inline(option['text'])}"
-                    for letter, option in zip(LETTERS, question["options"], strict=False)
-                ],
-            }
-            for number, question in enumerate(questions, 1)
-        ],
-        "buttons": [f"Check answer {number}" for number in range(1, len(questions) + 1)],
-    }
-
-    def act(message: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-        place, choice = int(message["question"]), int(message["choice"])
-        right, why = judge(lesson, questions[place], choice)
-        chosen, feedback = list(state["chosen"]), list(state["feedback"])
-        chosen[place], feedback[place] = choice, f"<b>{'✓ Right' if right else '✗ Not right'}.</b> {inline(why)}"
-        return {**state, "chosen": chosen, "feedback": feedback}
-
-    blank = {"chosen": [-1] * len(questions), "feedback": [""] * len(questions)}
-    return make_form("choices", spec, blank, act)
+    return "".join(parts)
 
 
 def judge(lesson: str, question: Item, choice: int) -> tuple[bool, str]:
