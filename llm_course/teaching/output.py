@@ -1,4 +1,4 @@
-"""One output for every reader: a live widget, a static HTML form, and a short text, in one MIME bundle.
+"""One output for every reader: HTML, a short text, perhaps a picture, in one MIME bundle.
 
 Knows nothing about quizzes or playgrounds. A front end takes the richest form that it can show. All text that
 comes from outside goes through :func:`inline` or :func:`bar_table`, which escape it.
@@ -10,12 +10,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from llm_course.teaching.widgets import Form
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -35,7 +31,6 @@ def emit(
     html: str,
     plain: str,
     full: str | None = None,
-    widget: Callable[[], Form | None] | None = None,
     metadata: dict[str, dict[str, str]] | None = None,
     **more: str,
 ) -> None:
@@ -45,7 +40,6 @@ def emit(
         html: the static form, safe HTML.
         plain: one short line that is the same on every run.
         full: what plain Python without IPython prints instead; ``plain`` if ``None``, nothing if empty.
-        widget: makes the live widget; called in a kernel only. It may return ``None``: no widget library here.
         metadata: metadata by MIME type.
         more: further MIME types, ``image_png=...`` for ``image/png``.
     """
@@ -60,9 +54,6 @@ def emit(
         bundle["text/html"] = html
     for name, value in more.items():
         bundle[name.replace("_", "/", 1)] = value
-    live = widget() if widget is not None and in_kernel() else None
-    if live is not None:
-        bundle[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": live.model_id}
     display(bundle, raw=True, metadata=metadata or {})
 
 
@@ -125,6 +116,27 @@ def bar_table(
         f'<table><caption style="text-align:left;white-space:nowrap">{escape(caption)}</caption>'
         f"<thead>{top}</thead><tbody>{body}</tbody></table>"
     )
+
+
+def bars(caption: str, rows: Iterable[tuple[str, float, str]], token: Callable[[str], str] | None = None) -> str:
+    """Bars drawn by the form's style, with the figures as text beside them; without the style a list of figures.
+
+    Args:
+        caption: what the bars show.
+        rows: label, share from 0 to 1, and the figure as text.
+        token: makes of a label what a click on it appends to the prompt; labels are no buttons without.
+    """
+    lines = []
+    for label, share, figure in rows:
+        name = f"<span>{escape(label)}</span>"
+        if token is not None:
+            data = f'data-token="{escape(token(label))}" aria-label="Append {escape(label)} to the prompt"'
+            name = f'<button type="button" class="lc-token" {data}>{escape(label)}</button>'
+        lines.append(
+            f'<li>{name}<div class="lc-bar" aria-hidden="true" style="width:{min(max(share, 0), 1):.1%}"></div>'
+            f"<span>{escape(figure)}</span></li>"
+        )
+    return f'<p>{escape(caption)}</p><ul class="lc-bars">{"".join(lines)}</ul>'
 
 
 def _label(label: str, mono: bool) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llm_course.errors import BadOption, InputTooLong
-from llm_course.teaching.output import bar_table, literal
+from llm_course.teaching.output import bars, literal
 
 if TYPE_CHECKING:
     from llm_course.shelf.loading import LanguageModel
@@ -25,13 +25,24 @@ Panel = tuple[str, str]
 Model: TypeAlias = "LanguageModel | str | Path | None"
 
 
-def decoding(prompt: str, values: Values, model: Model = None) -> Panel:
-    """Bars of the ten most probable next tokens after temperature, top-k and top-p, and one text drawn so."""
+def decoding(values: Values, model: Model = None) -> Panel:
+    """For two settings of temperature, top-k and top-p: the ten most probable next tokens, and one text drawn so."""
+    prompt = values["prompt"]
+    found = []
+    for name, ending in (("Setting A", ""), ("Setting B", "_b")):
+        chosen = [values[f"{option}{ending}"] for option in ("temperature", "top_k", "top_p")]
+        html, said = _setting(prompt, chosen[0], chosen[1], chosen[2], values["seed"], model)
+        label = f'role="group" aria-label="{name}: result"'
+        found.append((f'<div class="lc-column" {label}><p><b>{name}</b></p>{html}</div>', f"{name}: {said}"))
+    return f'<div class="lc-columns">{"".join(html for html, _ in found)}</div>', " ".join(said for _, said in found)
+
+
+def _setting(prompt: str, temperature: float, top_k: int, top_p: float, seed: int, model: Model) -> Panel:
     from llm_course.use_cases.generation import generate
 
-    temperature, top_k, top_p = values["temperature"], values["top_k"], values["top_p"]
     ranked = _ranked(prompt, temperature or 1.0, model)
     shares, kept = after_cuts([share for _, share in ranked], temperature, top_k, top_p)
+    visible = {_visible(token): token for token, _ in ranked[:BARS]}
     rows = [
         (_visible(token), share, f"{share:.2f}" if number < kept else "cut")
         for number, ((token, _), share) in enumerate(zip(ranked[:BARS], shares, strict=False))
@@ -40,12 +51,13 @@ def decoding(prompt: str, values: Values, model: Model = None) -> Panel:
     some = "every token can be drawn" if everything else f"{kept} {'token' if kept == 1 else 'tokens'} can be drawn"
     if not everything and kept == len(ranked) and (top_k == 0 or top_k > kept):
         some = f"at least {kept} tokens can be drawn"
-    table = bar_table(f"Probability of the next token; {some}", rows, head=("Token", "Probability"), mono=True)
-    cuts = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    text = generate(prompt, max_new_tokens=NEW_TOKENS, seed=values["seed"], model=model, **cuts)
-    which = "greedy, always the same" if temperature == 0 else f"drawn with seed {values['seed']}"
-    html = f"{table}<p>{literal(prompt)}<b>{literal(text.text)}</b></p><p><i>({which})</i></p>"
-    return html, f"Most probable: {rows[0][0]}, {rows[0][2]}. The text: {prompt}{text.text}"
+    chart = bars(f"Probability of the next token; {some}", rows, token=visible.__getitem__)
+    text = generate(
+        prompt, max_new_tokens=NEW_TOKENS, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, model=model
+    )
+    which = "greedy, always the same" if temperature == 0 else f"drawn with seed {seed}"
+    html = f"{chart}<p>{literal(prompt)}<b>{literal(text.text)}</b></p><p><i>({which})</i></p>"
+    return html, f"most probable {rows[0][0]}, {rows[0][2]}. The text: {prompt}{text.text}"
 
 
 def _ranked(prompt: str, temperature: float, model: Model) -> list[tuple[str, float]]:
@@ -100,8 +112,8 @@ def sentiment(values: Values, model: Model = None) -> Panel:
 
     found = classify(values["text"], model=model)
     rows = [(name, share, f"{share:.2f}") for name, share in found.scores.items()]
-    table = bar_table("Probability of each class", rows, head=("Class", "Probability"))
-    html = f"<p>Most probable: <b>{literal(found.label)}</b></p>{table}"
+    chart = bars("Probability of each class", rows)
+    html = f"<p>Most probable: <b>{literal(found.label)}</b></p>{chart}"
     return html, f"Most probable: {found.label}, {found.scores[found.label]:.2f}"
 
 

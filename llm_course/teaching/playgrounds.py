@@ -6,14 +6,16 @@ of the course, and which also makes the static form.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from llm_course.errors import LLMCourseError
 from llm_course.teaching import panels
-from llm_course.teaching.output import emit, literal, spaced
+from llm_course.teaching.output import emit, literal
+from llm_course.teaching.page_forms import answer_page, form
 from llm_course.teaching.panels import Model, Panel, Values
-from llm_course.teaching.widgets import Form, make_form
 
 if TYPE_CHECKING:
     from llm_course.use_cases.embodied import Episode
@@ -22,18 +24,33 @@ if TYPE_CHECKING:
 
 
 def decoding_playground(prompt: str, model: Model = None) -> None:
-    """Sliders for temperature, top-k and top-p: the next token's probabilities, and a text drawn from them."""
-    controls = [
-        _range("temperature", "Temperature", 0, 2, 0.1, names={"0": "0 (greedy)"}),
-        _range("top_k", "Top-k", 0, 50, 1, names={"0": "0 (off)"}),
-        _range("top_p", "Top-p", 0.05, 1, 0.05, names={"1": "1 (off)"}),
-    ]
-    start = {"temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 0}
+    """Two settings of temperature, top-k and top-p side by side: the next token's probabilities, and a text each.
+
+    ``prompt`` is where the reader starts; it can be changed, and a click on a token appends it.
+    """
+    controls = [_text("prompt", "Prompt", rows=2)]
+    start: Values = {"prompt": prompt, "seed": 0}
+    for column, ending, temperature in (("Setting A", "", 0.7), ("Setting B", "_b", 1.3)):
+        for control, value in (
+            (_range("temperature", "Temperature", 0, 2, 0.1, names={"0": "0 (greedy)"}), temperature),
+            (_range("top_k", "Top-k", 0, 50, 1, names={"0": "0 (off)"}), 0),
+            (_range("top_p", "Top-p", 0.05, 1, 0.05, names={"1": "1 (off)"}), 1.0),
+        ):
+            controls.append({**control, "name": control["name"] + ending, "column": column})
+            start[control["name"] + ending] = value
 
     def panel(values: Values) -> Panel:
-        return panels.decoding(prompt, values, model)
+        return panels.decoding(values, model)
 
-    _playground("Decoding playground", f"How does “{prompt}” go on?", controls, start, panel, "Draw another text")
+    _playground(
+        "Decoding playground",
+        "How does the prompt go on? Compare two settings.",
+        controls,
+        start,
+        panel,
+        "Draw other texts",
+        grows="prompt",
+    )
 
 
 def sentiment_playground(text: str, model: Model = None) -> None:
@@ -155,22 +172,34 @@ def _text(name: str, label: str, rows: int) -> Values:
 
 
 def _playground(
-    title: str, task: str, controls: list[Values], start: Values, panel: Callable[[Values], Panel], button: str
+    title: str,
+    task: str,
+    controls: list[Values],
+    start: Values,
+    panel: Callable[[Values], Panel],
+    button: str,
+    grows: str = "",
 ) -> None:
     """Show a playground: its static form holds what the start values give.
 
-    The start values are the author's, so an error there is raised; later ones are the user's, so it is shown.
+    The start values are the author's, so an error there is raised; later ones are the user's, so it is shown. A token
+    that is clicked goes to the end of the control called ``grows``.
     """
     first, _ = panel(start)
-
-    def live() -> Form | None:
-        spec = {"title": title, "html": f"<b>{title}.</b> {literal(task)}", "controls": controls, "button": button}
-        return make_form("playground", spec, {"values": start, "feedback": [first], "said": ""}, _turn(controls, panel))
-
-    settings = "".join(f"<li>{literal(c['label'])}: {literal(_named(c, start[c['name']]))}</li>" for c in controls)
-    html = f"<p><b>{title}.</b> {literal(task)} It moves when the cell is run.</p><ul>{settings}</ul>{first}"
-    said = ", ".join(f"{c['label']} {_named(c, start[c['name']])}" for c in controls if c["kind"] == "range")
-    emit(html=spaced(html, title), plain=f"{title}{': ' if said else '.'}{said}", widget=live)
+    shown = [{**control, "value": start[control["name"]]} for control in controls]
+    # Two playgrounds that are alike in all of this may answer for one another.
+    name = "playground-" + hashlib.sha256(json.dumps([title, task, shown]).encode()).hexdigest()[:12]
+    answer_page(name, _turn(controls, start, panel))
+    html = f"<b>{title}.</b> {literal(task)}"
+    spec = {"name": name, "html": html, "controls": shown, "button": button, "first": first, "grows": grows}
+    settings = "".join(
+        f"<li>{literal(' '.join(filter(None, [control.get('column'), control['label']])))}: "
+        f"{literal(_named(control, control['value']))}</li>"
+        for control in shown
+    )
+    static = f"<p>{html} <i>Run this cell, and the controls move.</i></p><ul>{settings}</ul>{first}"
+    said = ", ".join(f"{c['label']} {_named(c, c['value'])}" for c in shown if c["kind"] == "range")
+    emit(html=form("playground", spec, static, title), plain=f"{title}{': ' if said else '.'}{said}")
 
 
 def _named(control: Values, value: object) -> str:
@@ -179,21 +208,20 @@ def _named(control: Values, value: object) -> str:
     return control.get("names", {}).get(text, text)
 
 
-def _turn(controls: list[Values], panel: Callable[[Values], Panel]) -> Callable[[Values, Values], Values]:
+def _turn(controls: list[Values], start: Values, panel: Callable[[Values], Panel]) -> Callable[[Values], Values]:
     """What happens when the browser sends values: only known ones, within their range, reach the panel."""
+    values = dict(start)
 
-    def act(message: Values, state: Values) -> Values:
-        values = dict(state["values"])
+    def act(message: Values) -> Values:
         for control in controls:
             given = message["values"][control["name"]]
             if control["kind"] == "text":
                 values[control["name"]] = str(given)
-                continue
-            if control["kind"] == "choice":
+            elif control["kind"] == "choice":
                 values[control["name"]] = given if given in control["options"] else values[control["name"]]
-                continue
-            bounded = min(max(float(given), control["min"]), control["max"])
-            values[control["name"]] = int(bounded) if isinstance(control["step"], int) else round(bounded, 2)
+            else:
+                bounded = min(max(float(given), control["min"]), control["max"])
+                values[control["name"]] = int(bounded) if isinstance(control["step"], int) else round(bounded, 2)
         if "seed" in values and message.get("pressed"):
             values["seed"] += 1
         try:
@@ -201,6 +229,6 @@ def _turn(controls: list[Values], panel: Callable[[Values], Panel]) -> Callable[
         except LLMCourseError as error:
             said = f"This does not work: {error}"
             shown = f"<p>{literal(said)}</p>"
-        return {**state, "values": values, "feedback": [shown], "said": said}
+        return {"html": shown, "said": said}
 
     return act

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from llm_course.errors import BadOption
 from llm_course.teaching import progress_file
-from llm_course.teaching.output import emit, inline, spaced
-from llm_course.teaching.widgets import Form, Message, State, make_form
+from llm_course.teaching.output import emit, inline, literal
+from llm_course.teaching.page_forms import form, share_record
 
 
 def predict(key: str, question: str, options: Sequence[str], choice: str | None = None) -> None:
@@ -33,52 +33,33 @@ def predict(key: str, question: str, options: Sequence[str], choice: str | None 
         if str(choice) not in texts:
             raise BadOption(f"choice={choice!r} is no option. Options: {', '.join(map(repr, texts))}.")
         _record(key, str(choice))
-    plain = f"Your prediction, please: {question} ({', '.join(texts)})"
-    emit(html=static_form(key, question, texts), plain=plain, widget=lambda: live_form(key, question, texts))
-
-
-def static_form(key: str, question: str, texts: list[str]) -> str:
-    """Question and options as HTML, readable where no button works."""
-    items = "".join(f"<li>{inline(text)}</li>" for text in texts)
-    return spaced(f"<p><b>Your prediction:</b> {inline(question)}</p><ul>{items}</ul>", "Prediction")
-
-
-def live_form(key: str, question: str, texts: list[str]) -> Form | None:
-    """The widget: a group of radio buttons, and a button that records the choice."""
-    before = _recorded(key)
-    chosen = texts.index(before) if before in texts else -1
+    share_record()
     spec = {
-        "title": "Prediction",
-        "questions": [{"html": f"<b>Your prediction:</b> {inline(question)}", "options": [inline(t) for t in texts]}],
-        "buttons": ["Record my prediction"],
+        "key": key,
+        "html": f"<b>Your prediction:</b> {inline(question)}",
+        "options": [inline(text) for text in texts],
+        "texts": texts,
     }
-
-    def act(message: Message, state: State) -> State:
-        number = int(message["choice"])
-        _record(key, texts[number])
-        return {**state, "chosen": [number], "feedback": [_said(texts[number])]}
-
-    state = {"chosen": [chosen], "feedback": [_said(texts[chosen]) if chosen >= 0 else ""]}
-    return make_form("choices", spec, state, act)
-
-
-def _said(text: str) -> str:
-    return f"Recorded: <b>{inline(text)}</b>. Now run the next cell and compare."
+    items = "".join(f"<li>{inline(text)}</li>" for text in texts)
+    static = f"<p>{spec['html']}</p><ul>{items}</ul><p><i>Run this cell, and you can choose here.</i></p>"
+    plain = f"Your prediction, please: {question} ({', '.join(texts)})"
+    emit(html=form("prediction", spec, static, "Prediction"), plain=plain)
 
 
 def reveal(key: str, answer: object) -> None:
-    """Say what was predicted and what it is; both go into the progress file.
+    """Say what was predicted and what it is. From then on the prediction stays as it is.
 
-    Prints exactly one line: "You predicted X. The answer: Y." or "No prediction recorded. The answer: Y."
+    The output itself is the same for every reader: the page puts what this reader predicted before it.
     """
-    said = str(answer).strip()
+    said = _bare(str(answer))
 
     def edit(data: progress_file.Data) -> None:
         data["predictions"].setdefault(str(key), {})["answer"] = said
 
-    before = progress_file.change(edit)["predictions"][str(key)].get("choice")
-    first = f"You predicted {_bare(before)}." if before is not None else "No prediction recorded."
-    print(f"{first} The answer: {_bare(said)}.")
+    progress_file.change(edit)
+    share_record()
+    static = f"<p>The answer: <b>{literal(said)}</b>.</p>"
+    emit(html=form("reveal", {"key": str(key), "answer": said}, static, "Answer"), plain=f"The answer: {said}.")
 
 
 def _bare(text: str) -> str:
@@ -88,10 +69,8 @@ def _bare(text: str) -> str:
 
 def _record(key: str, choice: str) -> None:
     def edit(data: progress_file.Data) -> None:
-        data["predictions"].setdefault(key, {})["choice"] = choice
+        entry = data["predictions"].setdefault(key, {})
+        if "answer" not in entry:  # once the answer is known, a prediction is none
+            entry["choice"] = choice
 
     progress_file.change(edit)
-
-
-def _recorded(key: str) -> str | None:
-    return progress_file.read()["predictions"].get(key, {}).get("choice")

@@ -13,7 +13,8 @@ from llm_course.errors import DataMissing
 from llm_course.lessons import Lesson, contents
 from llm_course.teaching import progress_file
 from llm_course.teaching.content import load_puzzle, load_quiz
-from llm_course.teaching.output import bar, bar_table, inline, spaced
+from llm_course.teaching.output import bar, bar_table, emit, inline, spaced
+from llm_course.teaching.page_forms import form, share_record
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ def _has_puzzle(lesson: Lesson) -> bool:
 def reset_progress() -> None:
     """Begin again with an empty file. The former one is kept once, beside it."""
     if progress_file.reset():
-        print("Progress is empty again. The former record is kept as progress.previous.json.")
+        said = "Progress is empty again. The former record is kept as progress.previous.json."
     else:
-        print("There is no progress to reset.")
+        said = "There is no progress to reset."
+    share_record()
+    emit(html=form("reset", {"begun": progress_file.read()["begun"]}, f"<p>{said}</p>", "Progress"), plain=said)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def path() -> Path:
 
 def empty() -> Data:
     """A record with nothing in it."""
-    return {"version": VERSION, **{section: {} for section in SECTIONS}}
+    return {"version": VERSION, "begun": 0, **{section: {} for section in SECTIONS}}
 
 
 def trouble() -> str | None:
@@ -91,6 +92,45 @@ def change(edit: Callable[[Data], None]) -> Data:
     return json.loads(json.dumps(data))
 
 
+def join(other: Data) -> Data:
+    """Take in what another place has recorded (a browser), and return the record that holds both.
+
+    What was right in one place is right; of two counts of tries the larger stays; a prediction that is missing here
+    comes from there. A record that was begun anew on purpose later than the other replaces it. Anything in ``other``
+    that is no record is left out.
+    """
+    return change(lambda data: _join(data, other))
+
+
+def _join(data: Data, other: Data) -> None:
+    begun = other.get("begun", 0) if isinstance(other, dict) else 0
+    if not isinstance(other, dict) or other.get("version") != VERSION or begun < data.get("begun", 0):
+        return
+    if begun > data.get("begun", 0):
+        data.clear()
+        data.update(empty(), begun=begun)
+    for section in SECTIONS:
+        _join_entries(data[section], other.get(section))
+
+
+def _join_entries(mine: Data, theirs: Any) -> None:
+    for key, entry in theirs.items() if isinstance(theirs, dict) else ():
+        if not isinstance(entry, dict):
+            continue
+        place = mine.setdefault(key, {})
+        if not {"right", "tries", "choice", "answer"} & entry.keys():  # a level further down: the items of a quiz
+            _join_entries(place, entry)
+            continue
+        if isinstance(entry.get("tries"), int):
+            place["tries"] = max(place.get("tries", 0), entry["tries"])
+            place["right"] = place.get("right") is True or entry.get("right") is True
+        if isinstance(entry.get("choice"), str):
+            # Until the answer is known a prediction can be changed, and the page is where that is done.
+            place["choice"] = place.get("choice", entry["choice"]) if "answer" in place else entry["choice"]
+        if isinstance(entry.get("answer"), str):
+            place.setdefault("answer", entry["answer"])
+
+
 def note_try(section: str, keys: tuple[str, ...], right: bool) -> None:
     """Count one try under ``section`` and ``keys``; what was right once stays right."""
 
@@ -119,6 +159,7 @@ def reset() -> bool:
     _trouble.pop(file, None)
     if file.exists():
         os.replace(file, file.with_name("progress.previous.json"))
+    change(lambda data: data.update(begun=int(time.time())))
     return had
 
 
@@ -131,6 +172,9 @@ def _parse(file: Path) -> Data:
     data = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(data, dict) or data.get("version") not in (1, VERSION):
         raise ValueError("not a progress file of a version that is known")
+    data.setdefault("begun", 0)  # older files have none
+    if not isinstance(data["begun"], int):
+        raise ValueError("the moment it was begun is damaged")
     for section in SECTIONS:
         place = data.get(section)
         if not isinstance(place, dict) or not all(isinstance(entry, dict) for entry in place.values()):

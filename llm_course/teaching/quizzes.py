@@ -12,8 +12,8 @@ from llm_course.errors import BadOption
 from llm_course.lessons import Lesson, find
 from llm_course.teaching import progress_file
 from llm_course.teaching.content import Question, load_quiz
-from llm_course.teaching.output import emit, inline, spaced
-from llm_course.teaching.widgets import Form, Message, State, make_form
+from llm_course.teaching.output import emit, inline
+from llm_course.teaching.page_forms import form, share_record, veiled
 
 LETTERS = "abcdef"
 
@@ -35,12 +35,27 @@ def quiz(lesson: str, answers: Sequence[str] | None = None) -> None:
     if answers is not None:
         print(_judged(own, questions, answers))
         return
+    share_record()
+    spec = {
+        "lesson": own.slug,
+        "title": title(own),
+        "questions": [_spec(number, own, question) for number, question in enumerate(questions, 1)],
+    }
     emit(
-        html=static_form(own, questions),
+        html=form("quiz", spec, static_form(own, questions), title(own)),
         plain=f"{title(own)}: {len(questions)} questions.",
         full=f"{title(own)}\n\n" + "\n\n".join(_as_text(i, question) for i, question in enumerate(questions, 1)),
-        widget=lambda: live_form(own, questions),
     )
+
+
+def _spec(number: int, lesson: Lesson, question: Question) -> dict[str, object]:
+    named = zip(LETTERS, question.options, strict=False)
+    return {
+        "id": question.id,
+        "html": heading(number, lesson, question),
+        "options": [f"{letter}) {inline(option.text)}" for letter, option in named],
+        "veiled": veiled([{"right": option.right, "why": inline(option.why)} for option in question.options]),
+    }
 
 
 def title(lesson: Lesson) -> str:
@@ -68,35 +83,7 @@ def static_form(lesson: Lesson, questions: Sequence[Question]) -> str:
             f"<p>{heading(number, lesson, question)}</p><ul>{options}</ul>"
             f"<details><summary>Answer to question {number}</summary><ul>{reasons}</ul></details>"
         )
-    return spaced("".join(parts), title(lesson))
-
-
-def live_form(lesson: Lesson, questions: Sequence[Question]) -> Form | None:
-    """The widget: a group of radio buttons and a button for each question."""
-    spec = {
-        "title": title(lesson),
-        "questions": [
-            {
-                "html": heading(number, lesson, question),
-                "options": [
-                    f"{letter}) {inline(option.text)}"
-                    for letter, option in zip(LETTERS, question.options, strict=False)
-                ],
-            }
-            for number, question in enumerate(questions, 1)
-        ],
-        "buttons": [f"Check answer {number}" for number in range(1, len(questions) + 1)],
-    }
-
-    def act(message: Message, state: State) -> State:
-        place, choice = int(message["question"]), int(message["choice"])
-        right, why = judge(lesson, questions[place], choice)
-        chosen, feedback = list(state["chosen"]), list(state["feedback"])
-        chosen[place], feedback[place] = choice, f"<b>{'✓ Right' if right else '✗ Not right'}.</b> {inline(why)}"
-        return {**state, "chosen": chosen, "feedback": feedback}
-
-    blank = {"chosen": [-1] * len(questions), "feedback": [""] * len(questions)}
-    return make_form("choices", spec, blank, act)
+    return "".join(parts)
 
 
 def judge(lesson: Lesson, question: Question, choice: int) -> tuple[bool, str]:

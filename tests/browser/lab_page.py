@@ -5,9 +5,12 @@ Knows nothing about what a lesson contains; forms are found by the names that sc
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from playwright.sync_api import TimeoutError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -84,12 +87,18 @@ class LabPage:
         race = f"([argument, milliseconds]) => Promise.race([({script})(argument), {late}])"
         assert self.page.evaluate(race, [argument, seconds * 1000]) != "late", f"not done after {seconds} s:\n{script}"
 
-    def form(self, code: str, name: str) -> Locator:
+    def form(self, code: str, name: str | re.Pattern[str]) -> Locator:
         """The live form called ``name`` below the cell that contains ``code``; scrolls to it."""
-        assert self.page.evaluate(REVEAL, code) >= 0, f"no cell contains {code!r}"
-        form = self.page.locator("section.lc-form").and_(self.page.get_by_label(name, exact=True))
-        form.first.scroll_into_view_if_needed()
-        return form.first
+        form = self.page.locator("section.lc-form").and_(self.page.get_by_label(name, exact=True)).first
+        for _ in range(20):  # JupyterLab hides what it takes to be out of sight, and while cells grow it may be wrong
+            assert self.page.evaluate(REVEAL, code) >= 0, f"no cell contains {code!r}"
+            try:
+                form.wait_for(state="visible", timeout=3000)
+            except TimeoutError:
+                continue
+            break
+        form.scroll_into_view_if_needed()
+        return form
 
     def away(self) -> list[str]:
         """Requests to anything but this machine."""
