@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from lab_page import LabPage
 from playwright.sync_api import expect
-from test_explorer_lab import SETUP, SHOW, live, patience, store  # noqa: F401  (patience is used by every test)
+from test_explorer_lab import SETUP, SHOW, live, store
 
 pytestmark = pytest.mark.browser
 
