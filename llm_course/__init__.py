@@ -137,7 +137,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"{__name__}.{_MODULES[name]}")
     elif name == "lesson":  # its verbs moved to the face, and notebooks that people keep still call the old place
-        raise AttributeError("lc.predict, .check, .quiz and so on are now lc.predict, lc.check, lc.quiz.")
+        raise AttributeError("lc.lesson.predict, .check, .quiz and so on are now lc.predict, lc.check, lc.quiz.")
     else:
         raise AttributeError(f"llm_course has no {name!r}. It has: {', '.join(__all__)}.")
     globals()[name] = value  # the next access does not come here
