@@ -12,20 +12,31 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from nbformat import NotebookNode
 
 from llm_course.checks import exercises
 from llm_course.errors import DataMissing
 from llm_course.lessons import Lesson
 from llm_course.teaching import content
-from nb_source import ROOT, lessons, notebook_of
+from nb_source import ROOT, lessons, notebook_of, read
 
 WORDS_A_MINUTE, CELL_MINUTES = 180, 0.7
 TASK_MINUTES = {"predict": 1.0, "quiz": 5.0, "parsons": 4.0, "check": 5.0, "playground": 4.0, "explore": 4.0}
+
+
+@dataclass
+class Call:
+    """A call of ``predict``, ``reveal`` or ``check``; what is no constant stands there as code."""
+
+    name: str
+    key: str
+    question: str = ""
+    options: tuple[str, ...] | str = ()
+    answer: str = "?"
 
 
 @dataclass
@@ -34,17 +45,17 @@ class Section:
 
     title: str
     weight: float = 0.0
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[Call] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
 
 
-def sections(notebook: dict[str, Any]) -> list[Section]:
+def sections(notebook: NotebookNode) -> list[Section]:
     """The sections of an executed notebook, with the predictions and exercises in each."""
     found = [Section("Opening")]
-    predictions: dict[str, dict[str, Any]] = {}
-    for cell in notebook["cells"]:
-        text = "".join(cell["source"])
-        if cell["cell_type"] == "markdown":
+    predictions: dict[str, Call] = {}
+    for cell in notebook.cells:
+        text = cell.source
+        if cell.cell_type == "markdown":
             for part in re.split(r"^(?=## )", text, flags=re.M):
                 if title := re.match(r"## (.+)", part):
                     found.append(Section(title[1].strip()))
@@ -55,17 +66,17 @@ def sections(notebook: dict[str, Any]) -> list[Section]:
         for name, minutes in TASK_MINUTES.items():
             here.weight += minutes * len(re.findall(rf"\b\w*{name}\(", text))
         for call in calls(text):
-            if call["name"] == "predict":
-                predictions[call["key"]] = call
+            if call.name == "predict":
+                predictions[call.key] = call
                 here.asked.append(call)
-            elif call["name"] == "reveal" and call["key"] in predictions:
-                predictions[call["key"]]["answer"] = revealed(cell)
-            elif call["name"] == "check":
-                here.checked.append(call["key"])
+            elif call.name == "reveal" and call.key in predictions:
+                predictions[call.key].answer = revealed(cell)
+            elif call.name == "check":
+                here.checked.append(call.key)
     return found
 
 
-def calls(code: str) -> list[dict[str, Any]]:
+def calls(code: str) -> list[Call]:
     """Calls of ``predict``, ``reveal`` and ``check`` with their constant arguments."""
     try:
         tree = ast.parse(code)
@@ -78,23 +89,27 @@ def calls(code: str) -> list[dict[str, Any]]:
         if node.func.attr not in ("predict", "reveal", "check") or not node.args:
             continue
         given = {word.arg: word.value for word in node.keywords}
-        names = ("key", "question", "options")
-        given = dict(zip(names, node.args, strict=False)) | given
-        found.append({"name": node.func.attr} | {name: constant(given.get(name)) for name in names})
+        given = dict(zip(("key", "question", "options"), node.args, strict=False)) | given
+        options = given.get("options")
+        if isinstance(options, ast.List | ast.Tuple):
+            shown: tuple[str, ...] | str = tuple(constant(option) for option in options.elts)
+        else:
+            shown = constant(options)
+        found.append(Call(node.func.attr, constant(given.get("key")), constant(given.get("question")), shown))
     return found
 
 
-def constant(node: ast.expr | None) -> Any:
-    """A constant expression's value, else its code."""
+def constant(node: ast.expr | None) -> str:
+    """A constant expression's value as text, else its code."""
     if node is None:
-        return None
+        return ""
     try:
-        return ast.literal_eval(node)
+        return str(ast.literal_eval(node))
     except ValueError:
         return ast.unparse(node)
 
 
-def revealed(cell: dict[str, Any]) -> str:
+def revealed(cell: NotebookNode) -> str:
     """What ``reveal`` said was right, from the stored output."""
     for output in cell.get("outputs", []):
         text = output.get("text") or output.get("data", {}).get("text/plain", "")
@@ -112,7 +127,7 @@ def page(lesson: Lesson) -> str:
     path = notebook_of(lesson)
     if not path.is_file():
         raise SystemExit(f"{path.name} is not there: make notebooks LESSON={lesson.slug}")
-    parts, minutes = sections(json.loads(path.read_text(encoding="utf-8"))), lesson.minutes
+    parts, minutes = sections(read(path)), lesson.minutes
     total = sum(part.weight for part in parts)
     lines = [
         f"# {lesson.number} {lesson.title} (for instructors)",
@@ -132,9 +147,8 @@ def page(lesson: Lesson) -> str:
     lines += ["", "## Predictions and what comes out", "", said, ""]
     for part in parts:
         for asked in part.asked:
-            options = asked["options"]
-            shown = " / ".join(map(str, options)) if isinstance(options, list) else "a free answer"
-            lines += [f"- **{asked['question']}** ({shown})", f"  Comes out: **{asked.get('answer', '?')}**"]
+            shown = " / ".join(asked.options) if isinstance(asked.options, tuple) else "a free answer"
+            lines += [f"- **{asked.question}** ({shown})", f"  Comes out: **{asked.answer}**"]
     lines += ["", "## Usual misconceptions", ""]
     try:
         for item in content.load_quiz(lesson):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from nbformat import v4
 
-from instructors import calls, page, sections
+from instructors import Call, calls, page, sections
 from nb_source import lessons
 
 
@@ -24,16 +25,14 @@ def test_each_page_answers_what_its_lesson_asks(lesson) -> None:
 def test_calls_are_read_from_code() -> None:
     code = 'lc.predict("k", "What?", options=["a", "b"])\nlc.reveal("k", answer=f(x))\nprint(1)'
     found = calls(code)
-    assert found[0] == {"name": "predict", "key": "k", "question": "What?", "options": ["a", "b"]}
-    assert found[1]["name"] == "reveal" and found[1]["key"] == "k"
+    assert found[0] == Call("predict", "k", "What?", ("a", "b"))
+    assert found[1].name == "reveal" and found[1].key == "k"
+    assert calls("lc.predict(key, 'What?', options=names)") == [Call("predict", "key", "What?", "names")]
     assert calls("%magic") == []
 
 
 def test_minutes_go_to_the_sections_that_have_more_to_do() -> None:
-    def cell(kind, source):
-        return {"cell_type": kind, "source": source, "outputs": []}
-
     prose = ("# T", "## A\n" + "word " * 180, "## B\nshort")
-    cells = [*(cell("markdown", text) for text in prose), cell("code", "lc.quiz('sentiment')")]
-    opening, a, b = sections({"cells": cells})
+    cells = [*map(v4.new_markdown_cell, prose), v4.new_code_cell("lc.quiz('sentiment')")]
+    opening, a, b = sections(v4.new_notebook(cells=cells))
     assert (a.title, b.title) == ("A", "B") and b.weight > a.weight > opening.weight

@@ -7,14 +7,14 @@ assumes that the points scatter about a true line; if the truth is bent, the int
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_course.errors import BadInput
+import numpy as np
+from scipy.stats import linregress
+from scipy.stats import t as student_t
 
-# The 97.5% point of Student's t for 1, 2, ... degrees of freedom.
-T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+from llm_course.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,7 @@ def fit(x: Sequence[float], y: Sequence[float]) -> PowerLaw:
         raise BadInput(f"fit() needs as many x as y, and three or more; it got {len(x)} and {len(y)}.")
     if min(*x, *y) <= 0 or len(set(x)) < 2:
         raise BadInput("fit() needs numbers above 0 (a power law has no others), and x that differ.")
-    across, up = [math.log(value) for value in x], [math.log(value) for value in y]
-    middle, height = sum(across) / len(x), sum(up) / len(y)
-    spread = sum((a - middle) ** 2 for a in across)
-    slope = sum((a - middle) * (b - height) for a, b in zip(across, up, strict=True)) / spread
-    left = sum((b - height - slope * (a - middle)) ** 2 for a, b in zip(across, up, strict=True))
-    free = len(x) - 2
-    wide = (T[free - 1] if free <= len(T) else 1.96) * math.sqrt(left / free / spread)
-    return PowerLaw(-slope, -slope - wide, -slope + wide, math.exp(height - slope * middle))
+    line = linregress(np.log(x), np.log(y))
+    wide = float(student_t.ppf(0.975, len(x) - 2) * line.stderr)
+    slope = float(line.slope)
+    return PowerLaw(-slope, -slope - wide, -slope + wide, float(np.exp(line.intercept)))
