@@ -350,7 +350,7 @@ for folder in ({course!r}, {course!r} + '/release/tiny', {course!r} + '/submitte
         "package",
         "changes the course's own package",
         first("""
-import llm_course.grading.compare as compare, os
+import llm_course.checks.compare as compare, os
 path = compare.__file__
 try:
     os.chmod(path, 0o777)
