@@ -138,14 +138,19 @@ def test_answers_are_true_of_the_scene() -> None:
                 assert q.answer == getattr(thing, q.kind)
             elif q.kind == "count":
                 word, last = (text.split()[2:-2] * 2)[:2] if len(text.split()) == 6 else ("", text.split()[2])
-                fits = [t for t in drawn.things if word in ("", t.color, t.size) and last in (PLURAL[t.shape], "objects", "shapes")]  # noqa: E501 # fmt: skip
+                fits = [
+                    t
+                    for t in drawn.things
+                    if word in ("", t.color, t.size) and last in (PLURAL[t.shape], "objects", "shapes")
+                ]
                 assert q.answer == NUMBERS[len(fits)], (q, str(drawn))
             elif q.kind == "exists":
                 parts = set(text.split()[3:]) - {"object"}
                 fits = [t for t in drawn.things if parts <= {t.color, t.shape, t.size}]
                 assert q.answer == ("yes" if fits else "no")
             elif q.kind == "overlap":
-                first, second = text.replace("do ", "").replace("is ", "").replace(" overlap", "").replace("ping", " and").split(" and ")  # noqa: E501 # fmt: skip
+                bare = text.replace("do ", "").replace("is ", "").replace(" overlap", "").replace("ping", " and")
+                first, second = bare.split(" and ")
                 (one,), (two,) = named(drawn, first.replace("the ", "", 1)), named(drawn, second.replace("the ", "", 1))
                 assert q.answer == ("yes" if shared(one, two) >= scenes.TOUCH else "no")
     assert set(seen) == set(KINDS) and min(seen.values()) > 50
