@@ -21,6 +21,8 @@ html_title = "llm-course"
 html_copy_source = False
 html_show_sphinx = False
 html_math_renderer = "mathml"
+html_static_path = ["static"]
+html_js_files = ["access.js"]
 exclude_patterns = ["llm_course"]  # files that lessons link to, no pages
 
 nb_execution_mode = "off"

@@ -57,6 +57,15 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core, which comes with ``npm ci``."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.exists():
+        missing_browser("axe-core is not installed; `make lint-js` installs it, where Node.js is")
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The URL (with its token) of a running JupyterLab, and the folder of notebooks it serves."""
     folder, home = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("jupyter")
@@ -107,3 +116,14 @@ def page(chromium: str, lab: tuple[str, Path], request: pytest.FixtureRequest) -
             yield LabPage(browser.new_page(viewport={"width": 1280, "height": 1000}), lab[0])
         finally:
             browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All lessons as a website. A link that leads nowhere fails here: Sphinx's warnings are errors."""
+    target = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "site.py", "--to", target], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target

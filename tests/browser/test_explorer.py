@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from made_up_attention import MadeUp
+from playwright.sync_api import expect
 
 from llm_course.attention.explorer import save_html
 
@@ -64,12 +65,12 @@ def test_the_overview_shows_every_head_with_its_measure(shown: ExplorerPage, pai
     assert heads.count() == 12 and min(shown.shades(".lcx-thumb canvas")) > 10
     weights = pair[0].head(1, 2)
     entropy = -(weights * np.log2(weights)).sum(axis=1).mean()
-    assert heads.nth(6).get_attribute("aria-label") == f"Layer 1, head 2: entropy {entropy:.2f}"
+    expect(heads.nth(6)).to_have_accessible_name(f"Layer 1 · head 2 : entropy {entropy:.2f}")
     shown.page.get_by_label("Order").select_option("down")
-    values = [float(one.get_attribute("aria-label").split()[-1]) for one in heads.all()]
+    values = [float(one.text_content().split()[-1]) for one in heads.all()]
     assert values == sorted(values, reverse=True) and heads.count() == 12
     shown.page.get_by_label("Measure").select_option("mean distance")
-    assert "mean distance" in heads.first.get_attribute("aria-label")
+    assert "mean distance" in heads.first.text_content()
     heads.first.click()
     shown.ready()
     assert shown.view["tab"] == "map" and len(shown.shades()) == 1
@@ -246,10 +247,10 @@ def test_everything_by_keyboard(shown: ExplorerPage, pair: tuple[MadeUp, Path]) 
     shown.open(path)
     for _ in range(30):
         shown.press("Tab")
-        if shown.focused().startswith("BUTTON Layer 0, head 0"):
+        if shown.focused().startswith("BUTTON Layer 0 · head 0"):
             break
     shown.press("ArrowRight", "ArrowDown")
-    assert shown.focused().startswith("BUTTON Layer 1, head 1")
+    assert shown.focused().startswith("BUTTON Layer 1 · head 1")
     shown.press("Enter")
     view = shown.view
     assert (view["tab"], view["layer"], view["head"]) == ("map", 1, 1)

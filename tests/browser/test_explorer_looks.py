@@ -83,9 +83,7 @@ def test_heads_without_a_number_come_last_and_have_no_bar(shown: ExplorerPage, f
     path = save_html(MadeUp(5), folder / "odd.html", measures={"odd": odd})
     for sort, wanted in (("down", [0.9, 0.5, 0.2, 0.1]), ("up", [0.1, 0.2, 0.5, 0.9])):
         shown.open(path, measure="odd", sort=sort)
-        names = [
-            str(one.get_attribute("aria-label")).split("odd ")[1] for one in shown.page.locator(".lcx-thumb").all()
-        ]
+        names = [str(one.text_content()).split("odd ")[1] for one in shown.page.locator(".lcx-thumb").all()]
         assert names == [*(f"{value:.2f}" for value in wanted), "–", "–"]
         widths = shown.page.locator(".lcx-measure i").evaluate_all(
             "(all) => all.map((one) => parseFloat(one.style.width))"
@@ -95,7 +93,7 @@ def test_heads_without_a_number_come_last_and_have_no_bar(shown: ExplorerPage, f
 
 def test_a_text_of_one_token_has_an_overview(shown: ExplorerPage, folder: Path) -> None:
     shown.open(save_html(MadeUp(1), folder / "short.html"))
-    assert shown.page.locator(".lcx-thumb").first.get_attribute("aria-label") == "Layer 0, head 0"
+    assert shown.page.locator(".lcx-thumb").first.text_content() == "Layer 0 · head 0"
     assert shown.page.locator(".lcx-choice:visible").count() == 0, "there is nothing to sort by"
 
 

@@ -1,14 +1,17 @@
-"""Figures: shown as PNG with words in the metadata and below, closed, and stable where outputs are compared."""
+"""Figures: shown with words as their alternative text, in the metadata and below, closed, and small."""
 
 from __future__ import annotations
 
 import base64
+import io
+from html import escape
 from typing import Any
 
 import pytest
 
 import llm_course as lc
 from llm_course.errors import BadOption
+from llm_course.teaching import figures
 
 
 @pytest.fixture
@@ -32,10 +35,27 @@ def test_image_and_words(notebook: Any, page: Any, figure: Any) -> None:
     alt = "A line that rises from 1 to 4, <steeply> & more."
     assert notebook.metadata[0]["image/png"]["alt"] == alt
     assert image["text/plain"] == f"Figure: {alt}"
-    assert "text/html" not in image, "a front end would take it instead of the image"
+    shown = page(image["text/html"])
+    assert shown.tags == ["img"]
+    assert image["text/html"].count("alt=") == 1 and f'alt="{escape(alt)}"' in image["text/html"]
+    assert image["image/png"] in image["text/html"], "whatever a front end takes, it is the same image"
     read = page(words["text/html"])
     assert alt in read.text and read.tags[0] == "details" and "base64" not in words["text/html"]
     assert figure.number not in pyplot.get_fignums()
+
+
+def test_fewer_colors_are_not_seen(figure: Any) -> None:
+    import numpy as np
+    from PIL import Image
+
+    weights = np.random.default_rng(0).random((30, 30))
+    figure.axes[0].imshow(weights, cmap="viridis")
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", dpi=figures.DOTS_PER_INCH, bbox_inches="tight")
+    shown = io.BytesIO(base64.b64decode(figures.png(figure)))
+    before, after = (np.asarray(Image.open(one).convert("RGB")).astype(int) for one in (whole, shown))
+    assert np.abs(before - after).max() <= 16
+    assert len(shown.getvalue()) < 0.6 * len(whole.getvalue())
 
 
 def test_nbconverts_classic_template_writes_the_alt_attribute(notebook: Any, figure: Any) -> None:

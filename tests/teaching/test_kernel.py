@@ -54,7 +54,10 @@ def test_two_runs_show_the_same(tmp_path: Path) -> None:
         assert set(output.data) == {WIDGET_VIEW, "text/html", "text/plain"}, CELLS[number]
         assert "\n" not in output.data["text/plain"] and "0x" not in output.data["text/plain"]
     assert outputs[1][0].text == "No prediction recorded. The answer: yes.\n"
-    assert [sorted(output.data) for output in outputs[6]] == [["image/png", "text/plain"], ["text/html", "text/plain"]]
+    assert [sorted(output.data) for output in outputs[6]] == [
+        ["image/png", "text/html", "text/plain"],
+        ["text/html", "text/plain"],
+    ]
     assert all(output.output_type != "error" for cell in first.cells for output in cell.outputs)
     html, _ = nbconvert.HTMLExporter().from_notebook_node(first)
     assert "What still runs?" in html and "Is <code>1 &lt; 2</code>?" in html and "Empty axes." in html

@@ -30,7 +30,7 @@ export function helpBox(tabs) {
       "aria-label": "Keyboard shortcuts",
       onclick: (event) => event.target === box && box.close(),
     },
-    make("h3", {}, "Keyboard"),
+    make("h2", {}, "Keyboard"),
     make("dl", {}, names),
     make("p", {}, READING),
     make("button", { type: "button", onclick: () => box.close() }, "Close"),

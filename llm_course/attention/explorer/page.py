@@ -82,7 +82,9 @@ def pieces(
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         f"<style>\n{style()}</style></head><body>"
-        f"<div data-explorer><noscript>This page draws with JavaScript, which is switched off here.</noscript></div>\n"
+        f'<main><h1 class="lcx-unseen">{escape(title)}</h1>'
+        f"<div data-explorer><noscript>This page draws with JavaScript, which is switched off here.</noscript></div>"
+        f"</main>\n"
         f'<script type="application/json" data-block="spec">{encoding.to_json(spec)}</script>\n'
     )
     yield from first

@@ -114,14 +114,13 @@ export class OverviewPanel extends Panel {
     const canvas = make("canvas", { width, height, "aria-hidden": "true" });
     this.canvases.set(n, canvas);
     const value = this.value(n);
-    const number = Number.isFinite(value) ? value.toFixed(2) : "–";
+    const number = Number.isFinite(value) ? value.toFixed(2) : values ? "–" : "";
     const bar = Number.isFinite(value) ? (100 * Math.max(0, value)) / most : 0;
     const button = {
       type: "button",
       tabIndex: -1,
       "data-n": n,
       className: "lcx-thumb",
-      "aria-label": `Layer ${layer}, head ${head}${values ? `: ${measure} ${number}` : ""}`,
       onclick: () => {
         explorer.change({ tab: "map", source: "head", layer, head }, explorer.view.source !== "head");
         explorer.boards[0].el.focus({ preventScroll: true });
@@ -132,8 +131,10 @@ export class OverviewPanel extends Panel {
       { className: "lcx-measure", "aria-hidden": "true" },
       make("i", { style: `width:${bar}%` }),
     );
-    const name = make("span", {}, `${layer} · ${head}`);
-    const shown = make("span", { className: "lcx-quiet" }, number);
+    // Its name is what is seen, with the words that have no room: who speaks to the page says what stands there.
+    const unseen = (words) => make("span", { className: "lcx-unseen" }, words);
+    const name = make("span", {}, unseen("Layer "), `${layer} · `, unseen("head "), `${head}`);
+    const shown = make("span", { className: "lcx-quiet" }, values && unseen(`: ${measure} `), number);
     return make("div", { role: "gridcell" }, make("button", button, canvas, measured, name, shown));
   }
 
