@@ -40,8 +40,8 @@ $(READY): $(FOR_LESSONS)
 
 setup: $(READY) ## the environment only, with all that is needed to work on the course
 
-lab: $(FOR_LESSONS) ## open the course in JupyterLab
-	@$(BIN)/python tools/lab.py $(LAB)
+lab: $(FOR_LESSONS) ## open your copies of the lessons, in work/, in JupyterLab
+	@$(BIN)/llm-course lab work $(if $(LAB),-- $(LAB))
 
 demo: $(FOR_LESSONS) ## the four use cases and one attention figure, in the terminal
 	@$(BIN)/llm-course demo

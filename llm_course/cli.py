@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"llm-course {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[..., None], help: str, extra: str = "") -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[..., int | None], help: str, extra: str = "") -> argparse.ArgumentParser:
         """A command, what it runs, and the extra of the package that it needs."""
         added = commands.add_parser(name, help=help)
         added.set_defaults(run=run, command=name, extra=extra)
@@ -81,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
         model_options(seeing)
 
     command("models", _models, "the shelf of models")
+    lab = command("lab", _lab, "open your own copies of the lessons in JupyterLab", extra="lab")
+    lab.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("llm-course-lessons"),
+        help="where your copies are or shall be; by default llm-course-lessons, in this folder",
+    )
+    lab.add_argument("arguments", nargs="*", help="after --: what JupyterLab is told, for instance -- --port 9000")
     doctor = command("doctor", _doctor, "check the environment: OK, or what to do")
     doctor.add_argument("--online", action="store_true", help="also ask the Hub whether it answers")
     demo = command("demo", _demo, "all four use cases and one attention figure")
@@ -134,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     run, command, extra = (options.pop(name) for name in ("run", "command", "extra"))
     try:
-        run(**options)
+        status = run(**options) or 0
         sys.stdout.flush()  # here, where a closed pipe is caught, and not when Python ends
     except LLMCourseError as error:
         print(f"llm-course: {error}", file=sys.stderr)
@@ -154,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("llm-course: stopped", file=sys.stderr)
         return 130
-    return 0
+    return status
 
 
 def _use_case(name: str, text: list[str], lines: bool, json: bool, **options: object) -> None:
@@ -226,6 +235,12 @@ def _models() -> None:
     from llm_course.shelf.catalogue import models
 
     print(repr(models()))
+
+
+def _lab(folder: Path, arguments: list[str]) -> int:
+    from llm_course.teaching.jupyterlab import open_lab
+
+    return open_lab(folder, arguments)
 
 
 def _doctor(online: bool) -> None:

@@ -19,9 +19,9 @@ import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 
-import lab
 import release
 from browser.conftest import FLAGS, chromium  # noqa: F401 (a fixture)
+from llm_course.teaching import jupyterlab as lab
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -223,7 +223,10 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
     log = folder / "log"
     with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(
-            [sys.executable, str(ROOT / "tools/lab.py"), "--port=0"], stdout=output, stderr=output, env=env
+            [sys.executable, "-m", "llm_course.cli", "lab", str(folder / "work"), "--", "--port=0"],
+            stdout=output,
+            stderr=output,
+            env=env,
         )
     try:
         url, deadline = None, time.monotonic() + 300
@@ -242,8 +245,9 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
 
 def test_make_lab_opens_the_first_lesson_on_a_clean_desk(tmp_path: Path) -> None:
     with served(tmp_path) as (url, log):
-        assert "/lab/tree/notebooks/00_start_here.ipynb?token=" in url
-        assert "No display here" in log
+        assert "/lab/tree/00_start_here.ipynb?token=" in url
+        assert "No display here" in log and "Your copies of the lessons are in" in log
+        assert (tmp_path / "work/00_start_here.ipynb").is_file(), "what opens is a copy"
         assert "nbgrader" not in log, "the graders' pages belong to instructors"
         with urllib.request.urlopen(url, timeout=120) as answer:
             page = answer.read().decode()
