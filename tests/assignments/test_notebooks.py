@@ -14,6 +14,7 @@ from assignment_cases import ALL, answers, of, seeds, solutions
 import assignments as tool
 from llm_course.errors import BadCourse
 from llm_course.grading.tasks import load_tasks
+from llm_course.lessons import fill
 
 each = pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 
@@ -164,7 +165,7 @@ def test_points_add_up(one):
 
 @each
 def test_each_opens_as_a_lesson_does(one):
-    text = one.source.read_text("utf-8")
+    text = fill(one.source.read_text("utf-8"))
     opening = text.split("## Task 1", 1)[0]
     goals = re.findall(r"^- \*\*(\w+)", opening, re.MULTILINE)
     assert 3 <= len(goals) <= 5
