@@ -386,7 +386,7 @@ for where in (('127.0.0.1', {port}), ('localhost', {port}), ('10.0.0.1', 80), ('
         pass
 try:
     s = socket.socket(socket.AF_UNIX)
-    s.connect('\\0llm-course-hostile')
+    s.connect('\\0llm-course-hostile-{port}')
     s.sendall(b'SECRET FROM STUDENT')
 except OSError:
     pass"""),

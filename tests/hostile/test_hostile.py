@@ -42,7 +42,7 @@ class Ear:
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.port = self.tcp.getsockname()[1]
         self.unix = socket.socket(socket.AF_UNIX)
-        self.unix.bind("\0llm-course-hostile")
+        self.unix.bind(f"\0llm-course-hostile-{self.port}")  # other runs have others
         self.unix.listen()
         for one in (self.tcp, self.unix):
             threading.Thread(target=self._listen, args=(one,), daemon=True).start()
