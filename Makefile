@@ -82,7 +82,7 @@ lint-js: ## style and types of the JavaScript, where Node.js is
 	@if command -v node >/dev/null && command -v npm >/dev/null; then \
 		if [ node_modules/.ready -nt package-lock.json ]; then :; \
 		else npm ci --no-audit --no-fund && touch node_modules/.ready; fi && npm run --silent check; \
-	else echo "NOT CHECKED: the JavaScript, for want of Node.js (node and npm)."; fi
+	else echo "NOT CHECKED: the JavaScript and, with axe-core, accessibility, for want of Node.js (node and npm)."; fi
 
 # The first three need nothing more, the others train on the corpora. benchmarks/graders.py belongs to grade-proof.
 bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, which lessons show

@@ -39,8 +39,8 @@ CELLS = (
     "lc.show(figure, alt='A line that rises & rises.')",
     "lc.predict('sum', 'How much is `1 + 1`?', options=['1', '2'])",
     "lc.reveal('sum', '2')",
-    "lc.parsons('07')",
-    "lc.quiz('07')",
+    "lc.parsons('text_generation')",
+    "lc.quiz('text_generation')",
     "lc.progress()",
     "lc.doctor()",
     "lc.hint('apply_temperature')\nlc.solution('apply_temperature')\n"
@@ -116,7 +116,7 @@ def test_what_cells_show_in_jupyterlab(page: LabPage, lab: tuple[str, Path], axe
     assert len(names) == sum("playground" in cell or "chat_box" in cell for cell in CELLS) + 3, names
     found = barriers(page.page, axe, within=OUTPUTS)
     page._do(THEME, "JupyterLab Dark", seconds=60)
-    page.page.locator("body[data-jp-theme-light=false]").wait_for()
+    page.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     assert found + barriers(page.page, axe, within=OUTPUTS, tag=COLOR) == []
 
 

@@ -65,7 +65,7 @@ def test_the_overview_shows_every_head_with_its_measure(shown: ExplorerPage, pai
     assert heads.count() == 12 and min(shown.shades(".lcx-thumb canvas")) > 10
     weights = pair[0].head(1, 2)
     entropy = -(weights * np.log2(weights)).sum(axis=1).mean()
-    expect(heads.nth(6)).to_have_accessible_name(f"Layer 1 · head 2 : entropy {entropy:.2f}")
+    expect(heads.nth(6)).to_have_accessible_name(f"Layer 1 · head 2 entropy {entropy:.2f}")
     shown.page.get_by_label("Order").select_option("down")
     values = [float(one.text_content().split()[-1]) for one in heads.all()]
     assert values == sorted(values, reverse=True) and heads.count() == 12

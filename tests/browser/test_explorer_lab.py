@@ -71,7 +71,7 @@ def test_the_widget_asks_its_kernel_and_the_notebook_keeps_the_view(page: LabPag
     page.run(name)
     explorer = live(page)
     assert explorer.locator(".lcx-thumb").count() == 12
-    explorer.get_by_role("button", name="Layer 2 · head 1: ").click()
+    explorer.get_by_role("button", name="Layer 2 · head 1 entropy").click()
     expect(explorer.get_by_role("tab", name="Heat map")).to_have_attribute("aria-selected", "true")
     explorer.get_by_role("option", name="sat").click()
     expect(explorer.locator(".lcx-status")).to_contain_text("looks most at")

@@ -52,7 +52,7 @@ def test_the_reference_says_what_a_function_takes_and_raises(site: Path, page: E
 def test_the_explorer_works_in_its_lesson(site: Path, page: ExplorerPage) -> None:
     page.page.goto((site / "notebooks" / f"{find('reading_attention').name}.html").as_uri())
     frame = page.page.frame_locator("iframe").first
-    frame.get_by_role("button", name="Layer 2 · head 1: ").click()
+    frame.get_by_role("button", name="Layer 2 · head 1 entropy").click()
     expect(frame.get_by_role("tab", name="Heat map")).to_have_attribute("aria-selected", "true")
     expect(frame.locator(".lcx-board canvas")).to_be_visible()
     frame.get_by_role("option", name="dog").first.click()

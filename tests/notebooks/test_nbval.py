@@ -101,3 +101,18 @@ def test_the_kernel_gets_a_home_of_its_own_and_no_gpu(run) -> None:
     body = "import os; one = 2\nassert 'lesson-' in os.environ['LLM_COURSE_HOME'], os.environ['LLM_COURSE_HOME']\n"
     body += "assert os.environ['CUDA_VISIBLE_DEVICES'] == '' and os.environ['HF_HUB_OFFLINE'] == '1'"
     assert " failed" not in run(LESSON.replace("one = 1 + 1", body)).stdout
+
+
+def test_an_image_may_be_drawn_otherwise_but_its_words_are_compared(run) -> None:
+    text = LESSON.replace("<b>a slider</b>", "<img alt='a slider' src='data:image/png;base64,AAAA'>")
+
+    def changed(old: str, new: str):
+        def change(notebook) -> None:
+            data = notebook.cells[-2].outputs[0].data
+            data["text/html"] = data["text/html"].replace(old, new)
+            assert new in data["text/html"]
+
+        return change
+
+    assert " failed" not in run(text, changed("AAAA", "iVBORw0K+/8=")).stdout
+    assert "1 failed" in run(text, changed("a slider", "a wheel")).stdout

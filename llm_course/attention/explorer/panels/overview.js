@@ -134,7 +134,7 @@ export class OverviewPanel extends Panel {
     // Its name is what is seen, with the words that have no room: who speaks to the page says what stands there.
     const unseen = (words) => make("span", { className: "lcx-unseen" }, words);
     const name = make("span", {}, unseen("Layer "), `${layer} · `, unseen("head "), `${head}`);
-    const shown = make("span", { className: "lcx-quiet" }, values && unseen(`: ${measure} `), number);
+    const shown = make("span", { className: "lcx-quiet" }, values && unseen(` ${measure} `), number);
     return make("div", { role: "gridcell" }, make("button", button, canvas, measured, name, shown));
   }
 
