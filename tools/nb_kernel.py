@@ -7,6 +7,7 @@ no widget ids, no widget state.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+FORM_CODE = re.compile(r"<(style|script) data-lc>.*?</\1>", re.S)
 CELL_SECONDS = 600
 
 
@@ -100,10 +102,17 @@ def execute(notebook: NotebookNode, folder: Path) -> Cost:
 
 
 def clean(notebook: NotebookNode) -> None:
-    """Remove what differs from run to run. A widget keeps its static form; its live view needs a kernel anyway."""
+    """Remove what differs from run to run, and what the course's forms need to live.
+
+    A widget keeps its static form; its live view needs a kernel anyway. Forms come to life when a reader runs their
+    cells, and on the website, which brings their script itself: stored, it would make every notebook change with it.
+    """
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET_VIEW, None)
+            data = output.get("data", {})
+            data.pop(WIDGET_VIEW, None)
+            if "data-lc" in data.get("text/html", ""):
+                data["text/html"] = FORM_CODE.sub("", data["text/html"])
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}  # a kernel adds its exact version

@@ -22,6 +22,7 @@ from pathlib import Path
 import llm_course
 from llm_course.errors import LLMCourseError
 from llm_course.lessons import Lesson, contents, find
+from llm_course.teaching import page_forms
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "site"
@@ -116,6 +117,9 @@ def build(target: Path, names: list[str]) -> int:
             shutil.copy(NOTEBOOKS / name, source / "notebooks")
         # lessons point to the files of the package that they are about; the site hands them out
         shutil.copytree(ROOT / "llm_course", source / "llm_course", ignore=shutil.ignore_patterns("weights", "*.pyc"))
+        (source / "forms").mkdir()
+        (source / "forms" / "forms.js").write_text(page_forms.script(), encoding="utf-8")
+        (source / "forms" / "forms.css").write_text(page_forms.style(), encoding="utf-8")
         if not names:
             reference(source / "reference")
         (source / "index.md").write_text(front(lessons, "" if names else "reference/index"), encoding="utf-8")

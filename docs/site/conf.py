@@ -23,7 +23,7 @@ html_show_sphinx = False
 html_math_renderer = "mathml"
 html_static_path = ["static"]
 html_js_files = ["access.js"]
-exclude_patterns = ["llm_course"]  # files that lessons link to, no pages
+exclude_patterns = ["llm_course", "forms"]  # files that lessons link to, no pages
 
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # MyST-NB would load them from another server
@@ -58,5 +58,9 @@ def block_math(self: Any, node: nodes.math_block) -> None:
 
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
+    # tools/site.py puts the forms of the lessons there: stored notebooks are without their script
+    app.config.html_static_path.append(f"{app.srcdir}/forms")
+    app.add_js_file("forms.js", loading_method="defer")
+    app.add_css_file("forms.css")
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -39,7 +39,8 @@ def form(kind: str, spec: dict[str, Any], static: str, label: str) -> str:
     frame = spaced(static, label)
     attributes = f'class="lc-form" data-lc-spec="{veiled({"kind": kind, **spec})}"'
     html = frame.replace("<section", f"<section {attributes}", 1)
-    return f"<style>{_style()}</style>{html}<script>{_script(SCRIPTS[kind])}</script>"
+    # The mark data-lc is what stored notebooks leave out and the website brings once (tools/nb_kernel.py, site.py).
+    return f"<style data-lc>{style()}</style>{html}<script data-lc>{script(SCRIPTS[kind])}</script>"
 
 
 def veiled(value: Any) -> str:
@@ -48,16 +49,21 @@ def veiled(value: Any) -> str:
 
 
 @cache
-def _script(own: str) -> str:
+def script(*own: str) -> str:
+    """The script of forms, in one line; ``own`` are the files of the kinds it shall know, all of them if there is none."""
     # A function around it, since scripts of several outputs meet on a page. A notebook stores every line of an output
     # apart, so all is one line: each statement ends with a semicolon, and comments have lines of their own.
-    parts = "\n".join((FRONT / name).read_text(encoding="utf-8") for name in ("page.js", own, "start.js"))
+    parts = "\n".join(
+        (FRONT / name).read_text(encoding="utf-8")
+        for name in ("page.js", *(own or sorted(set(SCRIPTS.values()))), "start.js")
+    )
     lines = (line.strip() for line in parts.splitlines())
     return f"(() => {{ {' '.join(line for line in lines if line and not line.startswith('//'))} }})();"
 
 
 @cache
-def _style() -> str:
+def style() -> str:
+    """The style of forms, in one line."""
     lines = (FRONT / "forms.css").read_text(encoding="utf-8").splitlines()
     return " ".join(line.strip() for line in lines if line and not line.startswith("/*"))
 
