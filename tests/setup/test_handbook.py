@@ -48,9 +48,11 @@ def test_from_clone_to_marks_every_command_as_pasted(tmp_path: Path, sandboxed: 
     cycle, students, collect, canvas = blocks()
     script = "\n".join(["set -eu", cycle, students, DOWNLOADED, collect, canvas])
     env = {
-        **os.environ, "HOME": str(tmp_path), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        **os.environ,
+        "HOME": str(tmp_path),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)])),
-    }  # fmt: skip
+    }
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     course = tmp_path / "my-course"
