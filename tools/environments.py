@@ -22,8 +22,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = ROOT / "tools" / "environment_checks.py"
 EXTRAS = ("base", "lab", "grade", "train", "site")
-TOLD = ("torch", "transformers", "tokenizers", "huggingface-hub", "numpy", "jupyterlab", "ipywidgets", "anywidget",
-        "accelerate", "nbgrader", "sphinx")  # fmt: skip
+TOLD = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "huggingface-hub",
+    "numpy",
+    "jupyterlab",
+    "ipywidgets",
+    "anywidget",
+    "accelerate",
+    "nbgrader",
+    "sphinx",
+)
 
 
 def build_wheel(folder: Path) -> Path:

@@ -50,7 +50,7 @@ def veiled(value: Any) -> str:
 
 @cache
 def script(*own: str) -> str:
-    """The script of forms, in one line; ``own`` are the files of the kinds it shall know, all of them if there is none."""
+    """The script of forms in one line; ``own`` are the files of the kinds it shall know, all if none is named."""
     # A function around it, since scripts of several outputs meet on a page. A notebook stores every line of an output
     # apart, so all is one line: each statement ends with a semicolon, and comments have lines of their own.
     parts = "\n".join(

@@ -38,8 +38,8 @@ def test_every_lesson_is_reached_from_the_first_page(site: Path, page: ExplorerP
 
 def test_the_reference_says_what_a_function_takes_and_raises(site: Path, page: ExplorerPage) -> None:
     page.page.goto((site / "index.html").as_uri())
-    page.page.get_by_role("article").get_by_role("link", name="Reference").click()
-    page.page.get_by_role("article").get_by_role("link", name="The face").click()
+    page.page.locator("article").get_by_role("link", name="Reference", exact=True).click()
+    page.page.locator("article").get_by_role("link", name="The face", exact=True).click()
     entry = page.page.locator("dl", has=page.page.locator("[id='llm_course.translate']"))
     expect(entry).to_contain_text("num_beams")
     expect(entry).to_contain_text("Parameters")

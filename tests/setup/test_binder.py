@@ -18,8 +18,13 @@ def dockerfile() -> str:
     program = Path(sys.executable).parent / "jupyter-repo2docker"
     done = subprocess.run(
         [str(program), "--no-build", "--debug", "."],
-        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, env={**os.environ, "NO_COLOR": "1"},
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -51,6 +56,8 @@ def test_scripts_can_be_run(script: str) -> None:
 def test_start_hands_over_to_what_it_is_given() -> None:
     done = subprocess.run(
         [str(ROOT / "binder/start"), "sh", "-c", 'echo "$OMP_NUM_THREADS $HF_HUB_OFFLINE $1"', "sh", "a b"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "1 1 a b\n"

@@ -20,9 +20,28 @@ def test_every_mini_survives_a_clone_with_windows_line_ends(tmp_path: Path) -> N
     if not shutil.which("git") or not (ROOT / ".git").exists():
         pytest.skip("this copy of the course is not a Git repository")
     clone = tmp_path / "clone"
-    subprocess.run(["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", "--depth", "1",
-                    "-c", "core.autocrlf=true", "-c", "core.eol=crlf", f"file://{ROOT}", str(clone)],
-                   check=True, capture_output=True, timeout=300)  # fmt: skip
+    subprocess.run(
+        [
+            "git",
+            "-c",
+            "core.autocrlf=true",
+            "-c",
+            "core.eol=crlf",
+            "clone",
+            "-q",
+            "--depth",
+            "1",
+            "-c",
+            "core.autocrlf=true",
+            "-c",
+            "core.eol=crlf",
+            f"file://{ROOT}",
+            str(clone),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     assert b"\r\n" in (clone / "README.md").read_bytes(), "other texts do get Windows line ends: the test tests"
     for name in MINIS:
         verify(clone / WEIGHTS.relative_to(ROOT) / name)

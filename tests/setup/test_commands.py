@@ -199,8 +199,12 @@ def browser_installer(tmp_path: Path, *programs: str, **env: str) -> subprocess.
         script(folder / name, f'#!/bin/sh\necho "{name} $@" >> {tmp_path}/log\n')
     return subprocess.run(
         [shutil.which("sh") or "sh", str(ROOT / "tools/install_chromium.sh")],
-        capture_output=True, text=True, timeout=120, check=False, env={"PATH": str(folder), **env},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PATH": str(folder), **env},
+    )
 
 
 def test_a_browser_that_is_there_is_kept(tmp_path: Path) -> None:

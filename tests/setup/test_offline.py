@@ -90,8 +90,13 @@ def test_a_run_that_tries_to_leave_fails_although_its_tests_pass(tmp_path: Path)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests.parent / "tools"), os.environ["PYTHONPATH"]])}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path, env=env,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=tmp_path,
+        env=env,
+    )
     assert "1 passed" in done.stdout
     assert "tests tried to leave this machine" in done.stdout
     assert done.returncode == 1
