@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 BARRIERS = ("critical", "serious")  # of axe's impacts; "moderate" and "minor" are advice
 COLOR = "cat.color"  # the tag of the rules that another theme can break
 RUN = """async ([within, tag, impacts]) => {
-  const options = { iframes: false, resultTypes: ["violations"] };
+  const options = { iframes: false, preload: false, resultTypes: ["violations"] };
   if (tag) options.runOnly = { type: "tag", values: [tag] };
   const { violations } = await axe.run(within, options);
   const found = [];
