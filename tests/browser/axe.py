@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Frame, Page
 
 BARRIERS = ("critical", "serious")  # of axe's impacts; "moderate" and "minor" are advice
-COLOR = "cat.color"  # the tag of the rules that another theme can break
-RUN = """async ([within, tag, impacts]) => {
-  const options = { iframes: false, resultTypes: ["violations"] };
-  if (tag) options.runOnly = { type: "tag", values: [tag] };
+COLOR = ("color-contrast", "link-in-text-block")  # the rules that another theme can break
+RUN = """async ([within, rules, impacts]) => {
+  const options = { iframes: false, preload: false, resultTypes: ["violations"] };
+  if (rules.length) options.runOnly = { type: "rule", values: rules };
   const { violations } = await axe.run(within, options);
   const found = [];
   for (const { id, impact, help, nodes } of violations)
@@ -24,14 +24,14 @@ RUN = """async ([within, tag, impacts]) => {
 }"""
 
 
-def barriers(page: Page, axe: str, within: str = "html", tag: str = "") -> list[str]:
+def barriers(page: Page, axe: str, within: str = "html", rules: tuple[str, ...] = ()) -> list[str]:
     """What in a page keeps readers out, one line an element: the rule, where, and the element's HTML.
 
     Args:
         page: a page, fully drawn. Frames within it are pages of their own, and are looked at whole.
         axe: the text of axe-core.
         within: a CSS selector: what is looked at, and all that is within it.
-        tag: only axe's rules with this tag; all if empty.
+        rules: only these of axe's rules; all that are on by default if empty.
     """
     found: list[str] = []
     for frame in page.frames:
@@ -39,7 +39,7 @@ def barriers(page: Page, axe: str, within: str = "html", tag: str = "") -> list[
             if not frame.evaluate("() => 'axe' in window"):
                 frame.evaluate(axe)
             chosen = within if frame is page.main_frame else "html"
-            found += frame.evaluate(RUN, [chosen, tag, BARRIERS])
+            found += frame.evaluate(RUN, [chosen, rules, BARRIERS])
     return found
 
 

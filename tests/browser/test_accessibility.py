@@ -68,7 +68,7 @@ def test_axe_sees_what_keeps_readers_out(shown: ExplorerPage, axe: str) -> None:
     shown.page.frame_locator("iframe").locator("button").wait_for()
     found = barriers(shown.page, axe)
     assert [line.split()[0] for line in found] == ["color-contrast", "image-alt", "button-name"]
-    assert [line.split()[0] for line in barriers(shown.page, axe, within="p", tag=COLOR)] == ["color-contrast"]
+    assert [line.split()[0] for line in barriers(shown.page, axe, within="p", rules=COLOR)] == ["color-contrast"]
 
 
 def test_every_page_of_the_site(shown: ExplorerPage, axe: str, site: Path) -> None:
@@ -81,7 +81,7 @@ def test_every_page_of_the_site(shown: ExplorerPage, axe: str, site: Path) -> No
             frame.content_frame.locator(".lcx[data-ready]").wait_for()
         light = barriers(shown.page, axe)
         shown.page.emulate_media(color_scheme="dark")
-        dark = barriers(shown.page, axe, tag=COLOR)
+        dark = barriers(shown.page, axe, rules=COLOR)
         if light + dark:
             found[path.name] = light + dark
     assert found == {}
@@ -117,7 +117,7 @@ def test_what_cells_show_in_jupyterlab(page: LabPage, lab: tuple[str, Path], axe
     found = barriers(page.page, axe, within=OUTPUTS)
     page._do(THEME, "JupyterLab Dark", seconds=60)
     page.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-    assert found + barriers(page.page, axe, within=OUTPUTS, tag=COLOR) == []
+    assert found + barriers(page.page, axe, within=OUTPUTS, rules=COLOR) == []
 
 
 def test_a_lesson_that_is_opened_and_not_run(page: LabPage, lab: tuple[str, Path], axe: str) -> None:
