@@ -69,6 +69,7 @@ def isolation(folder: Path) -> dict[str, str]:
         "MPLCONFIGDIR": f"{folder}/matplotlib",
         "HF_HOME": f"{folder}/huggingface",
         "HF_HUB_OFFLINE": "1",
+        "LLM_COURSE_FIGURES": "png",  # what is stored, every viewer of notebooks can show
         "CUDA_VISIBLE_DEVICES": "",  # stored outputs are those of a CPU, on every machine
     }
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_course.errors import DataMissing
+from llm_course.teaching.figures import as_html
 
 NOTES = ".llm-course.json"  # what was delivered into the folder: file -> SHA-256 of the copy and of the lesson
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -106,7 +107,7 @@ def _beside(target: Path, copy: bytes) -> Path:
 def open_questions(notebook: bytes) -> bytes:
     """A notebook without the outputs that answer a question before it is asked.
 
-    These are the outputs of every question, exercise and puzzle, and of all cells from a prediction to the cell that
+    Figures get their alternative text. The outputs left out are those of every question, exercise and puzzle, and of all cells from a prediction to the cell that
     reveals it, since those show the result.
     """
     data = json.loads(notebook)
@@ -119,7 +120,17 @@ def open_questions(notebook: bytes) -> bytes:
         if waiting or any(name in ASKS or name == "reveal" for name, _ in calls):
             cell["outputs"], cell["execution_count"] = [], None
         waiting -= {key for name, key in calls if name == "reveal"}
+        for output in cell["outputs"]:
+            _give_words(output)
     return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _give_words(output: dict[str, Any]) -> None:
+    """Give a stored figure the alternative text that JupyterLab would not take from its metadata."""
+    data = output.get("data", {})
+    words = output.get("metadata", {}).get("image/png", {}).get("alt")
+    if words and "image/png" in data and "text/html" not in data:
+        data["text/html"] = as_html("".join(data["image/png"]).strip(), words)
 
 
 def _calls(source: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from lab_page import LabPage
 
+from llm_course.teaching.workspace import copy_lessons
 from nb_kernel import isolation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +70,7 @@ def axe() -> str:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The URL (with its token) of a running JupyterLab, and the folder of notebooks it serves."""
     folder, home = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("jupyter")
-    for path in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("*.md")]:
-        shutil.copy(path, folder)  # a copy: running and saving must not touch the repository
+    copy_lessons(folder)  # what learners get; running and saving must not touch the repository
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(
@@ -79,6 +79,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     env = {
         **os.environ,
         **isolation(home),
+        "LLM_COURSE_FIGURES": "",  # as a learner sees them
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
