@@ -107,8 +107,8 @@ def _beside(target: Path, copy: bytes) -> Path:
 def open_questions(notebook: bytes) -> bytes:
     """A notebook without the outputs that answer a question before it is asked.
 
-    Figures get their alternative text. The outputs left out are those of every question, exercise and puzzle, and of all cells from a prediction to the cell that
-    reveals it, since those show the result.
+    Figures get their alternative text. Left out are the outputs of every question, exercise and puzzle, and those of all
+    cells from a prediction to the cell that reveals it, since these show the result.
     """
     data = json.loads(notebook)
     waiting: set[str] = set()  # predictions asked for and not yet revealed
