@@ -160,6 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone (head, less): nothing is wrong, and the rest goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("llm-course: stopped", file=sys.stderr)
         return 130

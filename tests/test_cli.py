@@ -232,7 +232,7 @@ def test_chat_says_that_its_input_is_not_utf8(
 
 @pytest.mark.parametrize(
     ("command", "function", "missing"),
-    [("train", "recipes.train", "accelerate"), ("evaluate", "evaluate.evaluate_all", "sumy")],
+    [("train", "training.train", "accelerate"), ("evaluate", "evaluate.evaluate_all", "sumy")],
 )
 def test_a_command_without_its_extra_names_it(
     command: str, function: str, missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

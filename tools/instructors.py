@@ -113,7 +113,7 @@ def revealed(cell: NotebookNode) -> str:
     """What ``reveal`` said was right, from the stored output."""
     for output in cell.get("outputs", []):
         text = output.get("text") or output.get("data", {}).get("text/plain", "")
-        if match := re.search(r"No prediction recorded\. The answer: (.+)\.", "".join(text)):
+        if match := re.search(r"^The answer: (.+)\.$", "".join(text)):
             return match[1]
     return "(see the cell's output)"
 

@@ -54,10 +54,21 @@ def source_of(lesson: Lesson) -> NotebookNode:
     One with a cell that shows the contents (tag ``contents``) keeps their digest, so that it is stale when they change.
     """
     notebook = parse(fill(lesson.source.read_text(encoding="utf-8"), lesson))
+    notebook.cells.append(nbformat.v4.new_markdown_cell(neighbors(lesson), id="neighbors"))
     if any("contents" in cell.metadata.get("tags", []) for cell in notebook.cells):
         listed = json.dumps([[one.name, one.title] for one in contents()])
         notebook.metadata["contents"] = hashlib.sha256(listed.encode()).hexdigest()[:12]
     return notebook
+
+
+def neighbors(lesson: Lesson) -> str:
+    """Links to the lessons before and after, for the end of a notebook."""
+    listed = contents()
+    place = listed.index(lesson)
+    links = []
+    for word, others in (("Before", listed[:place][-1:]), ("Next", listed[place + 1 : place + 2])):
+        links += [f"**{word}:** [{one.number} {one.short_title}]({one.name}.ipynb)" for one in others]
+    return "---\n\n" + " · ".join([*links, "[Glossary](glossary.md)"])
 
 
 def glossary() -> str:

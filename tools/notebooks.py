@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+import colab
 from llm_course.lessons import Lesson
 from nb_check import check, glossary_problems, orphans, tree
 from nb_kernel import execute
@@ -115,13 +116,18 @@ def main(arguments: list[str] | None = None) -> int:
         for line in rename(lessons()):
             print(line)
         (NOTEBOOKS / "glossary.md").write_text(glossary(), encoding="utf-8")
+        colab.write()
         return bool(_build(chosen, options.all or bool(options.lesson)))
     if options.command == "lint":
         pages = [Page(lesson, lesson.source.read_text(encoding="utf-8"), glossary(), NOTEBOOKS) for lesson in chosen]
         return bool(_report({page.lesson.slug: lint(page) for page in pages}, f"{len(pages)} lessons keep the rules"))
     problems = {lesson.name: check(lesson) for lesson in chosen}
     if not options.lesson:
-        problems |= {"notebooks": [*orphans(lessons()), *glossary_problems()], "repository": tree()}
+        problems |= {
+            "notebooks": [*orphans(lessons()), *glossary_problems()],
+            "colab": colab.problems(),
+            "repository": tree(),
+        }
     return bool(_report(problems, f"{len(chosen)} notebooks agree with their sources"))
 
 

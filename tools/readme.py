@@ -15,6 +15,7 @@ import statistics
 import sys
 from typing import Any
 
+from colab import address
 from llm_course.lessons import contents, fill
 from nb_source import ROOT
 
@@ -27,14 +28,15 @@ def lessons() -> str:
     for lesson in contents():
         if lesson.part != part:
             part = lesson.part
-            lines += ["", f"**{part}**", "", "| | lesson | after it you can | time |", "|---|---|---|---|"]
+            lines += ["", f"**{part}**", "", "| | lesson | after it you can | time | |", "|---|---|---|---|---|"]
         text = fill(lesson.source.read_text(encoding="utf-8"), lesson)
         goals = re.search(r"^## Goals\n(.*?)(?=^\*\*|^## )", text, re.M | re.S)
         if not goals:
             raise SystemExit(f"{lesson.slug}: no goals found")
         points = [" ".join(g.split()).rstrip(".;,") for g in re.findall(r"^- (.+?)(?=^- |\Z)", goals[1], re.M | re.S)]
         title = f"[{lesson.title}](notebooks/{lesson.name}.ipynb)"
-        lines.append(f"| {lesson.number} | {title} | {'; '.join(points[:2])} | {lesson.minutes} min |")
+        row = [lesson.number, title, "; ".join(points[:2]), f"{lesson.minutes} min", f"[Colab]({address(lesson)})"]
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join([*lines[1:], ""])
 
 

@@ -32,8 +32,7 @@ from llm_course.minis.measures.figures import Figures, Table, goal, stamp
 from llm_course.minis.mini import Line, Mini
 from llm_course.shelf.loading import ModelLike, load
 from llm_course.use_cases.in_context import CODE, WORDS, accuracy_curve, draw_problem, make_prompt
-from llm_course.worlds.codes import RULES, never_together
-from llm_course.worlds.scene_questions import KINDS
+from llm_course.worlds.codes import KINDS, RULES, never_together
 
 START, UNKNOWN, COMMA = "<s>", "<unk>", ","
 PAIRS, BATCH = 24, 128

@@ -66,10 +66,11 @@ def copy_lessons(folder: Path, source: Path | None = None) -> list[Delivery]:
     folder.mkdir(parents=True, exist_ok=True)
     notes = _read_notes(folder)
     found = []
-    for lesson in [*sorted(source.glob("*.ipynb")), source / "glossary.md"]:
+    for lesson in sorted(source.glob("*.ipynb")):
         original = lesson.read_bytes()
-        copy = open_questions(original) if lesson.suffix == ".ipynb" else original
-        found.append(_deliver(folder / lesson.name, copy, _digest(original), notes))
+        found.append(_deliver(folder / lesson.name, open_questions(original), _digest(original), notes))
+    words = glossary((source / "glossary.md").read_text(encoding="utf-8"))
+    found.append(_deliver(folder / "glossary.ipynb", words, _digest(words), notes))
     _write(folder / NOTES, json.dumps(notes, indent=1, sort_keys=True).encode())
     return found
 
@@ -107,13 +108,16 @@ def _beside(target: Path, copy: bytes) -> Path:
 def open_questions(notebook: bytes) -> bytes:
     """A notebook without the outputs that answer a question before it is asked.
 
-    Figures get their alternative text. Left out are the outputs of every question, exercise and puzzle, and those of all
-    cells from a prediction to the cell that reveals it, since these show the result.
+    Figures get their words. Left out are the outputs of every question, exercise and puzzle, and those of all
+    cells from a prediction to the cell that reveals it, since these show the result. Links to a term of the glossary
+    lead to its cell in :func:`glossary`.
     """
     data = json.loads(notebook)
     waiting: set[str] = set()  # predictions asked for and not yet revealed
     for cell in data["cells"]:
         if cell["cell_type"] != "code":
+            text = re.sub(r"\]\(glossary\.md#([\w-]+)\)", r"](glossary.ipynb#cell-id=\1)", "".join(cell["source"]))
+            cell["source"] = text.replace("](glossary.md)", "](glossary.ipynb)")
             continue
         calls = _calls("".join(cell["source"]))
         waiting |= {key for name, key in calls if name == "predict"}
@@ -122,6 +126,21 @@ def open_questions(notebook: bytes) -> bytes:
         waiting -= {key for name, key in calls if name == "reveal"}
         for output in cell["outputs"]:
             _give_words(output)
+    return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def glossary(text: str) -> bytes:
+    """The glossary as a notebook with a cell for each term, since JupyterLab opens a Markdown file only at its top.
+
+    A cell's id is the anchor that GitHub gives the term's heading.
+    """
+    cells: list[Cell] = []
+    for part in re.split(r"^(?=## )", text, flags=re.MULTILINE):
+        heading = part.splitlines()[0].lstrip("# ").lower()
+        name = re.sub(r"[^\w\- ]", "", heading, flags=re.ASCII).replace(" ", "-")
+        cells.append({"cell_type": "markdown", "id": name[:64], "metadata": {}, "source": part.strip()})
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    data = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()
 
 

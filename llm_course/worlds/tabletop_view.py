@@ -12,11 +12,13 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from llm_course.errors import BadOption
-from llm_course.worlds.tabletop import COLORS, PLACES, STATE, Layout, Move, Table, describe
+from llm_course.worlds.tabletop_layout import COLORS, PLACES, STATE, Layout, describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from llm_course.worlds.tabletop import Move, Table
 
 GRAY = (150, 150, 150)
 # One unit is the width of a block; the table's surface is at height 0, the trays stand beside it.

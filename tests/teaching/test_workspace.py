@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_outputs_from_a_prediction_to_its_answer_are_gone_and_others_stay() -> N
 
 def test_the_course_meets_no_reader_with_an_answer(tmp_path: Path) -> None:
     copy_lessons(tmp_path)
-    copies = sorted(tmp_path.glob("*.ipynb"))
+    copies = sorted(tmp_path.glob("[0-9]*.ipynb"))
     assert len(copies) == len(list(lessons_folder().glob("*.ipynb"))) > 10
     kept = 0
     for path in copies:
@@ -60,7 +61,11 @@ def test_the_course_meets_no_reader_with_an_answer(tmp_path: Path) -> None:
             assert "The answer:" not in text and "Answer to question" not in text, path.name
             kept += bool(one.get("outputs"))
     assert kept > 100, "results that answer no question are there to be read"
-    assert (tmp_path / "glossary.md").is_file()
+    terms = json.loads((tmp_path / "glossary.ipynb").read_text(encoding="utf-8"))["cells"]
+    ids = {one["id"] for one in terms}
+    assert len(ids) == len(terms) > 100
+    linked = set(re.findall(r"glossary\.ipynb#cell-id=([\w-]+)", "".join(path.read_text("utf-8") for path in copies)))
+    assert len(linked) > 50 and linked <= ids, "every link to a term leads to its cell"
 
 
 @pytest.fixture
@@ -78,20 +83,20 @@ def states(folder: Path, course: Path) -> dict[str, str]:
 
 def test_what_was_worked_in_is_never_written_over(tmp_path: Path, course: Path) -> None:
     work = tmp_path / "work"
-    assert states(work, course) == {"00_a.ipynb": "new", "glossary.md": "new"}
-    assert states(work, course) == {"00_a.ipynb": "same", "glossary.md": "same"}
+    assert states(work, course) == {"00_a.ipynb": "new", "glossary.ipynb": "new"}
+    assert states(work, course) == {"00_a.ipynb": "same", "glossary.ipynb": "same"}
     (course / "00_a.ipynb").write_bytes(notebook("print(2)"))
     assert states(work, course)["00_a.ipynb"] == "updated", "an untouched copy follows the course"
     mine = notebook("my = 'work'")
     (work / "00_a.ipynb").write_bytes(mine)
     assert states(work, course)["00_a.ipynb"] == "yours"
     (course / "00_a.ipynb").write_bytes(notebook("print(3)"))
-    assert states(work, course) == {"00_a (newer).ipynb": "beside", "glossary.md": "same"}
+    assert states(work, course) == {"00_a (newer).ipynb": "beside", "glossary.ipynb": "same"}
     assert (work / "00_a.ipynb").read_bytes() == mine
     assert b"print(3)" in (work / "00_a (newer).ipynb").read_bytes()
     assert states(work, course)["00_a.ipynb"] == "yours", "it is offered once"
     (course / "00_a.ipynb").write_bytes(notebook("print(4)"))
-    assert states(work, course) == {"00_a (newer 2).ipynb": "beside", "glossary.md": "same"}
+    assert states(work, course) == {"00_a (newer 2).ipynb": "beside", "glossary.ipynb": "same"}
 
 
 def test_damaged_notes_cost_no_work(tmp_path: Path, course: Path) -> None:
