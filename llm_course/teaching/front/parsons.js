@@ -103,7 +103,8 @@ kinds.parsons = (spec, root) => {
     line.addEventListener("keydown", (event) => {
       const move = event.altKey ? keys[event.key] : { Delete: inside && "leave", Insert: !inside && "back" }[event.key];
       if (!move) return;
-      event.preventDefault(); // also of a line that is left out: Alt and an arrow would leave the page
+      // of a line that is left out, too: Alt and an arrow would leave the page
+      event.preventDefault();
       if (inside || move === "back") act(row, move);
     });
     return line;
