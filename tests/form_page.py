@@ -82,10 +82,11 @@ class Notebook:
     def static(self) -> Page:
         """The static form of the last output, read; around it stand a style and a script, and nothing else."""
         assert set(self.last) == {"text/plain", "text/html"}, "a form is HTML and one line, never a widget's view"
-        assert "\n" not in self.last["text/plain"] and "\n" not in self.html
+        assert "\n" not in self.last["text/plain"]
         found = BUNDLE.fullmatch(self.html)
         assert found, self.html[:200]
         style, section, script = found.groups()
+        assert "\n" not in style + script, "a notebook would store every line apart"
         assert "</script" not in script.lower() and "@import" not in style and "url(" not in style
         return Page(section)
 
@@ -146,6 +147,25 @@ window.addModel = async (name) => {
 };
 """
 
+# Controls and lines that stand over one another, and a page that is wider than its window.
+OVERLAPS = """() => {
+  const problems = [];
+  const wide = document.documentElement;
+  if (wide.scrollWidth > wide.clientWidth) problems.push(`the page scrolls sideways: ${wide.scrollWidth}`);
+  const kinds = ".lc-form :is(code, button, input, select, textarea, output, label > span)";
+  const text = "legend, label code, .lc-help, .lc-feedback, p";
+  const parts = [...document.querySelectorAll(kinds)]
+    .filter((element) => !element.closest(text) && element.checkVisibility());
+  const boxes = parts.map((element) => [element, element.getBoundingClientRect()]);
+  boxes.forEach(([one, a], index) => boxes.slice(index + 1).forEach(([other, b]) => {
+    if (one.contains(other) || other.contains(one)) return;
+    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (across > 1 && down > 1) problems.push(`${one.outerHTML} | ${other.outerHTML}`);
+  }));
+  return problems;
+}"""
+
 
 class FormPage:
     """A page in Chromium that shows forms, with no kernel unless a test adds a model.
@@ -196,6 +216,10 @@ class FormPage:
     def record(self) -> dict[str, Any]:
         """What the browser keeps."""
         return dict(json.loads(self.page.evaluate('localStorage.getItem("llm-course-progress")')))
+
+    def overlaps(self) -> list[str]:
+        """What cannot be read in a window of this width."""
+        return list(self.page.evaluate(OVERLAPS))
 
     def form(self, name: str | re.Pattern[str]) -> Locator:
         """The form of this name, as screen readers hear it."""

@@ -340,25 +340,6 @@ def test_text_can_be_read_in_every_theme(style: str, notebook: Notebook, forms: 
     assert forms.page.evaluate(CONTRAST) == []
 
 
-OVERLAPS = """() => {
-  const problems = [];
-  const wide = document.documentElement;
-  if (wide.scrollWidth > wide.clientWidth) problems.push(`the page scrolls sideways: ${wide.scrollWidth}`);
-  const kinds = ".lc-form :is(code, button, input, select, textarea, output, label > span)";
-  const text = "legend, label code, .lc-help, .lc-feedback, p";
-  const parts = [...document.querySelectorAll(kinds)]
-    .filter((element) => !element.closest(text) && element.checkVisibility());
-  const boxes = parts.map((element) => [element, element.getBoundingClientRect()]);
-  boxes.forEach(([one, a], index) => boxes.slice(index + 1).forEach(([other, b]) => {
-    if (one.contains(other) || other.contains(one)) return;
-    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-    const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-    if (across > 1 && down > 1) problems.push(`${one.outerHTML} | ${other.outerHTML}`);
-  }));
-  return problems;
-}"""
-
-
 @pytest.mark.parametrize("width", [1024, 640, 512])
 def test_nothing_overlaps_in_a_narrow_window(width: int, notebook: Notebook, forms: FormPage) -> None:
     """1024 pixels, and 1280 and 1024 at a zoom of 200%."""
@@ -371,4 +352,4 @@ def test_nothing_overlaps_in_a_narrow_window(width: int, notebook: Notebook, for
     for line in forms.page.get_by_role("list", name="Lines of the program").get_by_role("listitem").all()[:3]:
         for _ in range(3):
             line.press("Alt+ArrowRight")
-    assert forms.page.evaluate(OVERLAPS) == []
+    assert forms.overlaps() == []
