@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, expect
 import llm_course as lc
 from form_page import NASTY, FormPage, Kernel, Notebook, plain, solve
 from llm_course.lessons import contents, find
-from llm_course.teaching import content, progress_file, quizzes
+from llm_course.teaching import content, output, page_forms, playgrounds, progress_file, quizzes
 
 pytestmark = pytest.mark.browser
 
@@ -335,8 +335,13 @@ def test_text_can_be_read_in_every_theme(style: str, notebook: Notebook, forms: 
     for show in (lc.quiz, lc.parsons):
         show("start_here")
         htmls.append(notebook.html)
-    forms.open(*htmls, head=f"<style>{style}</style>")
+    controls = [{**playgrounds._range("heat", "Heat", 0, 2, 0.1), "value": 1}]
+    bars = output.bars("Next", [("a", 0.75, "0.75")], token=str)
+    play = {"name": "none", "html": "Move.", "controls": controls, "button": "Go", "first": bars, "grows": ""}
+    forms.open(*htmls, page_forms.form("playground", play, "", "Playground"), head=f"<style>{style}</style>")
     record(forms.form("Prediction"), 0)
+    forms.form("Playground").get_by_role("button", name="Go").click()
+    expect(forms.form("Playground")).to_contain_text("This needs a running kernel.")
     assert forms.page.evaluate(CONTRAST) == []
 
 
