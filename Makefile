@@ -88,7 +88,7 @@ lint-js: ## style and types of the JavaScript, where Node.js is
 bench: $(READY) ## every claim of speed, measured here; DATA=folder: also what small models learn, which lessons show
 	@set -e; for script in attention_viewers startup use_cases; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py; done
-	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling lora_or_full; do \
+	@set -e; [ -n "$(DATA)" ] || exit 0; for script in few_labels scaling lora_or_full abilities; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py --data "$(DATA)"; done
 
 train: $(READY) ## train a mini again: make train MODEL=gpt-mini DATA=folder; INSTALL=1 puts it into the package

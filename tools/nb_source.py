@@ -54,7 +54,8 @@ def source_of(lesson: Lesson) -> NotebookNode:
     One with a cell that shows the contents (tag ``contents``) keeps their digest, so that it is stale when they change.
     """
     notebook = parse(fill(lesson.source.read_text(encoding="utf-8"), lesson))
-    notebook.cells.append(nbformat.v4.new_markdown_cell(neighbors(lesson), id="neighbors"))
+    if lesson in contents():
+        notebook.cells.append(nbformat.v4.new_markdown_cell(neighbors(lesson), id="neighbors"))
     if any("contents" in cell.metadata.get("tags", []) for cell in notebook.cells):
         listed = json.dumps([[one.name, one.title] for one in contents()])
         notebook.metadata["contents"] = hashlib.sha256(listed.encode()).hexdigest()[:12]

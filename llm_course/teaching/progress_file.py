@@ -103,32 +103,38 @@ def join(other: Data) -> Data:
 
 
 def _join(data: Data, other: Data) -> None:
-    begun = other.get("begun", 0) if isinstance(other, dict) else 0
-    if not isinstance(other, dict) or other.get("version") != VERSION or begun < data.get("begun", 0):
+    begun = other.get("begun", 0) if isinstance(other, dict) and other.get("version") == VERSION else None
+    if not isinstance(begun, int) or begun < data["begun"]:
         return
-    if begun > data.get("begun", 0):
+    if begun > data["begun"]:
         data.clear()
         data.update(empty(), begun=begun)
-    for section in SECTIONS:
-        _join_entries(data[section], other.get(section))
+    for key, entry in _entries(other.get("predictions")):
+        _join_prediction(data["predictions"].setdefault(key, {}), entry)
+    for section in ("parsons", "exercises"):
+        _join_tries(data[section], other.get(section))
+    for lesson, questions in _entries(other.get("quiz")):
+        _join_tries(data["quiz"].setdefault(lesson, {}), questions)
 
 
-def _join_entries(mine: Data, theirs: Any) -> None:
-    for key, entry in theirs.items() if isinstance(theirs, dict) else ():
-        if not isinstance(entry, dict):
-            continue
-        place = mine.setdefault(key, {})
-        if not {"right", "tries", "choice", "answer"} & entry.keys():  # a level further down: the items of a quiz
-            _join_entries(place, entry)
-            continue
+def _entries(found: object) -> list[tuple[str, Data]]:
+    return [pair for pair in found.items() if isinstance(pair[1], dict)] if isinstance(found, dict) else []
+
+
+def _join_tries(mine: Data, theirs: object) -> None:
+    for key, entry in _entries(theirs):
         if isinstance(entry.get("tries"), int):
+            place = mine.setdefault(key, {})
             place["tries"] = max(place.get("tries", 0), entry["tries"])
             place["right"] = place.get("right") is True or entry.get("right") is True
-        if isinstance(entry.get("choice"), str):
-            # Until the answer is known a prediction can be changed, and the page is where that is done.
-            place["choice"] = place.get("choice", entry["choice"]) if "answer" in place else entry["choice"]
-        if isinstance(entry.get("answer"), str):
-            place.setdefault("answer", entry["answer"])
+
+
+def _join_prediction(mine: Data, theirs: Data) -> None:
+    if isinstance(theirs.get("choice"), str):
+        # Until the answer is known a prediction can be changed, and the page is where that is done.
+        mine["choice"] = mine.get("choice", theirs["choice"]) if "answer" in mine else theirs["choice"]
+    if isinstance(theirs.get("answer"), str):
+        mine.setdefault("answer", theirs["answer"])
 
 
 def note_try(section: str, keys: tuple[str, ...], right: bool) -> None:

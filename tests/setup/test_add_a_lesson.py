@@ -177,7 +177,7 @@ def test_build_and_lint_and_check_find_it(house: Path) -> None:
     text = "".join("".join(cell["source"]) for cell in cells)
     assert "# Averages: a toy" in text and f"Lesson {MOVED} takes means" in text and "**Time:** 5 minutes" in text
     shown = json.dumps([cell.get("outputs") for cell in cells])
-    assert "No prediction recorded. The answer: 34." in shown and "Not written yet: mean_of" in shown
+    assert "The answer: 34." in shown and "Not written yet: mean_of" in shown
     assert "By what is a mean moved?" in shown and "Print the mean of three numbers." in shown
 
 
@@ -192,20 +192,19 @@ def test_the_readme_lists_it_in_its_part(house: Path) -> None:
 
 def test_the_verbs_and_progress_find_it(house: Path) -> None:
     answers = ["a", "", ""]
-    program = "\n".join(PUZZLE["lines"])
     code = (
         "import llm_course as lc\n"
         f"lc.quiz('toy_averages', answers={answers})\n"
-        f"lc.parsons('toy_averages', answer={program!r})\n"
+        "lc.parsons('toy_averages')\n"
         "lc.check('mean_of', lambda values: sorted(values)[1])\n"
         "lc.check('mean_of', lambda values: sum(values) / len(values))\n"
         "print(lc.progress())"
     )
     said = run(house, "-c", code)
-    assert "1. Right. It counts in full." in said and "Right: First the sum, then the division." in said
+    assert "1. Right. It counts in full." in said and all(line.strip() in said for line in PUZZLE["lines"])
     assert "Not yet: That is the median." in said and "Right: mean_of does what it should." in said
     (line,) = (line for line in said.splitlines() if line.startswith(f"{TOY} Averages"))
-    assert line.endswith("3 of 5")
+    assert line.endswith("2 of 5")
 
 
 def test_the_tests_find_it(house: Path) -> None:

@@ -1,52 +1,21 @@
-"""What the lesson tests share: a stand-in for a notebook's front end, and a reader of HTML.
-
-Knows nothing about single tests.
-"""
+"""Stand-ins for a notebook, its kernel and its page; see ``form_page.py``."""
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import json
+import os
+import shutil
+from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llm_course.teaching import output
+from form_page import FormPage, Kernel, Notebook, Page
+from llm_course.teaching import output, page_forms
 
-KNOWN = set("section p b i ul ol li details summary pre code table caption thead tbody tr th td br span img".split())
-KNOWN |= {"svg", "rect", "text"}  # the robot's table
-
-
-class Page(HTMLParser):
-    """Reads a static form: its text, and every tag in it; asserts that tags are known and closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == [], f"not closed: {self.open}"
-
-    @property
-    def text(self) -> str:
-        return "".join(self.parts)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in KNOWN, f"a tag that no form should have: {tag}"
-        assert not any(name.startswith("on") for name, _ in attrs)
-        self.tags.append(tag)
-        if tag == "img":
-            assert dict(attrs).get("alt"), "a picture without words for it"
-        if tag not in ("br", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -54,46 +23,52 @@ def page() -> type[Page]:
     return Page
 
 
-class Notebook:
-    """Collects what is displayed, as a kernel with a widget front end would."""
-
-    def __init__(self) -> None:
-        self.bundles: list[dict[str, Any]] = []
-        self.metadata: list[dict[str, Any]] = []
-
-    def display(self, bundle: dict[str, Any], *, raw: bool, metadata: dict[str, Any]) -> None:
-        assert raw
-        self.bundles.append(bundle)
-        self.metadata.append(metadata)
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return self.bundles[-1]
-
-    def widget(self) -> Any:
-        """The widget behind the last output's live view."""
-        from ipywidgets.widgets.widget import _instances
-
-        return _instances[self.last[output.WIDGET_VIEW]["model_id"]]
-
-
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
-    """From here on the lesson functions believe they run in a notebook."""
+    """From here on the verbs believe they run in a notebook."""
     found = Notebook()
     monkeypatch.setattr(output, "shell", lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setattr("IPython.display.display", found.display)
     return found
 
 
-def press(widget: Any, **message: Any) -> dict[str, Any]:
-    """Send a message as the browser does; returns the widget's state after it."""
-    before = widget.state["turn"]
-    widget._handle_custom_msg(message, [])
-    assert widget.state["turn"] == before + 1, "the browser would wait for ever"
-    return widget.state
+@pytest.fixture
+def kernel(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """A notebook whose kernel has models for the page."""
+    links: dict[str, Any] = {}
+    made = Kernel(links)
+
+    class Link(page_forms._link_class()):  # type: ignore[misc]
+        def send(self, content: dict[str, Any], buffers: Any = None) -> None:
+            made.answers.append(json.loads(json.dumps(content)))
+
+    monkeypatch.setattr(page_forms, "_links", links)
+    monkeypatch.setattr(page_forms, "_link_class", lambda: Link)
+    return made
 
 
-@pytest.fixture(name="press")
-def _press() -> Any:
-    return press
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = (os.environ.get("LLM_COURSE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    if path is None:
+        if os.environ.get("LLM_COURSE_REQUIRE_BROWSER") == "1":
+            pytest.fail("Chromium is required here and not found: make browser")
+        pytest.skip("needs Chromium: make browser")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=20_000)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=path, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def forms(browser: Browser) -> Iterator[FormPage]:
+    """A page for forms; afterwards nothing may have gone wrong, and nothing been fetched."""
+    made = FormPage(browser)
+    yield made
+    made.context.close()
+    assert made.wrong == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import llm_course as lc
+from form_page import NASTY, Kernel, Notebook
 from llm_course.errors import BadInput, BadOption, InputTooLong
-from llm_course.teaching import panels
+from llm_course.teaching import page_forms, panels
 
 LOGITS = {" the": 3.0, " a": 2.0, " <script>": 1.0, "\n": 0.0, " x": -1.0}
 
@@ -91,32 +92,90 @@ def course(stand_in: Callable[[Any], Any]) -> Course:
     return stand_in(Course())
 
 
-def test_decoding_static_form(course: Course, notebook: Any, page: Any) -> None:
+def test_decoding_static_form(course: Course, notebook: Notebook) -> None:
     lc.decoding_playground("Once <i>upon</i>")
-    read = page(notebook.last["text/html"])
-    for text in ("Once <i>upon</i>", "␣the", "␣<script>", "↵", " <b>draw 0</b>", "Temperature: 0.7", "Top-k: 0 (off)"):
+    read = notebook.static
+    for text in ("Once <i>upon</i>", "␣the", "␣<script>", "↵", " <b>draw 0</b>", "Setting A Temperature: 0.7",
+                 "Setting B Temperature: 1.3", "Setting A Top-k: 0 (off)"):  # fmt: skip
         assert text in read.text, text
     assert "script" not in read.tags and "i" in read.tags
-    assert notebook.last["text/plain"] == "Decoding playground: Temperature 0.7, Top-k 0 (off), Top-p 1 (off)"
+    settings = "Temperature 0.7, Top-k 0 (off), Top-p 1 (off), Temperature 1.3, Top-k 0 (off), Top-p 1 (off)"
+    assert notebook.last["text/plain"] == f"Decoding playground: {settings}"
 
 
-def test_decoding_sliders(course: Course, notebook: Any, press: Any) -> None:
+DECODING = {"prompt": "Once", "temperature": 0.3, "top_k": 2, "top_p": 0.9} | {
+    "temperature_b": 2.0, "top_k_b": 0, "top_p_b": 1.0
+}  # fmt: skip
+
+
+def test_decoding_sliders(course: Course, notebook: Notebook, kernel: Kernel) -> None:
     lc.decoding_playground("Once", model="other")
-    widget = notebook.widget()
-    names = [control["name"] for control in widget.spec["controls"]]
-    assert names == ["temperature", "top_k", "top_p"]
-    values = {"temperature": 0.3, "top_k": 2, "top_p": 0.9}
-    html = press(widget, values=values, pressed=False)["feedback"][0]
+    assert [control["name"] for control in notebook.spec["controls"]] == list(DECODING)
+    answer = kernel.play(DECODING)
+    first, second = answer["html"].split('aria-label="Setting B: result"')
     # e^(3/0.3) and e^(2/0.3) alone: 0.9655 and 0.0345; top-p 0.9 then leaves the first.
-    assert "1 token can be drawn" in html and html.count("cut") == 4
-    assert widget.state["said"] == "Most probable: ␣the, 1.00. The text: Once <b>draw 0</b>"
-    last = course.asked[-1]
-    assert {name: last[name] for name in (*values, "seed", "model")} == {**values, "seed": 0, "model": "other"}
-    press(widget, values=values, pressed=True)
-    state = press(widget, values=values, pressed=True)
-    assert course.asked[-1]["seed"] == 2 and "draw 2" in state["feedback"][0]
-    press(widget, values={"temperature": 99, "top_k": -4, "top_p": "0.5"}, pressed=False)
-    assert (course.asked[-1]["temperature"], course.asked[-1]["top_k"], course.asked[-1]["top_p"]) == (2.0, 0, 0.5)
+    assert "1 token can be drawn" in first and first.count("cut") == 4
+    assert "every token can be drawn" in second and "cut" not in second
+    assert answer["said"].startswith("Setting A: most probable ␣the, 1.00. The text: Once <b>draw 0</b> Setting B: ")
+    assert answer["turn"] == "t" and answer["problem"] == ""
+    own = [{name: asked[name] for name in ("temperature", "top_k", "top_p", "seed", "model")} for asked in course.asked]
+    assert own[-2:] == [
+        {"temperature": 0.3, "top_k": 2, "top_p": 0.9, "seed": 0, "model": "other"},
+        {"temperature": 2.0, "top_k": 0, "top_p": 1.0, "seed": 0, "model": "other"},
+    ]
+    kernel.play(DECODING, pressed=True)
+    assert kernel.play(DECODING, pressed=True)["html"].count("draw 2") == 2, "the button draws other texts"
+    assert kernel.play({**DECODING, "prompt": "Two <i>"})["html"].count("Two &lt;i&gt;") == 2
+
+
+def test_values_are_bounded_and_unknown_ones_refused(course: Course, kernel: Kernel) -> None:
+    lc.decoding_playground("Once")
+    kernel.play({**DECODING, "temperature": 99, "top_k": -4, "top_p": "0.5", "top_k_b": 7.9, "more": 1})
+    first, second = course.asked[-2:]
+    assert (first["temperature"], first["top_k"], first["top_p"], second["top_k"]) == (2.0, 0, 0.5, 7)
+    before = len(course.asked)
+    for wrong in (None, "hot", float("nan"), [1]):
+        answer = kernel.play({**DECODING, "top_k": wrong})
+        assert re.match("(Type|Value)Error: ", answer["problem"]) and "html" not in answer
+    assert kernel.play({"prompt": "Once"})["problem"].startswith("KeyError")
+    assert len(course.asked) == before and kernel.play(DECODING)["problem"] == ""
+
+
+def test_a_token_is_a_button_that_knows_what_it_appends(course: Course, kernel: Kernel) -> None:
+    lc.decoding_playground("Once")
+    html = kernel.play(DECODING)["html"]
+    assert html.count('data-token=" &lt;script&gt;" aria-label="Append ␣&lt;script&gt; to the prompt"') == 2
+    assert html.count('data-token="\n"') == 2
+
+
+def test_an_error_that_the_panel_does_not_show_becomes_the_problem(kernel: Kernel) -> None:
+    def act(message: dict[str, Any]) -> dict[str, Any]:
+        raise BadInput(f"It cannot be {message['what']}.")
+
+    page_forms.answer_page("mine", act)
+    assert kernel.send("mine", {"what": "<so>", "turn": 3}) == {"problem": "It cannot be <so>.", "turn": 3}
+
+
+def test_a_playground_shown_again_has_one_model(course: Course, kernel: Kernel) -> None:
+    lc.sentiment_playground("I like it")
+    name, first = kernel.playground, kernel.links[kernel.playground]
+    lc.sentiment_playground("I like it")
+    assert list(kernel.links) == [name] and kernel.links[name] is not first
+    assert first.comm is None, "the former one is closed"
+    lc.sentiment_playground("Another")
+    assert len(kernel.links) == 2
+
+
+def test_without_anywidget_the_form_is_shown_all_the_same(
+    course: Course, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ImportError("No module named 'anywidget'")
+
+    monkeypatch.setattr(page_forms, "_link_class", missing)
+    monkeypatch.setattr(page_forms, "_links", {})
+    lc.sentiment_playground("I like it")
+    assert "0.81" in notebook.static.text and page_forms._links == {}
 
 
 SHARES = [0.5, 0.25, 0.15, 0.10]
@@ -162,97 +221,93 @@ def test_cuts_agree_with_the_packages_own_decoding() -> None:
 def test_a_nucleus_wider_than_what_is_known(course: Course) -> None:
     shares, kept = panels.after_cuts([0.01] * 20, 1, 0, 0.5)
     assert kept == 20 and shares == pytest.approx([0.02] * 20)
-    html, _ = panels.decoding("x", {"temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
+    html, _ = panels.decoding({**DECODING, "temperature": 1, "top_k": 0, "top_p": 0.999, "seed": 0})
     assert "5 tokens can be drawn" in html
 
 
-def test_sentiment(course: Course, notebook: Any, page: Any, press: Any) -> None:
+def test_sentiment(course: Course, notebook: Notebook, kernel: Kernel) -> None:
     lc.sentiment_playground("I like <b>it</b>")
-    read = page(notebook.last["text/html"])
+    read = notebook.static
     for text in ("I like <b>it</b>", "positive", "0.81", "0.14", "0.05", "Most probable"):
         assert text in read.text
     assert notebook.last["text/plain"] == "Sentiment playground."
-    state = press(notebook.widget(), values={"text": " "}, pressed=True)
-    assert "The text is blank &lt;sic&gt;. Give it words." in state["feedback"][0] and state["problem"] == ""
-    state = press(notebook.widget(), values={"text": "fine"}, pressed=True)
-    assert "0.81" in state["feedback"][0] and state["values"] == {"text": "fine"}
+    state = kernel.play({"text": " "}, pressed=True)
+    assert "The text is blank &lt;sic&gt;. Give it words." in state["html"] and state["problem"] == ""
+    state = kernel.play({"text": "fine"}, pressed=True)
+    assert state["said"] == "Most probable: positive, 0.81"
+    assert "0.81" in state["html"]
 
 
-def test_summary(course: Course, notebook: Any, page: Any, press: Any) -> None:
+def test_summary(course: Course, notebook: Notebook, kernel: Kernel) -> None:
     lc.summary_playground("A long text. With two sentences.")
-    read = page(notebook.last["text/html"])
+    read = notebook.static
     assert (
         "<Short>. <Short>." in read.text and "extractive: sentences of the text, unchanged; 2 of 6 words" in read.text
     )
-    state = press(notebook.widget(), values={"text": "One.", "sentences": 3}, pressed=False)
-    assert state["feedback"][0].count("&lt;Short&gt;.") == 3
+    state = kernel.play({"text": "One.", "sentences": 3})
+    assert state["html"].count("&lt;Short&gt;.") == 3
 
 
-def test_translation(course: Course, notebook: Any, page: Any, press: Any) -> None:
+def test_translation(course: Course, notebook: Notebook, kernel: Kernel) -> None:
     lc.translation_playground("Hello")
-    assert "Hello à 4 <faisceaux>" in page(notebook.last["text/html"]).text
+    assert "Hello à 4 <faisceaux>" in notebook.static.text
     assert 'lang="fr"' in notebook.last["text/html"]
-    state = press(notebook.widget(), values={"text": "Bye", "beams": 1}, pressed=False)
-    assert "Bye à 1 &lt;faisceaux&gt;" in state["feedback"][0] and state["said"] == "Bye à 1 <faisceaux>"
+    state = kernel.play({"text": "Bye", "beams": 1})
+    assert "Bye à 1 &lt;faisceaux&gt;" in state["html"] and state["said"] == "Bye à 1 <faisceaux>"
 
 
-def test_every_control_has_a_label_and_every_state_can_be_sent(course: Course, notebook: Any) -> None:
-    lc.decoding_playground("x")
-    lc.sentiment_playground("x")
-    lc.summary_playground("x")
-    lc.translation_playground("x")
-    for bundle in notebook.bundles:
-        notebook.bundles.append(bundle)
-        widget = notebook.widget()
-        notebook.bundles.pop()
-        assert all(control["label"].strip() for control in widget.spec["controls"])
-        assert {c["name"] for c in widget.spec["controls"]} <= set(widget.state["values"])
-        json.dumps([widget.spec, widget.state])
+def test_every_control_has_a_label_and_what_it_starts_with(course: Course, notebook: Notebook) -> None:
+    for show in (lc.decoding_playground, lc.sentiment_playground, lc.summary_playground, lc.translation_playground):
+        show(NASTY)
+        spec = notebook.spec
+        assert all(control["label"].strip() and "value" in control for control in spec["controls"])
+        assert NASTY in [control["value"] for control in spec["controls"]]
+        assert NASTY not in spec["first"] + spec["html"] and NASTY not in notebook.html
+        assert NASTY in notebook.static.text and "script" not in notebook.static.tags
+        before = notebook.last
+        show(NASTY)
+        assert notebook.last == before, "nbval compares outputs"
 
 
-def test_an_authors_mistake_is_raised(course: Course, notebook: Any) -> None:
+def test_an_authors_mistake_is_raised(course: Course, notebook: Notebook) -> None:
     with pytest.raises(BadInput, match="blank"):
         lc.sentiment_playground(" ")
 
 
-def test_a_bug_in_a_model_is_a_sentence(
-    course: Course, notebook: Any, press: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_in_a_model_is_a_sentence(course: Course, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     lc.translation_playground("Hello")
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr("llm_course.use_cases.translation.translate", broken)
-    state = press(notebook.widget(), values={"text": "Hello", "beams": 2}, pressed=False)
+    state = kernel.play({"text": "Hello", "beams": 2})
     assert state["problem"] == "RuntimeError: out of memory"
 
 
-def test_the_chat_box_keeps_the_conversation(course: Course, notebook: Any, page: Any, press: Any) -> None:
+def test_the_chat_box_keeps_the_conversation(course: Course, notebook: Notebook, kernel: Kernel) -> None:
     lc.chat_box("A <i>latte</i>", system="Be <b>")
-    read = page(notebook.last["text/html"])
+    read = notebook.static
     for text in ("System: Be <b>", "User: A <i>latte</i>", "Assistant: <1>"):
         assert text in read.text, text
-    widget = notebook.widget()
-    state = press(widget, values={"system": "Be <b>", "text": "Yes"}, pressed=True)
-    assert state["said"] == "Assistant: <2>" and "&lt;1&gt;" in state["feedback"][0], "the first turn is still there"
-    state = press(widget, values={"system": "Be loud", "text": "Hi"}, pressed=True)
+    state = kernel.play({"system": "Be <b>", "text": "Yes"}, pressed=True)
+    assert state["said"] == "Assistant: <2>" and "&lt;1&gt;" in state["html"], "the first turn is still there"
+    state = kernel.play({"system": "Be loud", "text": "Hi"}, pressed=True)
     assert state["said"] == "Assistant: <1>", "another system message begins a new conversation"
-    assert "Be loud" in state["feedback"][0] and "latte" not in state["feedback"][0]
+    assert "Be loud" in state["html"] and "latte" not in state["html"]
 
 
-def test_a_conversation_that_no_longer_fits_begins_anew(course: Course, notebook: Any, press: Any) -> None:
+def test_a_conversation_that_no_longer_fits_begins_anew(course: Course, kernel: Kernel) -> None:
     lc.chat_box("one")
-    widget = notebook.widget()
     for _ in range(2):
-        press(widget, values={"system": "", "text": "more"}, pressed=True)
-    state = press(widget, values={"system": "", "text": "again"}, pressed=True)
-    assert "begins anew" in state["feedback"][0] and state["said"] == "Assistant: <1>"
-    state = press(widget, values={"system": "", "text": " "}, pressed=True)
-    assert "This does not work" in state["said"] and "&lt;sic&gt;" in state["feedback"][0]
+        kernel.play({"system": "", "text": "more"}, pressed=True)
+    state = kernel.play({"system": "", "text": "again"}, pressed=True)
+    assert "begins anew" in state["html"] and state["said"] == "Assistant: <1>"
+    state = kernel.play({"system": "", "text": " "}, pressed=True)
+    assert "This does not work" in state["said"] and "&lt;sic&gt;" in state["html"]
 
 
-def test_scene_playground(stand_in: Any, notebook: Any, press: Any, page: Any) -> None:
+def test_scene_playground(stand_in: Any, notebook: Notebook, kernel: Kernel) -> None:
     from llm_course.worlds import scenes
 
     class Seeing:
@@ -269,22 +324,22 @@ def test_scene_playground(stand_in: Any, notebook: Any, press: Any, page: Any) -
     stand_in(Seeing())
     others = scenes.scene(("circle", "blue", "small", 0.7, 0.7))
     lc.scene_playground(others, "what is <it>?")
-    read = page(notebook.last["text/html"])
+    read = notebook.static
     for text in ("small blue circle; big red star", "what is <it>?", "2 at 0.3", "0.91", "Shape: star", "Size: big"):
         assert text in read.text, text
-    assert "img" in read.tags and "i" not in read.tags
-    widget = notebook.widget()
+    assert "img" in read.tags and read.tags.count("i") == 1  # the sentence that one has to run the cell
     values = {"shape": "heart", "color": "green", "size": "small", "across": 999, "down": 20, "question": "where?"}
-    html = press(widget, values=values, pressed=True)["feedback"][0]
+    answer = kernel.play(values, pressed=True)
+    html = answer["html"]
     assert "small blue circle; small green heart" in html and "2 at 0.85" in html  # kept within the slider's range
-    assert widget.state["said"].startswith("where? 2 at 0.85, probability 0.91.")
-    html = press(widget, values={**values, "shape": "<b>ring", "across": 20}, pressed=True)["feedback"][0]
+    assert answer["said"].startswith("where? 2 at 0.85, probability 0.91.")
+    html = kernel.play({**values, "shape": "<b>ring", "across": 20}, pressed=True)["html"]
     assert "small green heart" in html and "ring" not in html  # what is not on the list is not taken
-    html = press(widget, values={**values, "question": "is there a giraffe?"}, pressed=True)["feedback"][0]
+    html = kernel.play({**values, "question": "is there a giraffe?"}, pressed=True)["html"]
     assert "This does not work: It does not know" in html
 
 
-def test_the_robot_moves_with_the_step_control(stand_in: Any, notebook: Any, page: Any, press: Any) -> None:
+def test_the_robot_moves_with_the_step_control(stand_in: Any, notebook: Notebook, kernel: Kernel) -> None:
     from llm_course.use_cases.embodied import carry_out
     from llm_course.worlds.tabletop import Table
     from llm_course.worlds.tabletop_goals import goal_of, plan
@@ -304,15 +359,15 @@ def test_the_robot_moves_with_the_step_control(stand_in: Any, notebook: Any, pag
     table = Table([["red", "green"], ["blue"]])
     stand_in(SimpleNamespace(carry_out=stood_in))
     lc.robot_playground("put red on blue", table, slip=0)
-    read = page(notebook.last["text/html"])
+    read = notebook.static
     assert "Plan: pick green ; place on table ; pick red ; place on blue" in read.text
     assert "Step 0 of 4. start" in read.text and "The wish is fulfilled." in read.text and "svg" in read.tags
     values = {"instruction": "put red on blue", "slip": 0, "step": 3}
-    state = press(notebook.widget(), values=values, pressed=False)
+    state = kernel.play(values)
     assert len(asked) == 1 and state["said"] == "Step 3 of 4: 3. pick red"
-    assert "<b>3. pick red: done</b>" in state["feedback"][0] and "gripper red" in state["feedback"][0]
-    state = press(notebook.widget(), values=values | {"slip": 0.6, "step": 20}, pressed=True)
-    assert len(asked) > 2 and "New plan" in state["feedback"][0] and "it slipped" in state["feedback"][0]
-    state = press(notebook.widget(), values=values | {"instruction": "sing"}, pressed=False)
-    assert "It does not know &lt;that&gt;." in state["feedback"][0]
+    assert "<b>3. pick red: done</b>" in state["html"] and "gripper red" in state["html"]
+    state = kernel.play(values | {"slip": 0.6, "step": 20}, pressed=True)
+    assert len(asked) > 2 and "New plan" in state["html"] and "it slipped" in state["html"]
+    state = kernel.play(values | {"instruction": "sing"})
+    assert "It does not know &lt;that&gt;." in state["html"]
     assert table.layout == Table([["red", "green"], ["blue"]]).layout  # what is tried is a copy

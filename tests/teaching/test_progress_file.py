@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,8 @@ def test_reset_keeps_the_former_record_beside_it() -> None:
     progress_file.note_try("exercises", ("f",), True)
     before = progress_file.path().read_bytes()
     assert progress_file.reset() is True
-    assert progress_file.read() == progress_file.empty()
+    now = progress_file.read()
+    assert now["begun"] > 1_600_000_000 and now == {**progress_file.empty(), "begun": now["begun"]}
     assert (progress_file.home() / "progress.previous.json").read_bytes() == before
 
 
@@ -149,6 +151,7 @@ def test_a_file_from_when_lessons_were_numbers_loses_nothing() -> None:
     new = {
         **old,
         "version": 2,
+        "begun": 0,
         "quiz": {
             "text_generation": {"text_generation/greedy": {"right": True, "tries": 2}},
             "limitations": {
@@ -164,3 +167,88 @@ def test_a_file_from_when_lessons_were_numbers_loses_nothing() -> None:
     progress_file.note_try("parsons", ("start_here",), False)
     new["parsons"]["start_here"] = {"right": True, "tries": 5}
     assert _stored() == new and progress_file.trouble() is None
+
+
+# What a page tells
+
+
+def told(**sections: object) -> dict:
+    return {**progress_file.empty(), **sections}
+
+
+def test_two_records_become_one() -> None:
+    for lesson, tries in (("a", (True,)), ("b", (False, False, False))):
+        for right in tries:
+            progress_file.note_try("quiz", (lesson, f"{lesson}/one"), right)
+    progress_file.note_try("exercises", ("f",), True)
+    other = told(
+        quiz={
+            "a": {"a/one": {"right": False, "tries": 5}, "a/two": {"right": False, "tries": 1}},
+            "b": {"b/one": {"right": True, "tries": 2}},
+        },
+        parsons={"c": {"right": True, "tries": 1}},
+        exercises={"f": {"right": False, "tries": 1}},
+    )
+    joined = progress_file.join(other)
+    assert joined["quiz"] == {
+        "a": {"a/one": {"right": True, "tries": 5}, "a/two": {"right": False, "tries": 1}},
+        "b": {"b/one": {"right": True, "tries": 3}},
+    }
+    assert joined["parsons"] == other["parsons"] and joined["exercises"] == {"f": {"right": True, "tries": 1}}
+    assert joined == _stored() == progress_file.join(other) == progress_file.join(joined), "once is as good as twice"
+
+
+def test_a_prediction_changes_until_its_answer_is_known() -> None:
+    for choice in ("one", "two"):
+        joined = progress_file.join(told(predictions={"k": {"choice": choice}}))
+        assert joined["predictions"] == {"k": {"choice": choice}}
+    fixed = told(predictions={"k": {"choice": "two", "answer": "one"}})
+    assert progress_file.join(fixed)["predictions"] == fixed["predictions"]
+    late = told(predictions={"k": {"choice": "one", "answer": "two"}})
+    assert progress_file.join(late)["predictions"] == fixed["predictions"]
+
+
+def test_a_prediction_made_in_the_page_is_not_lost_when_the_answer_came_first() -> None:
+    progress_file.change(lambda data: data["predictions"].update(k={"answer": "one"}))
+    joined = progress_file.join(told(predictions={"k": {"choice": "two"}}))
+    assert joined["predictions"] == {"k": {"choice": "two", "answer": "one"}}
+
+
+def test_a_record_that_was_begun_anew_wins() -> None:
+    before = told(exercises={"f": {"right": True, "tries": 1}})
+    progress_file.join(before)
+    progress_file.reset()
+    begun = progress_file.read()["begun"]
+    assert progress_file.join(before)["exercises"] == {}, "an older record of the page does not bring it back"
+    newer = {**told(exercises={"g": {"right": False, "tries": 1}}), "begun": begun + 10}
+    progress_file.note_try("exercises", ("f",), True)
+    assert progress_file.join(newer) == newer
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        None,
+        [],
+        "record",
+        {},
+        {"version": 1, "exercises": {"f": {"right": True, "tries": 1}}},
+        {"version": 2, "begun": "later", "exercises": {"f": {"right": True, "tries": 1}}},
+        {"version": 2, "begun": None},
+        {"version": 2, "exercises": 3, "quiz": [], "parsons": None, "predictions": "x", "more": {"a": 1}},
+        {"version": 2, "exercises": {"f": 3, "g": None, "h": {"tries": "many", "right": True}}},
+        {"version": 2, "quiz": {"a": 3, "b": None}, "parsons": {"c": {"d": {"right": True, "tries": 1}}}},
+    ],
+)
+def test_nonsense_from_a_page_is_ignored(nonsense: Any) -> None:
+    progress_file.note_try("quiz", ("a", "a/one"), True)
+    before = _stored()
+    assert progress_file.join(nonsense) == before == _stored()
+
+
+def test_nonsense_from_a_page_cannot_damage_the_file() -> None:
+    progress_file.note_try("quiz", ("a", "a/one"), True)
+    before = _stored()
+    progress_file.join(told(quiz={"a": {"right": True, "tries": 1}}, predictions={"k": {"choice": 3, "x": {}}}))
+    assert progress_file.read()["quiz"] == before["quiz"]
+    assert progress_file.trouble() is None

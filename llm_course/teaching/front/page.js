@@ -46,7 +46,8 @@ const kinds = {};
 
 // One for all forms of a page, whichever script comes first. Kernels make models without a view, one for the record
 // and one for each playground, and link.js lists them here.
-const course = (window.llmCourse ??= { models: new Map(), events: new EventTarget() });
+window.llmCourse ??= { models: new Map(), events: new EventTarget() };
+const course = window.llmCourse;
 
 // The reader's record, kept in this browser: the same shape as the kernel's progress file.
 course.record ??= (() => {
@@ -62,7 +63,7 @@ course.record ??= (() => {
     if (kept) return structuredClone(kept);
     try {
       const data = JSON.parse(localStorage.getItem(KEY));
-      if (data?.version === 2 && SECTIONS.every((name) => typeof data[name] === "object")) return data;
+      if (data?.version === 2 && SECTIONS.every((name) => typeof (data[name] ?? 0) === "object")) return data;
     } catch { /* no storage, or something else under this name */ }
     return empty();
   }
@@ -117,7 +118,9 @@ course.record ??= (() => {
     },
     // A record that was begun anew on purpose; `begun` tells it from an older one in another place.
     begin(begun) {
-      if (read().begun < begun) write({ ...empty(), begun });
+      if (read().begun >= begun) return;
+      turn += 1;
+      write({ ...empty(), begun });
     },
   };
 })();

@@ -16,8 +16,8 @@ kinds.parsons = (spec, root) => {
   const region = makeRegion();
 
   const moves = {
-    up: (row, at) => { if (at > 0) [rows[at - 1], rows[at]] = [rows[at], rows[at - 1]]; },
-    down: (row, at) => { if (at < rows.length - 1) [rows[at + 1], rows[at]] = [rows[at], rows[at + 1]]; },
+    up: (_, at) => { if (at > 0) [rows[at - 1], rows[at]] = [rows[at], rows[at - 1]]; },
+    down: (_, at) => { if (at < rows.length - 1) [rows[at + 1], rows[at]] = [rows[at], rows[at + 1]]; },
     in: (row) => { row.level = Math.min(row.level + 1, DEEPEST); },
     outdent: (row) => { row.level = Math.max(row.level - 1, 0); },
     leave: (row, at) => { rows.splice(at, 1); out.push(row); },
@@ -101,12 +101,11 @@ kinds.parsons = (spec, root) => {
     code, button);
     line.addEventListener("pointerdown", (event) => drag(event, row, line));
     line.addEventListener("keydown", (event) => {
-      if (event.target !== line) return;
-      const move = event.altKey && inside ? keys[event.key]
-        : { Delete: inside && "leave", Insert: !inside && "back" }[event.key];
+      const move = event.altKey ? keys[event.key] : { Delete: inside && "leave", Insert: !inside && "back" }[event.key];
       if (!move) return;
+      // of a line that is left out, too: Alt and an arrow would leave the page
       event.preventDefault();
-      act(row, move);
+      if (inside || move === "back") act(row, move);
     });
     return line;
   }
@@ -158,7 +157,6 @@ function diagnose(program, reasons, answer) {
   }
   const short = texts.length - answer.length;
   if (short > 0) return `So far it is right, and ${short === 1 ? "one line is" : `${short} lines are`} still missing.`;
-  if (short < 0) return `\`${answer[texts.length][0]}\` is one line too many.`;
   for (let at = 0; at < texts.length; at += 1) {
     const [text, level] = answer[at];
     if (level === program[at][1]) continue;

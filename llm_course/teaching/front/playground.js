@@ -12,10 +12,9 @@ const BUSY_MS = 2000;
 // kept, so that a slider that is dragged does not queue up work.
 function makeSender(name, status, take) {
   let model = null;
-  // The turn that is under way.
+  // The name of the turn that is under way; models hear other forms' turns, too.
   let under = null;
   let next = null;
-  let turn = 0;
   let timers = [];
 
   const settle = () => {
@@ -29,6 +28,11 @@ function makeSender(name, status, take) {
     const there = [...(course.models.get(name) ?? [])].at(-1) ?? null;
     if (there === model) return;
     model = there;
+    if (under !== null) {
+      // the former model will not answer any more
+      settle();
+      status.textContent = GONE;
+    }
     if (!model) return;
     if (status.textContent === NO_LINK || status.textContent === GONE) status.textContent = "";
     model.on("msg:custom", (message) => {
@@ -54,9 +58,9 @@ function makeSender(name, status, take) {
       status.textContent = NO_LINK;
       return;
     }
-    under = turn = turn + 1;
+    under = newId("turn");
     try {
-      model.send({ ...values, turn });
+      model.send({ ...values, turn: under });
     } catch {
       // its kernel was restarted or shut down
       settle();
@@ -68,12 +72,7 @@ function makeSender(name, status, take) {
   }
 
   course.events.addEventListener("model", listen);
-  course.events.addEventListener("gone", () => {
-    listen();
-    if (model || under === null) return;
-    settle();
-    status.textContent = GONE;
-  });
+  course.events.addEventListener("gone", listen);
   setTimeout(() => {
     listen();
     if (!model) status.textContent = NO_LINK;

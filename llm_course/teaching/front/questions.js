@@ -3,13 +3,14 @@
 function questionGroup(html, options, label) {
   const group = make("fieldset", {}, makeHtml("legend", html));
   const name = newId("choice");
+  const region = makeRegion();
   const radios = options.map((text, number) => {
     const radio = make("input", { type: "radio", name, value: String(number) });
+    radio.addEventListener("change", () => setHtml(region, ""));
     group.append(make("label", { class: "lc-option" }, radio, makeHtml("span", text)));
     return radio;
   });
   const button = make("button", { type: "button" }, label);
-  const region = makeRegion();
   group.append(button, region);
   const chosen = () => radios.findIndex((radio) => radio.checked);
   return { group, radios, button, region, chosen };
@@ -19,6 +20,7 @@ function questionGroup(html, options, label) {
 kinds.prediction = (spec, root) => {
   const form = questionGroup(spec.html, spec.options, "Record my prediction");
   const entry = () => course.record.read().predictions[spec.key] ?? {};
+  const described = () => JSON.stringify([entry().choice, entry().answer]);
   form.button.addEventListener("click", () => {
     const place = form.chosen();
     if (place < 0) {
@@ -29,9 +31,14 @@ kinds.prediction = (spec, root) => {
       const old = data.predictions[spec.key] ?? {};
       if (old.answer === undefined) data.predictions[spec.key] = { ...old, choice: spec.texts[place] };
     });
+    show();
   });
+  let shown;
+  // What the record says about this prediction is shown when it changes: a choice that is not recorded yet stays.
+  const follow = () => { if (described() !== shown) show(); };
   const show = () => {
     const { choice, answer } = entry();
+    shown = described();
     const place = spec.texts.indexOf(choice);
     const fixed = answer !== undefined;
     form.radios.forEach((radio, number) => {
@@ -47,9 +54,8 @@ kinds.prediction = (spec, root) => {
       setHtml(form.region, place < 0 ? "" : said);
     }
   };
-  form.radios.forEach((radio) => radio.addEventListener("change", () => setHtml(form.region, "")));
   root.replaceChildren(form.group);
-  course.events.addEventListener("record", show);
+  course.events.addEventListener("record", follow);
   show();
 };
 
@@ -82,7 +88,6 @@ kinds.quiz = (spec, root) => {
       course.record.tried("quiz", [spec.lesson, question.id], right);
       setHtml(form.region, `<b>${right ? "✓ Right" : "✗ Not right"}.</b> ${why}`);
     });
-    form.radios.forEach((radio) => radio.addEventListener("change", () => setHtml(form.region, "")));
     root.append(form.group);
   });
 };
