@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KNOWN = set("section p b i ul ol li details summary pre code table caption thead tbody tr th td br span img".split())
 KNOWN |= {"svg", "rect", "text"}  # the robot's table
 KNOWN |= {"div", "button"}  # a playground's bars, and its tokens
-BUNDLE = re.compile(r"<style>([^<]*)</style>(<section .*</section>)<script>(.*)</script>", re.DOTALL)
+BUNDLE = re.compile(r"<style data-lc>([^<]*)</style>(<section .*</section>)<script data-lc>(.*)</script>", re.DOTALL)
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)> & \"'<b>"
 
 

@@ -47,7 +47,7 @@ def kernel(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     names = (os.environ.get("LLM_COURSE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     path = next((found for name in names if name and (found := shutil.which(name))), None)
