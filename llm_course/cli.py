@@ -244,10 +244,12 @@ def _lab(folder: Path, arguments: list[str]) -> int:
     return open_lab(folder, arguments)
 
 
-def _doctor(online: bool) -> None:
+def _doctor(online: bool) -> int:
     from llm_course.teaching.environment import doctor
 
-    print(doctor(online=online))
+    report = doctor(online=online)
+    print(report)
+    return 0 if report.ok else 1
 
 
 def _demo(figure: Path) -> None:

@@ -7,14 +7,18 @@ check that cannot be made says so instead of failing.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from html import escape
-from importlib import metadata
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from llm_course.lessons import contents
 
 PACKAGE = "llm-course"
 EXTRAS = ("lab",)  # what a learner needs; the others are for those who train or test
@@ -92,6 +96,7 @@ def doctor(online: bool = False) -> Report:
     steps: list[Callable[[], Iterator[Check]]] = [
         python,
         packages,
+        lessons,
         minis,
         memory,
         disk,
@@ -164,6 +169,37 @@ def packages(wanted: list[str] | None = None) -> Iterator[Check]:
             yield Check(need.name, "ok", f"{version} ({need.specifier})")
         else:
             yield Check(need.name, "problem", f"{version}, needed: {need.specifier}", repair)
+
+
+def lessons() -> Iterator[Check]:
+    """Whether each lesson finds what its cells import: a range that is met does not say that a lesson runs."""
+    found = contents()
+    missing = {one.number: names for one in found if (names := missing_imports(one.source.read_text(encoding="utf-8")))}
+    if not missing:
+        yield Check("Lessons", "ok", f"all {len(found)} find what they import")
+        return
+    told = "; ".join(f"lesson {number} lacks {', '.join(names)}" for number, names in missing.items())
+    yield Check("Lessons", "problem", told, "Set up again: make lab, or pip install 'llm-course[lab]'")
+
+
+def missing_imports(text: str) -> list[str]:
+    """The modules that the code cells of a lesson's source import and that are not here.
+
+    Modules of the course are loaded, since they may need what is missing; others only have to be there.
+    """
+    names = set()
+    for cell in re.findall(r"^```\{code-cell\}.*?$(.*?)^```$", text, re.M | re.S):
+        names |= set(re.findall(r"^\s*(?:from|import) +([\w.]+)", cell, re.M))
+    missing = []
+    for name in sorted(names):
+        try:
+            if name.partition(".")[0] == "llm_course":
+                import_module(name)
+            elif find_spec(name.partition(".")[0]) is None:
+                missing.append(name)
+        except ModuleNotFoundError as error:
+            missing.append(str(error.name))
+    return missing
 
 
 def minis() -> Iterator[Check]:

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import llm_course as lc
+from llm_course.lessons import find
 from llm_course.teaching import environment as module
 from llm_course.teaching.environment import Check, Report
 
@@ -89,6 +91,29 @@ def test_requirements_are_the_packages_own() -> None:
     names = {Requirement(line).name for line in module.requirements()}
     assert {"torch", "transformers", "ipywidgets", "jupyterlab"} <= names
     assert not {"pytest", "nbgrader", "sumy"} & names, "those are for others than learners"
+
+
+def test_every_lesson_finds_what_it_imports() -> None:
+    assert one(module.lessons()).status == "ok"
+
+
+def test_what_a_lesson_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As accelerate was, which lessons needed and no list of theirs had."""
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "sklearn" else find_spec(name))
+    check = one(module.lessons())
+    assert check.status == "problem" and "llm-course[lab]" in check.advice
+    assert f"lesson {find('sentiment').number} lacks sklearn." in check.found
+    assert f"lesson {find('start_here').number}" not in check.found
+
+
+def test_a_module_of_the_course_is_loaded_to_see_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'accelerate'", name="accelerate")
+
+    text = "```{code-cell} ipython3\nimport os\nfrom llm_course.minis.loop import fit\n```\n"
+    assert module.missing_imports(text) == []
+    monkeypatch.setattr(module, "import_module", load)
+    assert module.missing_imports(text) == ["accelerate"]
 
 
 def test_a_mini_writes() -> None:
