@@ -190,10 +190,25 @@ def test_the_view_opens_where_it_was_left(tmp_path: Path, live: None) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"colour": 1}, {"tab": "globe"}, {"source": "luck"}, {"row": -1}, {"layer": 1.5}, {"head": "2"}, {"side": True},
-     {"set": "x"}, {"set": [[0]]}, {"set": [[0, -1]]}, {"special": 1}, {"zoom": 0.5}, {"shade": 0}, {"from": "A"},
-     {"measure": 3}, {"layer": None}],
-)  # fmt: skip
+    [
+        {"colour": 1},
+        {"tab": "globe"},
+        {"source": "luck"},
+        {"row": -1},
+        {"layer": 1.5},
+        {"head": "2"},
+        {"side": True},
+        {"set": "x"},
+        {"set": [[0]]},
+        {"set": [[0, -1]]},
+        {"special": 1},
+        {"zoom": 0.5},
+        {"shade": 0},
+        {"from": "A"},
+        {"measure": 3},
+        {"layer": None},
+    ],
+)
 def test_a_view_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadOption, match=f"{next(iter(wrong))}|head"):
         explore(MadeUp(3), view=wrong)

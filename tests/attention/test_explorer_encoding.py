@@ -123,9 +123,14 @@ def test_pooling_keeps_the_largest_weight_below_a_pixel() -> None:
 
 WORDS = "[CLS] the cat saw the dog and the cat . [SEP]".split()
 EACH = [
-    {"special": [word[0] == "[" for word in WORDS]}, {"bias": "causal"}, {"bias": "alibi", "kind": "decoder"},
-    {"bias": "window"}, {"bias": "other"}, {"recorded": False}, {"columns": ["le", "chat", "</s>"]},
-]  # fmt: skip
+    {"special": [word[0] == "[" for word in WORDS]},
+    {"bias": "causal"},
+    {"bias": "alibi", "kind": "decoder"},
+    {"bias": "window"},
+    {"bias": "other"},
+    {"recorded": False},
+    {"columns": ["le", "chat", "</s>"]},
+]
 
 
 @pytest.mark.parametrize("given", EACH, ids=str)

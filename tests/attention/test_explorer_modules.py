@@ -98,7 +98,7 @@ def test_each_module_comes_once_after_those_that_it_needs(tmp_path: Path) -> Non
         ({"names": "export const SIDE = 3;\nexport class Named {}\nconst [a, b] = [1, 2];\n"}, r"\[a"),
         ({"names": "export const SIDE = 3;\nexport class Named {}\nconst text = `a\n// b\n`;\n"}, "const text"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_joined_is_named(tmp_path: Path, changed: dict[str, str], says: str) -> None:
     with pytest.raises(BadModule, match=says):
         join(written(tmp_path, **changed))
@@ -113,5 +113,9 @@ def test_no_line_of_the_modules_is_too_long() -> None:
     folder = Path(page.__file__).parent
     found = [*folder.rglob("*.js"), *folder.rglob("*.ts")]
     assert len(found) > 20
-    assert [f"{path.name}:{n}" for path in found for n, line in enumerate(path.read_text("utf-8").split("\n"), 1)
-            if len(line) > 120] == []  # fmt: skip
+    assert [
+        f"{path.name}:{n}"
+        for path in found
+        for n, line in enumerate(path.read_text("utf-8").split("\n"), 1)
+        if len(line) > 120
+    ] == []

@@ -64,12 +64,15 @@ def answer(form: Locator) -> str:
 
 def kernel_record(page: LabPage) -> dict:
     """What the kernel's own file holds, read by a new cell."""
-    page.page.evaluate("""async (source) => {
+    page.page.evaluate(
+        """async (source) => {
       const panel = window.jupyterapp.shell.currentWidget;
       panel.content.model.sharedModel.addCell({ cell_type: "code", source });
       panel.content.activeCellIndex = panel.content.widgets.length - 1;
       await window.jupyterapp.commands.execute("notebook:run-cell");
-    }""", RECORD)  # fmt: skip
+    }""",
+        RECORD,
+    )
     cells = page.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells")
     return json.loads("".join(cells[-1]["outputs"][0]["text"]))
 
@@ -96,12 +99,15 @@ def test_a_prediction_stays_once_its_answer_is_shown(page: LabPage, lab: tuple[s
     form = page.form("lc.predict", "Prediction")
     form.get_by_role("radio").first.check()
     form.get_by_role("button").click()
-    page.page.evaluate("""async (source) => {
+    page.page.evaluate(
+        """async (source) => {
       const panel = window.jupyterapp.shell.currentWidget;
       panel.content.model.sharedModel.addCell({ cell_type: "code", source });
       panel.content.activeCellIndex = panel.content.widgets.length - 1;
       await window.jupyterapp.commands.execute("notebook:run-cell");
-    }""", REVEAL.replace('"key"', '"fixed"'))  # fmt: skip
+    }""",
+        REVEAL.replace('"key"', '"fixed"'),
+    )
     shown = page.form("lc.reveal", "Answer")
     expect(shown).to_contain_text("You predicted one. The answer: two.")
     expect(form.get_by_role("radio").first).to_be_disabled()
@@ -153,7 +159,7 @@ def test_a_busy_kernel_is_told_from_none(page: LabPage, lab: tuple[str, Path]) -
     expect(playground).to_contain_text("Once at 0.7")
     page.page.evaluate("""() => {
       window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code: "time.sleep(6)" });
-    }""")  # fmt: skip
+    }""")
     slider = playground.get_by_role("slider", name="Temperature").first
     slider.focus()
     slider.press("ArrowRight")
@@ -204,16 +210,33 @@ def bare_lab(lab: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     home = tmp_path_factory.mktemp("bare")
     (home / "config" / "labconfig").mkdir(parents=True)
     (home / "config" / "labconfig" / "page_config.json").write_text('{"disabledExtensions": {"anywidget": true}}')
-    env = {**os.environ, "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-           "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-           "LLM_COURSE_HOME": str(home / "course"), "HF_HUB_OFFLINE": "1"}  # fmt: skip
+    env = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "LLM_COURSE_HOME": str(home / "course"),
+        "HF_HUB_OFFLINE": "1",
+    }
     log = home / "log"
     with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0",
-             "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={lab[1]}", "--LabApp.expose_app_in_browser=True"],
-            stdout=output, stderr=subprocess.STDOUT, env=env,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                "--port=0",
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.root_dir={lab[1]}",
+                "--LabApp.expose_app_in_browser=True",
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+        )
     try:
         deadline = time.monotonic() + 180
         while not (url := re.search(r"http://127\.0\.0\.1:\d+/lab\?token=\w+", log.read_text(encoding="utf-8"))):

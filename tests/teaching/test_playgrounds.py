@@ -95,8 +95,16 @@ def course(stand_in: Callable[[Any], Any]) -> Course:
 def test_decoding_static_form(course: Course, notebook: Notebook) -> None:
     lc.decoding_playground("Once <i>upon</i>")
     read = notebook.static
-    for text in ("Once <i>upon</i>", "␣the", "␣<script>", "↵", " <b>draw 0</b>", "Setting A Temperature: 0.7",
-                 "Setting B Temperature: 1.3", "Setting A Top-k: 0 (off)"):  # fmt: skip
+    for text in (
+        "Once <i>upon</i>",
+        "␣the",
+        "␣<script>",
+        "↵",
+        " <b>draw 0</b>",
+        "Setting A Temperature: 0.7",
+        "Setting B Temperature: 1.3",
+        "Setting A Top-k: 0 (off)",
+    ):
         assert text in read.text, text
     assert "script" not in read.tags and "i" in read.tags
     settings = "Temperature 0.7, Top-k 0 (off), Top-p 1 (off), Temperature 1.3, Top-k 0 (off), Top-p 1 (off)"
@@ -104,8 +112,10 @@ def test_decoding_static_form(course: Course, notebook: Notebook) -> None:
 
 
 DECODING = {"prompt": "Once", "temperature": 0.3, "top_k": 2, "top_p": 0.9} | {
-    "temperature_b": 2.0, "top_k_b": 0, "top_p_b": 1.0
-}  # fmt: skip
+    "temperature_b": 2.0,
+    "top_k_b": 0,
+    "top_p_b": 1.0,
+}
 
 
 def test_decoding_sliders(course: Course, notebook: Notebook, kernel: Kernel) -> None:

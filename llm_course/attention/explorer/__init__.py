@@ -84,10 +84,18 @@ class Explorer:
     """What :func:`explore` gives. In a notebook it shows itself; ``save_html(path)`` writes it as a page."""
 
     def __init__(
-        self, attention: Attention, other: Attention | None = None, *, measures: dict[str, np.ndarray] | None = None,
-        rerun: Rerun | None = None, text: str = "", pair: str | None = None, view: dict[str, Any] | None = None,
-        labels: tuple[str, str] | None = None, live: bool | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        attention: Attention,
+        other: Attention | None = None,
+        *,
+        measures: dict[str, np.ndarray] | None = None,
+        rerun: Rerun | None = None,
+        text: str = "",
+        pair: str | None = None,
+        view: dict[str, Any] | None = None,
+        labels: tuple[str, str] | None = None,
+        live: bool | None = None,
+    ) -> None:
         self._sides = [attention] if other is None else [attention, other]
         if labels is not None and len(labels) != len(self._sides):
             raise BadOption(f"There are {len(labels)} labels for {len(self._sides)} attentions. Give one for each.")
@@ -229,10 +237,14 @@ class Explorer:
 
 
 ALLOWED = {
-    "tab": ("overview", "map", "lines", "pair", "compare"), "source": ("head", "average", "rollout"),
-    "sort": ("layer", "down", "up"), "from": ("all", 0, 1), "to": ("all", 0, 1), "special": (True, False),
+    "tab": ("overview", "map", "lines", "pair", "compare"),
+    "source": ("head", "average", "rollout"),
+    "sort": ("layer", "down", "up"),
+    "from": ("all", 0, 1),
+    "to": ("all", 0, 1),
+    "special": (True, False),
     "bySize": (True, False),
-}  # fmt: skip
+}
 INDICES = ("side", "layer", "head", "layer2", "head2", "row", "col")  # numbers of things, counted from 0
 MAY_BE_NONE = ("layer2", "head2", "row", "col", "kind", "set")  # may be None
 VIEW_KEYS = (*ALLOWED, *INDICES, "kind", "measure", "shade", "set", "zoom")
