@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -26,11 +28,15 @@ from llm_course.teaching import page_forms
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "site"
+COLAB = "https://colab.research.google.com/github/llm-course/llm-course/blob/main/colab"
 NOTEBOOKS = ROOT / "notebooks"
 INDEX = """# llm-course
 
-Large language models, taught by running them. These pages show each lesson with its outputs; to run the cells, open
-the notebook of the same name in JupyterLab (`make lab`) or on Binder.
+Large language models, taught by running them. These pages show each lesson with its outputs. Quizzes, puzzles and
+predictions work right here. To run the cells, `make lab` opens the lessons on your own machine, and the links below
+open them on Binder (2 GB, no GPU) or on Colab.
+
+![A lesson in JupyterLab: sliders for two ways of decoding, bars of probability, and two texts](images/lesson.png)
 {parts}
 ```{{toctree}}
 :maxdepth: 1
@@ -41,12 +47,26 @@ notebooks/glossary
 ```
 """
 PART = """
+## {part}
+
+| | lesson | minutes | run it |
+|---|---|---|---|
+{rows}
+
 ```{{toctree}}
-:maxdepth: 1
+:hidden:
 :caption: {part}
 
 {pages}
 ```
+"""
+BINDER = "https://mybinder.org/v2/gh/llm-course/llm-course/main?urlpath=lab/tree/notebooks"
+# Beside the forms: what a term means, for whoever points at a link to it.
+TERMS = """const terms = {terms};
+for (const link of document.querySelectorAll('a[href*="glossary.html#"]')) {{
+  const said = terms[link.hash.slice(1)];
+  if (said) link.title = said;
+}}
 """
 # What a reader of the code meets first, in this order; rooms that are not named here are for the course's own use.
 ROOMS = ("use_cases", "attention", "teaching", "checks", "shelf", "worlds", "minis", "grading", "batching", "device",
@@ -68,11 +88,35 @@ def entry(lesson: Lesson) -> str:
     return f"{lesson.number} {lesson.title} <notebooks/{lesson.name}>"
 
 
+def row(lesson: Lesson) -> str:
+    """A lesson's row on the first page."""
+    title = f"[{lesson.title}](notebooks/{lesson.name}.ipynb)"
+    runs = f"[Binder]({BINDER}/{lesson.name}.ipynb), [Colab]({COLAB}/{lesson.name}.ipynb)"
+    return f"| {lesson.number} | {title} | {lesson.minutes} | {runs} |"
+
+
+def terms() -> dict[str, str]:
+    """What each term of the glossary means, in its first sentence, by its anchor."""
+    text = (NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
+    found = {}
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading, _, body = part.partition("\n")
+        anchor = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", body.strip())
+        found[anchor] = re.split(r"(?<=[.:]) ", plain, maxsplit=1)[0]
+    return found
+
+
 def front(lessons: list[Lesson], more: str) -> str:
     """The first page: each part with its lessons."""
     parts = dict.fromkeys(lesson.part for lesson in lessons)
     listed = [
-        PART.format(part=part, pages="\n".join(entry(one) for one in lessons if one.part == part)) for part in parts
+        PART.format(
+            part=part,
+            rows="\n".join(row(one) for one in lessons if one.part == part),
+            pages="\n".join(entry(one) for one in lessons if one.part == part),
+        )
+        for part in parts
     ]
     return INDEX.format(parts="".join(listed), more=more)
 
@@ -120,6 +164,9 @@ def build(target: Path, names: list[str]) -> int:
         (source / "forms").mkdir()
         (source / "forms" / "forms.js").write_text(page_forms.script(), encoding="utf-8")
         (source / "forms" / "forms.css").write_text(page_forms.style(), encoding="utf-8")
+        told = TERMS.format(terms=json.dumps(terms(), ensure_ascii=False))
+        (source / "forms" / "terms.js").write_text(told, encoding="utf-8")
+        shutil.copytree(ROOT / "docs" / "images", source / "images")
         if not names:
             reference(source / "reference")
         (source / "index.md").write_text(front(lessons, "" if names else "reference/index"), encoding="utf-8")

@@ -61,6 +61,7 @@ def setup(app: Any) -> dict[str, bool]:
     # tools/site.py puts the forms of the lessons there: stored notebooks are without their script
     app.config.html_static_path.append(f"{app.srcdir}/forms")
     app.add_js_file("forms.js", loading_method="defer")
+    app.add_js_file("terms.js", loading_method="defer")
     app.add_css_file("forms.css")
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
