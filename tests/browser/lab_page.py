@@ -89,7 +89,8 @@ class LabPage:
 
     def form(self, code: str, name: str | re.Pattern[str]) -> Locator:
         """The live form called ``name`` below the cell that contains ``code``; scrolls to it."""
-        form = self.page.locator("section.lc-form").and_(self.page.get_by_label(name, exact=True)).first
+        shown = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) section.lc-form")  # JupyterLab reopens others
+        form = shown.and_(self.page.get_by_label(name, exact=True)).first
         for _ in range(20):  # JupyterLab hides what it takes to be out of sight, and while cells grow it may be wrong
             assert self.page.evaluate(REVEAL, code) >= 0, f"no cell contains {code!r}"
             try:
