@@ -1,7 +1,7 @@
 """How a wheel is built: by setuptools, with the built notebooks put into the package.
 
-So `llm-course lab` has lessons to copy where there is no checkout. In the repository they lie in notebooks/, where GitHub
-shows them. Named in pyproject.toml (build-system, and cmdclass of setuptools).
+So `llm-course lab` has lessons to copy where there is no checkout. In the repository they lie in notebooks/, where
+GitHub shows them. Named in pyproject.toml (build-system, and cmdclass of setuptools).
 """
 
 import shutil

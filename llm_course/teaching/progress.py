@@ -63,6 +63,7 @@ class Progress:
 
 def progress() -> Progress:
     """What has been done so far, lesson by lesson; shows as bars."""
+    share_record()  # what was done on a page without a kernel comes in with it
     data = progress_file.read()
     found = []
     for lesson in contents():

@@ -35,6 +35,13 @@ function setHtml(region, html) {
   region.innerHTML = html;
 }
 
+// What the record says of a question or puzzle that was tried before.
+function triedBefore(entry) {
+  if (!entry) return "";
+  const times = entry.tries === 1 ? "once" : `${entry.tries} times`;
+  return entry.right ? `You had this right before (tried ${times}).` : `You have tried this ${times}, not right yet.`;
+}
+
 // Specifications and answers travel as base64 of UTF-8: veiled from a glance, not secret.
 function unveil(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

@@ -21,7 +21,7 @@ kinds.parsons = (spec, root) => {
     in: (row) => { row.level = Math.min(row.level + 1, DEEPEST); },
     outdent: (row) => { row.level = Math.max(row.level - 1, 0); },
     leave: (row, at) => { rows.splice(at, 1); out.push(row); },
-    back: (row) => { out = out.filter((other) => other !== row); rows.push(row); },
+    back: (row) => { out = out.filter((other) => other !== row); row.level = 0; rows.push(row); },
   };
   const keys = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "outdent", ArrowRight: "in" };
 
@@ -128,6 +128,7 @@ kinds.parsons = (spec, root) => {
     "Drag a line up or down to move it, and to the right to indent it. By keyboard: Tab to a line, then Alt with an "
     + "arrow key; Delete leaves it out, Insert puts it back."),
   list, outHead, outList, button, region, announce);
+  setHtml(region, triedBefore(course.record.read().parsons[spec.lesson]));
   draw();
 };
 

@@ -88,6 +88,7 @@ kinds.quiz = (spec, root) => {
       course.record.tried("quiz", [spec.lesson, question.id], right);
       setHtml(form.region, `<b>${right ? "✓ Right" : "✗ Not right"}.</b> ${why}`);
     });
+    setHtml(form.region, triedBefore(course.record.read().quiz[spec.lesson]?.[question.id]));
     root.append(form.group);
   });
 };
