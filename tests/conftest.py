@@ -28,6 +28,7 @@ KERNEL_CPU_SECONDS = 180  # 90 s on two cores; processor time, since other tests
 
 def pytest_configure(config: pytest.Config) -> None:
     """Guard this process and, through the environment, each one it starts."""
+    config.pluginmanager.register(NotebookKernels())
     if not hasattr(config, "workerinput"):  # workers of pytest-xdist inherit all of this
         folder = Path(tempfile.mkdtemp(prefix="llm-course-tests-"))
         config._llm_course_folder = folder  # type: ignore[attr-defined]
@@ -75,20 +76,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             items.insert(index + 1, KernelCost.from_parent(parent, name="kernel cost"))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu"):
         import torch
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device, and this machine has none")
-    if type(item.parent).__name__ != "IPyNbFile" or getattr(item.parent, "kernel", None):
-        return (yield)
-    home = Path(tempfile.mkdtemp(prefix="lesson-", dir=Path(os.environ[OFFLINE_LOG]).parent))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in isolation(home).items():
-            patch.setenv(name, value)  # nbval starts the kernel in here
-        return (yield)
+
+
+class NotebookKernels:
+    """Gives each notebook's kernel surroundings of its own, as a build does.
+
+    A plugin, since the hooks of this file are not called for what lies outside its folder, as notebooks do.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        if type(item.parent).__name__ != "IPyNbFile" or getattr(item.parent, "kernel", None):
+            return (yield)
+        home = Path(tempfile.mkdtemp(prefix="lesson-", dir=Path(os.environ[OFFLINE_LOG]).parent))
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in isolation(home).items():
+                patch.setenv(name, value)  # nbval starts the kernel in here
+            return (yield)
 
 
 class KernelCost(pytest.Item):

@@ -7,7 +7,6 @@ no widget ids, no widget state.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-FORM_CODE = re.compile(r"<(style|script) data-lc>.*?</\1>", re.S)
 CELL_SECONDS = 600
 
 
@@ -69,7 +67,7 @@ def isolation(folder: Path) -> dict[str, str]:
         "MPLCONFIGDIR": f"{folder}/matplotlib",
         "HF_HOME": f"{folder}/huggingface",
         "HF_HUB_OFFLINE": "1",
-        "LLM_COURSE_FIGURES": "png",  # what is stored, every viewer of notebooks can show
+        "LLM_COURSE_OUTPUT": "stored",
         "CUDA_VISIBLE_DEVICES": "",  # stored outputs are those of a CPU, on every machine
     }
 
@@ -103,17 +101,10 @@ def execute(notebook: NotebookNode, folder: Path) -> Cost:
 
 
 def clean(notebook: NotebookNode) -> None:
-    """Remove what differs from run to run, and what the course's forms need to live.
-
-    A widget keeps its static form; its live view needs a kernel anyway. Forms come to life when a reader runs their
-    cells, and on the website, which brings their script itself: stored, it would make every notebook change with it.
-    """
+    """Remove what differs from run to run. A widget keeps its static form; its live view needs a kernel anyway."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            data.pop(WIDGET_VIEW, None)
-            if "data-lc" in data.get("text/html", ""):
-                data["text/html"] = FORM_CODE.sub("", data["text/html"])
+            output.get("data", {}).pop(WIDGET_VIEW, None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}  # a kernel adds its exact version

@@ -4,26 +4,23 @@ Knows nothing about what the figure shows. No front end of today reads words for
 (4.6), Sphinx and nbconvert's default template give it no ``alt`` attribute, or none that says anything; nbconvert's
 classic template takes it from the metadata. So the image is HTML that has the attribute, as well as a PNG for what
 shows no HTML, and the words also stand folded below it, for everybody to read. The notebooks of the repository store
-the PNG alone (the variable STORED is set where they are made and tested): every viewer of notebooks shows that, while
-some take images out of HTML.
+the PNG alone: every viewer of notebooks shows that, while some take images out of HTML.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import os
 from html import escape
 from typing import TYPE_CHECKING
 
 from llm_course.errors import BadOption
-from llm_course.teaching.output import emit, inline
+from llm_course.teaching.output import emit, inline, is_stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 110
-STORED = "LLM_COURSE_FIGURES"
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -43,7 +40,7 @@ def show(figure: Figure, alt: str) -> None:
     words = " ".join(alt.split())
     # The image and its description are two outputs: a front end shows only one form of each.
     image = png(figure)
-    html = "" if os.environ.get(STORED) == "png" else as_html(image, words)
+    html = "" if is_stored() else as_html(image, words)
     emit(html=html, plain=f"Figure: {words}", image_png=image, metadata={"image/png": {"alt": words}})
     folded = f"<details><summary>The figure in words</summary><p>{inline(words)}</p></details>"
     emit(html=folded, plain="The figure in words, folded.", full="")

@@ -6,6 +6,7 @@ comes from outside goes through :func:`inline` or :func:`bar_table`, which escap
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -55,6 +56,14 @@ def emit(
     for name, value in more.items():
         bundle[name.replace("_", "/", 1)] = value
     display(bundle, raw=True, metadata=metadata or {})
+
+
+def is_stored() -> bool:
+    """Whether outputs are to be stored in the repository: LLM_COURSE_OUTPUT=stored, where lessons are built and tested.
+
+    Stored outputs hold what every viewer of notebooks shows, and no code that would change them all when it changes.
+    """
+    return os.environ.get("LLM_COURSE_OUTPUT") == "stored"
 
 
 def inline(text: str) -> str:

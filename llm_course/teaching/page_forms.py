@@ -17,7 +17,7 @@ from typing import Any
 
 from llm_course.errors import LLMCourseError
 from llm_course.teaching import progress_file
-from llm_course.teaching.output import in_kernel, spaced
+from llm_course.teaching.output import in_kernel, is_stored, spaced
 
 FRONT = Path(__file__).parent / "front"
 # What each kind of form needs beside page.js and start.js: every output carries its script, and notebooks stay small.
@@ -39,7 +39,8 @@ def form(kind: str, spec: dict[str, Any], static: str, label: str) -> str:
     frame = spaced(static, label)
     attributes = f'class="lc-form" data-lc-spec="{veiled({"kind": kind, **spec})}"'
     html = frame.replace("<section", f"<section {attributes}", 1)
-    # The mark data-lc is what stored notebooks leave out and the website brings once (tools/nb_kernel.py, site.py).
+    if is_stored():  # the website brings the code of its forms itself
+        return html
     return f"<style data-lc>{style()}</style>{html}<script data-lc>{script(SCRIPTS[kind])}</script>"
 
 

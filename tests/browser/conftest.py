@@ -79,7 +79,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     env = {
         **os.environ,
         **isolation(home),
-        "LLM_COURSE_FIGURES": "",  # as a learner sees them
+        "LLM_COURSE_OUTPUT": "",  # as a learner sees them
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
