@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import setuptools
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -53,11 +54,12 @@ def conda(path: str) -> set[str]:
 
 
 def hidden(kept: set[str]) -> list[str]:
-    """Top-level modules that no kept distribution has."""
+    """Top-level modules that no kept distribution has, nor setuptools among the copies that it brings along."""
+    vendored = {path.name.partition(".")[0] for path in Path(setuptools.__file__).with_name("_vendor").iterdir()}
     return sorted(
         module
         for module, owners in metadata.packages_distributions().items()
-        if not kept & {canonicalize_name(owner) for owner in owners}
+        if module not in vendored and not kept & {canonicalize_name(owner) for owner in owners}
     )
 
 
