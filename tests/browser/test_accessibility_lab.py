@@ -15,7 +15,8 @@ from test_machinery import store
 
 pytestmark = pytest.mark.browser
 
-OUTPUTS = ".jp-OutputArea-output"
+# JupyterLab reopens other notebooks, hidden.
+OUTPUTS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output"
 # Every verb that shows something, with the course's own models.
 CELLS = (
     "import llm_course as lc",
