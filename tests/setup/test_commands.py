@@ -253,6 +253,7 @@ def test_make_lab_opens_the_first_lesson_on_a_clean_desk(tmp_path: Path) -> None
         assert "No display here" in log and "Your copies of the lessons are in" in log
         assert (tmp_path / "work/00_start_here.ipynb").is_file(), "what opens is a copy"
         assert "nbgrader" not in log, "the graders' pages belong to instructors"
+        assert "yarn" not in log, "package.json above .venv must not say what JupyterLab's own scripts are"
         with urllib.request.urlopen(url, timeout=120) as answer:
             page = answer.read().decode()
         settings = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])  # type: ignore[index]

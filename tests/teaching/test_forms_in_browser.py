@@ -157,6 +157,27 @@ def test_a_quiz_is_answered_by_keyboard_and_keys_stay_inside(
     assert "Enter" in page.evaluate("window.outside"), "Shift and Enter still run the cell"
 
 
+def test_what_was_tried_is_told_after_a_reload_and_no_answer_with_it(notebook: Notebook, forms: FormPage) -> None:
+    lc.quiz("start_here")
+    quiz = notebook.html
+    lc.parsons("start_here")
+    forms.open(quiz, notebook.html)
+    places = [option.right for option in QUESTIONS[0].options]
+    first, second = (forms.form(QUIZ).get_by_role("group").nth(place) for place in (0, 1))
+    first.get_by_role("radio").nth(places.index(False)).check()
+    first.get_by_role("button").click()
+    forms.page.get_by_role("button", name="Check the program").click()
+    forms.page.reload()
+    expect(first.get_by_role("status")).to_have_text("You have tried this once, not right yet.")
+    expect(second.get_by_role("status")).to_have_text("")
+    expect(forms.page.get_by_text("You have tried this once, not right yet.")).to_have_count(2)
+    first.get_by_role("radio").nth(places.index(True)).check()
+    first.get_by_role("button").click()
+    forms.page.reload()
+    expect(first.get_by_role("status")).to_have_text("You had this right before (tried 2 times).")
+    assert first.get_by_role("radio", checked=True).count() == 0
+
+
 def test_every_quiz_and_every_puzzle_is_judged_right(notebook: Notebook, forms: FormPage) -> None:
     expected: dict[str, dict[str, Any]] = {"quiz": {}, "parsons": {}}
     for lesson in contents():
